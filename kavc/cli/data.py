@@ -1,0 +1,95 @@
+"""`kavc data`: make, convert and describe data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kavc.cli.output import print_json, print_table, progress, results
+from kavc.cli.train import AsJson, Overrides, Splits
+
+HELP = "Make, convert and describe data."
+
+
+def synth(
+    system: Annotated[str, typer.Argument(help="System whose corpus to make.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must be new.")],
+    videos: Annotated[int, typer.Option("--videos", min=10, help="Videos of all splits.")] = 4000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Seed of the videos.")] = 0,
+    world_seed: Annotated[
+        int, typer.Option("--world-seed", min=0, help="Seed of prototypes and mixing matrices.")
+    ] = 0,
+    knobs: Annotated[str, typer.Option("--knobs", help="Named set of knobs.")] = "default",
+    overrides: Overrides = None,
+) -> None:
+    """Generate a synthetic corpus in the layout of the real one."""
+    from kavc.systems.config import parse_overrides
+    from kavc.systems.registry import get
+
+    progress(f"generating {videos} videos")
+    get(system).synthesise(
+        out,
+        videos=videos,
+        seed=seed,
+        world_seed=world_seed,
+        knobs=knobs,
+        overrides={name: _number(text) for name, text in parse_overrides(overrides or []).items()},
+    )
+    results.print(f"synthetic:{out}", highlight=False, soft_wrap=True)
+
+
+def describe(
+    data: Annotated[str, typer.Argument(help="LAYOUT:PATH, for example youtube8m:data/yt8m.")],
+    system: Annotated[str, typer.Option("--system", help="As this system reads it.")] = "ti-avc",
+    splits: Splits = None,
+    overrides: Overrides = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say what a data source holds: splits, counts, widths, themes."""
+    from dataclasses import asdict
+
+    from kavc.data.source import Source
+    from kavc.evaluation.table import Column, Table
+    from kavc.systems.config import parse_overrides
+    from kavc.systems.registry import get
+
+    found = get(system)
+    source = Source.parse(data, splits)
+    config = found.Config().replace(**parse_overrides(overrides or []))
+    info = found.describe(source, config)
+    if as_json:
+        print_json(asdict(info))
+        return
+    columns = [Column("split"), Column("examples", "d")]
+    print_table(Table("splits", columns, list(info.counts.items()), caption=str(source)))
+    widths = ", ".join(f"{name} {width}" for name, width in info.widths.items())
+    results.print(f"feature widths: {widths}", highlight=False)
+    results.print(f"{len(info.classes)} themes: {', '.join(info.classes)}", highlight=False)
+    for note in info.notes:
+        results.print(f"- {note}", markup=False, highlight=False)
+
+
+def convert(
+    npz_folder: Annotated[Path, typer.Argument(help="Folder of <id>.npz with audio and visual.")],
+    table: Annotated[Path, typer.Argument(help="CSV with the columns id, theme, [split].")],
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must be new.")],
+) -> None:
+    """Turn a folder of .npz files and a CSV into TFRecords for the layout `kwai`."""
+    from kavc.data.convert import convert as run
+
+    run(npz_folder, table, out)
+    results.print(f"kwai:{out}", highlight=False, soft_wrap=True)
+
+
+def _number(text: str) -> int | float | str:
+    for kind in (int, float):
+        try:
+            return kind(text)
+        except ValueError:
+            continue
+    return text
+
+
+COMMANDS = (synth, describe, convert)

@@ -1,0 +1,132 @@
+"""`kavc train`, `kavc reproduce` and `kavc systems`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kavc.cli.output import epoch_line, print_json, print_report, print_table, progress
+from kavc.errors import ConfigError
+
+Data = Annotated[
+    str | None, typer.Option("--data", help="LAYOUT:PATH, for example youtube8m:data/yt8m.")
+]
+Splits = Annotated[
+    Path | None, typer.Option("--splits", help="JSON file: files or ids of each split.")
+]
+Preset = Annotated[str, typer.Option("--preset", help="Named configuration to begin with.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change an option.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
+
+
+def systems(as_json: AsJson = False) -> None:
+    """List the systems, their papers and presets."""
+    from kavc.systems.registry import get, names
+
+    found = [get(name) for name in names()]
+    if as_json:
+        print_json(
+            [
+                {
+                    "name": system.name,
+                    "summary": system.summary,
+                    "paper": system.paper.title,
+                    "presets": list(system.Config.PRESETS),
+                }
+                for system in found
+            ]
+        )
+        return
+    from kavc.evaluation.table import Column, Table
+
+    rows = [(s.name, s.summary, s.paper.title, ", ".join(s.Config.PRESETS)) for s in found]
+    columns = [Column(name) for name in ("system", "answers", "paper", "presets")]
+    print_table(Table("systems", columns, rows))
+
+
+def train(
+    system: Annotated[str | None, typer.Argument(help="Name of the system.")] = None,
+    data: Data = None,
+    out: Annotated[Path, typer.Option("--out", help="Run folder to write.")] = ...,  # type: ignore[assignment]
+    preset: Annotated[str | None, typer.Option("--preset", help="Named configuration.")] = None,
+    overrides: Overrides = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", help="Seed of the run; 0 if not given.")
+    ] = None,
+    splits: Splits = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a run that stopped.")
+    ] = False,
+    from_run: Annotated[
+        Path | None,
+        typer.Option("--from-run", help="Repeat this run; options here override it."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train a system and evaluate it, into a run folder."""
+    from kavc.systems.config import parse_overrides
+    from kavc.training.fit import train as fit
+    from kavc.training.run import Run
+
+    changes: dict = dict(parse_overrides(overrides or []))
+    if from_run is not None:
+        earlier = Run(from_run)
+        system = system or earlier.settings.system
+        data = data or earlier.data["source"]
+        if splits is None and earlier.data["splits"] is not None:
+            splits = Path(earlier.data["splits"])
+        if preset is None:
+            changes = earlier.settings.overrides | changes
+        preset = preset or earlier.settings.preset
+        seed = earlier.settings.seed if seed is None else seed
+    if system is None or data is None:
+        raise ConfigError("give a SYSTEM and --data LAYOUT:PATH, or --from-run RUN")
+    run = fit(
+        system,
+        data,
+        out,
+        preset=preset or "paper",
+        overrides=changes,
+        seed=seed or 0,
+        splits=splits,
+        resume=resume,
+        after_epoch=epoch_line,
+    )
+    print_report(run.report, as_json=as_json)
+    progress(f"run folder: {run.path}")
+
+
+def reproduce(
+    system: Annotated[str, typer.Argument(help="Name of the system.")],
+    data: Annotated[str, typer.Option("--data", help="LAYOUT:PATH of the data.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for all runs and the report.")],
+    seeds: Annotated[int, typer.Option("--seeds", min=1, help="Runs of each row.")] = 3,
+    preset: Preset = "paper",
+    overrides: Overrides = None,
+    splits: Splits = None,
+    as_json: AsJson = False,
+) -> None:
+    """Train every row of the paper's table, several seeds each; goes on where it stopped."""
+    from kavc.systems.config import parse_overrides
+    from kavc.training.reproduce import reproduce as run_all
+
+    report = run_all(
+        system,
+        data,
+        out,
+        seeds=seeds,
+        preset=preset,
+        overrides=parse_overrides(overrides or []),
+        splits=splits,
+        after_epoch=epoch_line,
+        progress=progress,
+    )
+    print_report(report, as_json=as_json)
+    progress(f"report: {out / 'report.md'}")
+
+
+COMMANDS = (systems, train, reproduce)

@@ -1,0 +1,108 @@
+"""Damaged and unfit records: refused in graph, with file and record, and caught as `DataError`."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from kavc.errors import DataError
+
+_MARK = "bad record: "
+
+
+class Check(NamedTuple):
+    """One thing that may be wrong with a batch of records, in graph.
+
+    Args:
+        bad: () bool. Whether any record has it.
+        row: gives () int64, the first record that has it; only asked if there is one.
+        words: from that row to the parts, strings or string tensors, of what to say.
+    """
+
+    bad: tf.Tensor
+    row: Callable[[], tf.Tensor]
+    words: Callable[[tf.Tensor], list]
+
+
+class Where:
+    """Names the records of a batch, in graph, in what is raised about them.
+
+    Args:
+        file: () string. The file that the batch comes from.
+        first: () int64. Number of the batch's first record in the file.
+
+    Attributes:
+        ids: (batch, any) strings. The records' ids, once they are known.
+    """
+
+    def __init__(self, file: tf.Tensor, first: tf.Tensor):
+        self.file, self.first = file, first
+        self.ids: tf.RaggedTensor | None = None
+
+    def refuse(self, checks: Sequence[Check]) -> tf.Tensor:
+        """Raises if any of `checks` is bad, about the first of them.
+
+        Returns:
+            A control dependency for what must not run before.
+        """
+        # One branch for all: each `tf.cond` costs as much as parsing a few records.
+        flags = tf.stack([check.bad for check in checks])
+
+        def fail() -> tf.Tensor:
+            said = tf.stack([self._message(check) for check in checks])
+            message = said[tf.argmax(tf.cast(flags, tf.int32))]
+            with tf.control_dependencies([tf.debugging.Assert(False, [message])]):
+                return tf.constant(False)
+
+        return tf.cond(tf.reduce_any(flags), fail, lambda: tf.constant(True))
+
+    def _message(self, check: Check) -> tf.Tensor:
+        row = tf.cast(check.row(), tf.int64)
+        parts = [_MARK, self.file, ", record ", tf.strings.as_string(self.first + row)]
+        if self.ids is not None:
+            parts += [" (id ", tf.strings.reduce_join(self.ids[row]), ")"]
+        return tf.strings.join([*parts, ": ", *check.words(row)])
+
+
+def row_of(ragged: tf.RaggedTensor, bad: tf.Tensor) -> Callable[[], tf.Tensor]:
+    """Returns the function that finds the row of the first value that is `bad`.
+
+    Args:
+        ragged: (rows, ragged).
+        bad: (values,) bool, one for each of its values.
+    """
+
+    def row() -> tf.Tensor:
+        place = tf.argmax(tf.cast(tf.concat([bad, [True]], axis=0), tf.int32))  # never of nothing
+        row = tf.searchsorted(ragged.row_splits, [place], side="right")[0] - 1
+        return tf.minimum(row, tf.cast(ragged.nrows(), tf.int32) - 1)
+
+    return row
+
+
+@contextlib.contextmanager
+def data_errors() -> Iterator[None]:
+    """Turns what TensorFlow raises on a damaged or unfit record into `DataError`.
+
+    Example:
+        with data_errors():
+            model.fit(dataset)
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        message = error.message or ""
+        if said := re.search(rf"{_MARK}(.*?)['\"]?\]", message, re.DOTALL):
+            raise DataError(said[1].replace("\\'", "'")) from None
+        line = " ".join(re.sub(r"{{.*?}}|\[\[.*?\]\]|\[Op:.*", "", message).split())
+        if isinstance(error, tf.errors.DataLossError):
+            raise DataError(f"a TFRecord file is damaged or cut ({line}); check_records(files,"
+                            " deep=True) names it") from None  # fmt: skip
+        if "Key:" in message or "Could not parse example" in message:
+            line = line.rpartition("ParallelMapV2: ")[2]
+            raise DataError(f"a record does not fit its schema ({line})") from None
+        raise

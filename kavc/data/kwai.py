@@ -1,0 +1,248 @@
+"""Corpora of videos with a theme: KWAI-AD-AudVis style, real or synthetic.
+
+A corpus is a folder of TFRecord files with their manifests (`kavc.data.tfrecord`) and a
+`corpus.json`, which names the widths of the features, the themes and the files of each split.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kavc.data import splits as split_files
+from kavc.data.damage import data_errors
+from kavc.data.manifest import check_records
+from kavc.data.schema import ExampleSpec, video_spec
+from kavc.data.source import Source
+from kavc.data.splits import SPLITS, Part
+from kavc.data.tfrecord import one_by_one, read_batches, write_records
+from kavc.errors import DataError
+from kavc.files import read_json, whole_folder, write_json
+
+FORMAT = "kavc-videos"
+VERSION = 1
+SHARD = 4096
+
+
+def write_corpus(
+    folder: str | os.PathLike,
+    splits: Mapping[str, Iterable[Mapping[str, Any]]] | Iterable[Mapping[str, Any]],
+    themes: Sequence[str],
+    *,
+    extra: Mapping[str, Any] | None = None,
+    shard: int = SHARD,
+) -> None:
+    """Writes a corpus: the whole folder or nothing of it. Examples are streamed.
+
+    Args:
+        folder: must not exist.
+        splits: split name to examples; or examples alone, whose split is then the hash of the
+            id. An example is a dict of "id" (a string), "audio" (steps, audio_dim), "visual"
+            (frames, visual_dim) and "theme" (an index); the first one fixes the widths.
+        themes: names, by index.
+        extra: more entries for `corpus.json`, such as how the corpus was made.
+        shard: most videos a file. Defaults to 4,096.
+
+    Raises:
+        DataError: the folder exists, a split is empty or has an unknown name, or an example does
+            not fit.
+
+    Example:
+        write_corpus("corpus", {"train": videos, "test": more}, ["Cars", "Food"])
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise DataError(f"{folder}: exists; choose another folder or remove it")
+    published = isinstance(splits, Mapping)
+    streams = dict(splits) if isinstance(splits, Mapping) else {"videos": splits}
+    for name in streams if published else ():
+        split_files.check_name(name)
+    with whole_folder(folder) as temporary:
+        writer = _Writer(temporary, tuple(themes), shard)
+        files = {name: writer.write(name, stream) for name, stream in streams.items()}
+        header = {"format": FORMAT, "version": VERSION, **writer.widths, "themes": list(themes)}
+        named = {"splits": files} if published else {}
+        write_json(temporary / "corpus.json", {**(extra or {}), **header, **named})
+
+
+class _Writer:
+    def __init__(self, folder: Path, themes: tuple[str, ...], shard: int):
+        if not themes or shard < 1:
+            raise DataError(f"{folder}: a corpus needs at least one theme, a file one video")
+        self.folder, self.themes, self.shard = folder, themes, shard
+        self.widths: dict[str, int] = {}
+
+    def write(self, name: str, examples: Iterable[Mapping[str, Any]]) -> list[str]:
+        """Writes one split's shards; returns their names."""
+        stream = iter(examples)
+        files: list[str] = []
+        for first in stream:
+            file = f"{name}-{len(files):05d}.tfrecord"
+            part = itertools.chain([first], itertools.islice(stream, self.shard - 1))
+            spec = self._spec(first, file)
+            write_records(self.folder / file, self._checked(part, file), spec, name=file)
+            files.append(file)
+        if not files:
+            raise DataError(f"split {name!r} has no videos; leave it out or fill it")
+        return files
+
+    def _spec(self, example: Mapping[str, Any], file: str) -> ExampleSpec:
+        for name in () if self.widths else ("audio", "visual"):
+            shape = np.shape(example.get(name, ()))
+            if len(shape) != 2 or not shape[1]:
+                raise DataError(f"{file}: {name} of the first video has shape {shape}, not"
+                                f" (any, {name}_dim)")  # fmt: skip
+            self.widths[f"{name}_dim"] = int(shape[1])
+        return video_spec(**self.widths)
+
+    def _checked(self, examples: Iterable[Mapping[str, Any]], file: str) -> Iterator[Any]:
+        for record, example in enumerate(examples):
+            theme = example.get("theme", 0)
+            if not 0 <= int(theme) < len(self.themes):
+                raise DataError(f"{file}, record {record} (id {example.get('id')}): theme {theme}"
+                                f" is not one of 0 to {len(self.themes) - 1}")  # fmt: skip
+            yield example
+
+
+def read(source: Source, split: str) -> tf.data.Dataset:
+    """Reads the videos of one split, one by one, in the order of the files.
+
+    Args:
+        source: folder of a corpus; `source.splits` overrides the corpus' own split.
+        split: "train", "validation" or "test".
+
+    Returns:
+        Data set of dicts "id" () string, "audio" (steps, audio_dim) float32, "visual" (frames,
+        visual_dim) float32, "theme" () int32.
+
+    Raises:
+        DataError: not a corpus, no such split, or a file is missing, cut or of another schema. A
+            record that does not fit raises while it is read (see `kavc.data.damage.data_errors`).
+    """
+    corpus = _open(source)
+    return one_by_one(_batches(source, corpus, split), corpus.spec)
+
+
+def describe(source: Source) -> dict[str, Any]:
+    """Tells what a corpus holds, for the splits that it has.
+
+    Where files make the split, the counts are those of the manifests; else the ids are read.
+
+    Returns:
+        dict of "counts" (split name to number of videos), "widths" ("audio" and "visual"),
+        "classes" (names of the themes, by index), "fingerprint" (hexadecimal; changes with
+        `corpus.json` and with any file's content) and "notes" (sentences for a report).
+
+    Raises:
+        DataError: as `read`, or a split is empty.
+    """
+    corpus = _open(source)
+    manifests = dict(zip(corpus.files, check_records(corpus.files, corpus.spec), strict=True))
+    counts = {}
+    for split in corpus.parts or SPLITS:
+        if corpus.parts and not corpus.parts[split].ids:
+            chosen = split_files.files_of(split, corpus.files, source.path, corpus.parts)
+            counts[split] = sum(manifests[file].records for file in chosen)
+        else:
+            counts[split] = _count(_batches(source, corpus, split, ("id",)))
+        if not counts[split]:
+            raise DataError(f"{source}: split {split!r} is empty")
+    digest = hashlib.sha256((source.path / "corpus.json").read_bytes())
+    for file, manifest in manifests.items():
+        digest.update(f"{file.relative_to(source.path)} {manifest.sha256}\n".encode())
+    return {
+        "counts": counts,
+        "widths": {name: corpus.header[f"{name}_dim"] for name in ("audio", "visual")},
+        "classes": tuple(corpus.header["themes"]),
+        "fingerprint": digest.hexdigest(),
+        "notes": () if corpus.parts else ("no published split: 80/10/10 by the hash of the id",),
+    }
+
+
+def header(source: Source) -> dict[str, Any]:
+    """Returns what `corpus.json` holds, with what its writer added (`extra`).
+
+    Raises:
+        DataError: not a corpus.
+    """
+    return dict(_open(source).header)
+
+
+def _count(batches: tf.data.Dataset) -> int:
+    with data_errors():
+        return int(batches.reduce(np.int64(0), lambda n, b: n + tf.size(b["id"], tf.int64)))
+
+
+@dataclass(frozen=True)
+class _Opened:
+    header: Mapping[str, Any]
+    files: Sequence[Path]
+    parts: Mapping[str, Part] | None
+    spec: ExampleSpec
+
+
+def _open(source: Source) -> _Opened:
+    path = source.path / "corpus.json"
+    header = read_json(path)
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise DataError(f"{path}: not a corpus of videos (no format {FORMAT!r})")
+    if header.get("version") != VERSION:
+        raise DataError(f"{path}: version {header.get('version')!r}, this release reads {VERSION}")
+    themes = header.get("themes")
+    if not isinstance(themes, list) or not themes or not all(isinstance(t, str) for t in themes):
+        raise DataError(f"{path}: themes must be a list of names")
+    for width in ("audio_dim", "visual_dim"):
+        if type(header.get(width)) is not int or header[width] < 1:
+            raise DataError(f"{path}: {width} must be a positive whole number")
+    parts = _published(header.get("splits"), path)
+    if parts is None:
+        files = sorted(f for f in source.path.glob("*.tfrecord") if not f.name.startswith("."))
+    else:
+        files = [source.path / glob for part in parts.values() for glob in part.globs]
+    if not files:
+        raise DataError(f"{source}: no *.tfrecord files beside corpus.json")
+    parts = split_files.load(source.splits) if source.splits else parts
+    return _Opened(header, files, parts, video_spec(header["audio_dim"], header["visual_dim"]))
+
+
+def _published(splits: Any, path: Path) -> dict[str, Part] | None:
+    if splits is None:
+        return None
+    names = [f for files in splits.values() for f in files] if isinstance(splits, dict) else [None]
+    if not names or not all(isinstance(n, str) and Path(n).name == n for n in names):
+        raise DataError(f"{path}: splits must map split names to names of files beside it")
+    return {split_files.check_name(name): Part(tuple(files)) for name, files in splits.items()}
+
+
+def _batches(
+    source: Source, corpus: _Opened, split: str, fields: Sequence[str] | None = None
+) -> tf.data.Dataset:
+    split_files.check_name(split)
+    files, spec = list(corpus.files), dict(corpus.spec)
+    if corpus.parts is not None:
+        files = split_files.files_of(split, files, source.path, corpus.parts)
+    check_records(files, spec)
+    if fields is not None:
+        spec = {name: spec[name] for name in fields}
+    batches = read_batches(files, spec, limits={"theme": len(corpus.header["themes"])})
+    if corpus.parts is not None and not corpus.parts[split].ids:
+        return batches
+
+    def members(batch: dict[str, Any]) -> dict[str, Any]:
+        keep = split_files.in_split(batch["id"], split, corpus.parts)
+        return {name: _mask(values, keep) for name, values in batch.items()}
+
+    return batches.map(members)
+
+
+def _mask(values: tf.Tensor | tf.RaggedTensor, keep: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
+    ragged = isinstance(values, tf.RaggedTensor)
+    return tf.ragged.boolean_mask(values, keep) if ragged else tf.boolean_mask(values, keep)

@@ -1,0 +1,44 @@
+"""What one example holds: the names, shapes, dtypes and meanings that every seam shares.
+
+The same names stand in datasets, in `keras.Input`, in served signatures, on the wire and in JSON.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One named part of an example.
+
+    Args:
+        shape: without batch axis; `None` where it varies from example to example.
+        dtype: "float32", "int32" or "string".
+        meaning: one line, with the unit.
+    """
+
+    shape: Shape
+    dtype: str
+    meaning: str
+
+
+ExampleSpec = Mapping[str, Field]
+
+
+def video_spec(audio_dim: int, visual_dim: int) -> ExampleSpec:
+    """The schema of one video with its sound: what Ti-AVC's readers yield.
+
+    Args:
+        audio_dim: width of the audio features (128 for VGGish).
+        visual_dim: width of the visual features (1280 for pooled MobileNetV2, 1024 for YouTube-8M).
+    """
+    return {
+        "id": Field((), "string", "identifies the video; equal ids are the same video"),
+        "audio": Field((None, audio_dim), "float32", "audio features, one step each 0.96 s"),
+        "visual": Field((None, visual_dim), "float32", "visual features of the key frames"),
+        "theme": Field((), "int32", "index of the video's theme"),
+    }

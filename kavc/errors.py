@@ -1,0 +1,59 @@
+"""The package's exceptions, and the words with which they point at the nearest known name.
+
+A message says what was wrong, where, what was expected and what to do, in one line. The command
+line prints it without a traceback and exits with the exception's `exit_code`.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class KavcError(Exception):
+    """Base of every error that this package raises on purpose."""
+
+    exit_code = 1
+
+
+class DataError(KavcError, ValueError):
+    """Input data is missing, damaged or of another shape than was declared."""
+
+    exit_code = 2
+
+
+class ConfigError(KavcError, ValueError):
+    """An option, preset, system or run folder does not exist or does not fit the rest."""
+
+    exit_code = 2
+
+
+class ExportError(KavcError):
+    """A network can't be exported: its target exists, or its graph holds a refused op."""
+
+    exit_code = 2
+
+
+class ServingError(KavcError):
+    """A server can't be started or reached, or it refused a request.
+
+    Args:
+        message: str.
+        code: optional str. Name of the gRPC status code, as in `grpc.StatusCode`.
+    """
+
+    def __init__(self, message: str, code: str | None = None):
+        super().__init__(message)
+        self.code = code
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> str:
+    """Returns the sentence for a name that does not exist, with the nearest one that does.
+
+    >>> unknown("system", "ti_avc", ["ti-avc"])
+    "unknown system 'ti_avc'; did you mean 'ti-avc'? Known: ti-avc"
+    """
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, 1)
+    hint = f"; did you mean {near[0]!r}?" if near else "."
+    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known) or 'none'}"

@@ -1,0 +1,31 @@
+"""What a report is made of: tables, figures, a headline, and intervals for what they state.
+
+What a system reports stands in that system's own folder; what any report needs stands here.
+"""
+
+from kavc.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "Bootstrap": ".bootstrap",
+        "Column": ".table",
+        "Estimate": ".estimate",
+        "Figure": ".figure",
+        "Headline": ".headline",
+        "PairedTest": ".delong",
+        "Report": ".report",
+        "Spread": ".spread",
+        "StoredFigure": ".figure",
+        "Table": ".table",
+        "auc_bootstrap": ".bootstrap",
+        "auc_covariance": ".delong",
+        "auc_interval": ".delong",
+        "bars": ".charts",
+        "curves": ".charts",
+        "paired_test": ".delong",
+        "reliability": ".charts",
+        "roc": ".charts",
+        "spread": ".spread",
+    },
+)

@@ -1,0 +1,168 @@
+"""What an evaluation says: a headline, tables, figures, notes, and the predictions behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kavc.errors import DataError, unknown
+from kavc.evaluation.figure import Figure, StoredFigure
+from kavc.evaluation.headline import Headline
+from kavc.evaluation.predictions import check_predictions, read_predictions, write_predictions
+from kavc.evaluation.table import Table, escape_markdown
+from kavc.files import read_json, write_json, write_text
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What an evaluation says.
+
+    Args:
+        title: such as "Ti-AVC on the test split".
+        headline: the one number that it is judged by.
+        tables, figures: in the order shown; names are distinct within each.
+        notes: sentences on what was dropped, what differs from the paper, and the like.
+        predictions: name to array: what the numbers were computed from, example by example.
+
+    Raises:
+        DataError: two tables or two figures share a name, or a prediction can't be stored.
+    """
+
+    title: str
+    headline: Headline
+    tables: Sequence[Table] = ()
+    figures: Sequence[Figure | StoredFigure] = ()
+    notes: Sequence[str] = ()
+    predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for kind in ("tables", "figures"):
+            names = [part.name for part in getattr(self, kind)]
+            if len(set(names)) < len(names):
+                raise DataError(
+                    f"report {self.title!r} has {kind} {names}, expected distinct names"
+                )
+            object.__setattr__(self, kind, tuple(getattr(self, kind)))
+        object.__setattr__(self, "notes", tuple(self.notes))
+        object.__setattr__(self, "predictions", check_predictions(self.predictions))
+
+    def table(self, name: str) -> Table:
+        """Returns the table of that name.
+
+        Raises:
+            DataError: there is none.
+        """
+        for table in self.tables:
+            if table.name == name:
+                return table
+        raise DataError(
+            f"report {self.title!r}: {unknown('table', name, (one.name for one in self.tables))}"
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values: figures by file and caption, predictions by name, NaN as None."""
+        return {
+            "format": FORMAT,
+            "title": self.title,
+            "headline": self.headline.to_json(),
+            "tables": [table.to_json() for table in self.tables],
+            "figures": [
+                {
+                    "name": figure.name,
+                    "file": f"figures/{figure.name}.png",
+                    "caption": figure.caption,
+                    "source": figure.source,
+                }
+                for figure in self.figures
+            ],
+            "notes": list(self.notes),
+            "predictions": list(self.predictions),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any], folder: str | Path = ".") -> Report:
+        """Returns the report that `to_json` gave, without its predictions.
+
+        Args:
+            value: as `to_json` gives.
+            folder: where `figures/` lies.
+
+        Raises:
+            DataError: `value` is no report, or of a later format.
+        """
+        try:
+            if value["format"] != FORMAT:
+                raise DataError(f"report format is {value['format']!r}, expected {FORMAT}")
+            figures = [
+                # The file's name follows from the figure's, which is checked; "file" is for others.
+                StoredFigure(
+                    figure["name"],
+                    str(figure["caption"]),
+                    Path(folder) / "figures" / f"{figure['name']}.png",
+                    str(figure["source"]),
+                )
+                for figure in value["figures"]
+            ]
+            return cls(
+                str(value["title"]),
+                Headline.from_json(value["headline"]),
+                [Table.from_json(table) for table in value["tables"]],
+                figures,
+                [str(note) for note in value["notes"]],
+            )
+        except (TypeError, KeyError) as error:
+            raise DataError(f"not a report: {error!r}; expected Report.to_json's") from None
+
+    def to_markdown(self) -> str:
+        """Returns title, headline, tables, figures as relative images, and notes."""
+        parts = [f"# {escape_markdown(self.title)}", f"**{escape_markdown(str(self.headline))}**"]
+        parts += [table.to_markdown().rstrip() for table in self.tables]
+        for figure in self.figures:
+            caption = escape_markdown(figure.caption or figure.name)
+            source = f" *Source: {escape_markdown(figure.source)}*" if figure.source else ""
+            alternative = caption.replace("[", "\\[").replace("]", "\\]")
+            parts += [f"![{alternative}](figures/{figure.name}.png)", caption + source]
+        if self.notes:
+            parts.append("## Notes")
+            parts.append("\n".join(f"- {escape_markdown(note)}" for note in self.notes))
+        return "\n\n".join(parts) + "\n"
+
+    def save(self, folder: str | Path) -> None:
+        """Writes report.json, report.md, tables/, figures/ and predictions.npz into `folder`.
+
+        The folder may exist and hold other things. Each file is written whole, report.json last:
+        where it is, what it names is there too.
+        """
+        folder = Path(folder)
+        for table in self.tables:
+            write_text(folder / "tables" / f"{table.name}.csv", table.to_csv())
+        for figure in self.figures:
+            figure.save(folder / "figures")
+        if self.predictions:
+            write_predictions(folder / "predictions.npz", self.predictions)
+        write_text(folder / "report.md", self.to_markdown())
+        write_json(folder / "report.json", self.to_json())
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Report:
+        """Reads the report that `save` wrote.
+
+        Raises:
+            DataError: a file is missing or damaged.
+        """
+        folder = Path(folder)
+        value = read_json(folder / "report.json")
+        try:
+            report = cls.from_json(value, folder)
+        except DataError as error:
+            raise DataError(f"{folder / 'report.json'}: {error}") from None
+        if value.get("predictions"):
+            found = read_predictions(folder / "predictions.npz")
+            object.__setattr__(report, "predictions", found)
+        return report

@@ -1,0 +1,76 @@
+"""How every figure looks: colours that the colour-blind tell apart, light grid, no clutter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+# Okabe & Ito, 2008, without yellow, which is faint on white.
+PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+DARK = "#37474F"
+LIGHT = "#C3CDD3"
+GREY = "#5F6B73"
+GRID = "#E3E8EB"
+
+# Inches that an entry's handle with its margins and a letter of 9 points take in a legend.
+LEGEND_HANDLE = 0.6
+LEGEND_LETTER = 0.068
+
+
+def plain_axes(axes: Axes, x_label: str, y_label: str, title: str = "") -> Axes:
+    """Gives axes the house look; returns them.
+
+    Args:
+        axes: to be styled, before or after drawing.
+        x_label, y_label: what is shown, with its unit.
+        title: empty for none; a report's caption usually says it.
+    """
+    axes.set_xlabel(x_label, fontsize=10, color=DARK)
+    axes.set_ylabel(y_label, fontsize=10, color=DARK)
+    if title:
+        axes.set_title(title, fontsize=11, color=DARK, loc="left")
+    axes.tick_params(labelsize=9, length=3, color=LIGHT, labelcolor=DARK)
+    axes.grid(True, color=GRID, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(LIGHT)
+    return axes
+
+
+def literal(text: str) -> str:
+    """Returns `text` so that Matplotlib draws a dollar sign in it and not mathematics."""
+    return text.replace("$", r"\$")
+
+
+def legend_above(figure: Figure, axes: list[Axes]) -> None:
+    """Puts one legend for all `axes` above them, where it can hide no data."""
+    found = [axis.get_legend_handles_labels() for axis in axes]
+    # Equal labels on several axes are one entry.
+    entries = {
+        label: handle
+        for handles, labels in found
+        for handle, label in zip(handles, labels, strict=True)
+    }
+    figure.legend(
+        list(entries.values()),
+        list(entries),
+        loc="outside upper left",
+        ncols=_legend_columns(list(entries), figure.get_figwidth()),
+        fontsize=9,
+        frameon=False,
+        labelcolor=DARK,
+    )
+
+
+def _legend_columns(labels: list[str], inches: float) -> int:
+    """The most columns whose entries fit side by side."""
+    for columns in range(len(labels), 1, -1):
+        longest = [max(map(len, part)) for part in np.array_split(labels, columns)]
+        if sum(LEGEND_HANDLE + LEGEND_LETTER * letters for letters in longest) <= inches:
+            return columns
+    return 1

@@ -1,0 +1,18 @@
+"""Export: a network's signatures as a SavedModel version that TensorFlow Serving loads.
+
+A version is written whole or not at all, holds stock ops alone, and carries its model card.
+"""
+
+from kavc.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "export": ".savedmodel",
+        "export_run": ".run",
+        "model_card": ".model_card",
+        "next_version": ".savedmodel",
+        "refuse_foreign_ops": ".stock_ops",
+        "weights_fingerprint": ".model_card",
+    },
+)

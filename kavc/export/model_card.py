@@ -1,0 +1,127 @@
+"""The model card that travels with an export: plain facts, in Markdown."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from kavc.data.schema import Field
+from kavc.systems.base import Paper, Signature, SourceInfo
+
+if TYPE_CHECKING:
+    import keras
+
+
+def model_card(
+    *,
+    name: str,
+    version: int,
+    system: str,
+    summary: str,
+    paper: Paper,
+    config: Mapping[str, Any],
+    source: str,
+    info: SourceInfo,
+    metric: str,
+    value: float,
+    interval: tuple[float, float] | None = None,
+    unit: str = "",
+    intended_use: str,
+    limits: Sequence[str],
+    signatures: Mapping[str, Signature],
+    versions: Mapping[str, str],
+    fingerprint: str,
+) -> str:
+    """Returns the card of one exported version.
+
+    Args:
+        name, version: of the export.
+        system, summary: the system's name, and what it answers in a sentence.
+        paper: where the system was published.
+        config: setting to value.
+        source, info: what it was trained on, as the user named it, and what that fixed.
+        metric, value, interval, unit: the headline on the test split, with a confidence interval
+            where there is one.
+        intended_use: what it is for.
+        limits: sentences, one a limit.
+        signatures: what it answers to.
+        versions: package to version, as it was trained.
+        fingerprint: of the weights, as `weights_fingerprint` gives it.
+
+    Returns:
+        Markdown.
+    """
+    counts = ", ".join(f"{split} {count}" for split, count in info.counts.items())
+    range_ = f" ({interval[0]:.4g} to {interval[1]:.4g})" if interval else ""
+    parts = [
+        f"# {name}, version {version}",
+        summary,
+        f"System: {system}, after {paper.authors}, *{paper.title}*, {paper.year}. {paper.url}",
+        "## Result",
+        f"{metric}: {value:.4g}{unit}{range_}, on the test split of the data below.",
+        "## Use",
+        intended_use,
+        _bullets(limits),
+        "## Data",
+        f"Source: {_code(source)}; examples: {counts}; fingerprint {_code(info.fingerprint)}.",
+        _bullets(info.notes),
+        "## Signatures",
+        *(_signature(key, signature) for key, signature in signatures.items()),
+        "## Settings",
+        _table(("setting", "value"), [(k, _code(v)) for k, v in config.items()]),
+        "## Provenance",
+        f"Weights: SHA-256 {_code(fingerprint)}.",
+        _table(("package", "version"), versions.items()),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def weights_fingerprint(network: keras.Model) -> str:
+    """Returns the SHA-256 over a network's weights: dtypes, shapes and values; hexadecimal.
+
+    Names are left out: Keras numbers those of unnamed layers by how many a process has made.
+
+    Args:
+        network: built.
+    """
+    digest = hashlib.sha256()
+    for weight in network.weights:
+        value = np.asarray(weight)
+        digest.update(f"{value.dtype} {value.shape}\n".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def _signature(key: str, signature: Signature) -> str:
+    rows = [
+        (kind, _code(name), field.dtype, _shape(field), field.meaning)
+        for kind, fields in (("input", signature.inputs), ("output", signature.outputs))
+        for name, field in fields.items()
+    ]
+    table = _table(("", "name", "dtype", "shape", "meaning"), rows)
+    return f"### {_code(key)}\n\n{signature.meaning}\n\n{table}"
+
+
+def _shape(field: Field) -> str:
+    sizes = ("any" if size is None else str(size) for size in field.shape)
+    return f"({', '.join(('batch', *sizes))})"
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join(f"| {' | '.join(_cell(cell) for cell in line)} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return str(value).replace("|", "\\|").replace("\n", " ")
+
+
+def _code(value: Any) -> str:
+    return f"`{value}`"
+
+
+def _bullets(sentences: Sequence[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)

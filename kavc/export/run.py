@@ -1,0 +1,79 @@
+"""From a finished run folder to a served version."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from kavc.errors import ConfigError
+from kavc.export.model_card import model_card, weights_fingerprint
+from kavc.export.savedmodel import export, next_version
+from kavc.systems.base import SourceInfo
+from kavc.training.run import Run, versions
+
+INTENDED_USE = (
+    "Scoring features of the kind that it was trained on, in research and in products that watch "
+    "its errors on their own data."
+)
+
+
+def export_run(
+    run: Run | str | os.PathLike,
+    models_dir: str | os.PathLike,
+    *,
+    name: str | None = None,
+    version: int | None = None,
+) -> Path:
+    """Exports a run's network as `MODELS_DIR/NAME/VERSION`.
+
+    Args:
+        run: a finished run, or its folder.
+        models_dir: folder of served models; made if it isn't there.
+        name: of the model; the system's by default.
+        version: a number that isn't there yet; by default one more than the highest.
+
+    Returns:
+        The new version's folder.
+
+    Raises:
+        ConfigError: no run folder, or training has not ended.
+        ExportError: the version exists, or the name can't be served.
+    """
+    run = run if isinstance(run, Run) else Run(run)
+    if not (run.path / "report.json").is_file():
+        raise ConfigError(f"{run.path}: no report yet; go on with `kavc train --resume`")
+    name = name or run.system.name
+    version = next_version(models_dir, name) if version is None else version
+    signatures = run.system.signatures(run.network, run.config)
+    data, headline = run.data, run.report.headline
+    info = SourceInfo(
+        data["counts"], data["widths"], data["classes"], data["fingerprint"], data["notes"]
+    )
+    card = model_card(
+        name=name,
+        version=version,
+        system=run.system.name,
+        summary=run.system.summary,
+        paper=run.system.paper,
+        config=run.config.to_dict(),
+        source=data["source"],
+        info=info,
+        metric=headline.name,
+        value=headline.value,
+        interval=headline.interval,
+        unit=headline.unit,
+        intended_use=INTENDED_USE,
+        limits=run.report.notes,
+        signatures=signatures,
+        versions=versions(),
+        fingerprint=weights_fingerprint(run.network),
+    )
+    return export(
+        run.network,
+        signatures,
+        models_dir,
+        name=name,
+        card=card,
+        assets={"themes.txt": "".join(f"{theme}\n" for theme in info.classes)},
+        version=version,
+    )

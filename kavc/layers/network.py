@@ -1,0 +1,78 @@
+"""The base of the package's models: functional graphs with named inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import keras
+from keras import ops
+
+LENGTH = "_length"
+
+
+class Network(keras.Model):
+    """A functional model that picks its inputs by name and is made again from its arguments.
+
+    Keras pairs a dict's entries with the inputs by sorted position, so one foreign key would feed
+    features to the wrong input in silence; here foreign keys are ignored. A missing
+    `<name>_length` means that every step of `<name>` is valid.
+
+    A subclass builds its graph, hands `config`, its constructor's arguments, to this constructor
+    and registers itself for serialisation.
+
+    Args:
+        inputs: dict of `keras.KerasTensor`, by name.
+        outputs: `keras.KerasTensor` or dict of them.
+        config: dict of the subclass's constructor arguments, JSON-serialisable.
+        dtype: `keras.DTypePolicy` or its name: what the graph was built with.
+        name: str.
+    """
+
+    def __init__(self, inputs, outputs, *, config, dtype=None, name=None):
+        super().__init__(inputs=inputs, outputs=outputs, name=name)
+        self.config = config
+        # Without this line a reloaded mixed-precision model computes in float32.
+        self.dtype_policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+
+    def __call__(self, inputs, *args, **kwargs):
+        return super().__call__(_chosen(inputs, self.input), *args, **kwargs)
+
+    def call(self, inputs, training=None, mask=None, **kwargs):
+        # The JAX backend's `fit` and `predict` come here without `__call__`.
+        return super().call(_chosen(inputs, self.input), training=training, mask=mask, **kwargs)
+
+    def get_config(self):
+        policy = keras.dtype_policies.serialize(self.dtype_policy)
+        return {**self.config, "dtype": policy, "name": self.name}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return cls(**config)
+
+
+def _chosen(inputs, expected):
+    if not isinstance(inputs, Mapping):
+        names = ", ".join(map(repr, sorted(expected)))
+        raise ValueError(f"inputs must be a dict with {names}; received: {type(inputs).__name__}")
+    return {name: _get(inputs, name, like) for name, like in expected.items()}
+
+
+def _get(inputs, name, like):
+    sequence = name.removesuffix(LENGTH)
+    if name not in inputs and sequence != name and sequence in inputs:
+        return ops.sum(ops.ones_like(inputs[sequence][:, :, 0], dtype="int32"), axis=1)
+    if name not in inputs:
+        raise ValueError(
+            f"input {name!r} is missing; received: {', '.join(sorted(inputs)) or 'nothing'}"
+        )
+    x = inputs[name]
+    if isinstance(x, keras.KerasTensor):
+        return x
+    return ops.convert_to_tensor(x, dtype=like.dtype)
+
+
+def sequence_input(dim, *, name, dtype):
+    """Returns the inputs `<name>`, `(batch, time, dim)`, and `<name>_length`, `(batch,)` int32."""
+    sequence = keras.Input((None, dim), dtype=dtype, name=name)
+    length = keras.Input((), dtype="int32", name=name + LENGTH)
+    return {name: sequence, name + LENGTH: length}

@@ -1,0 +1,140 @@
+"""Arrays in files: a request's inputs from .npz or .json, a response's outputs to either."""
+
+from __future__ import annotations
+
+import math
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from kavc.errors import DataError
+from kavc.files import read_json, whole_file, write_json
+
+MAX_BYTES = 256 * 2**20
+KINDS = (".npz", ".json")
+HEADERS = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+
+
+def load_inputs(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """Reads the inputs of one request.
+
+    Args:
+        path: .npz with one array an input; or .json with one object, input name to nested lists,
+            `{"audio": [[[0.1, ...], ...]], "theme": [3]}`. Every input has a batch axis in front.
+            At most 256 MiB unpacked (JSON: 64 MiB of text).
+
+    Returns:
+        Input name to array. From JSON: float64, int64, bool or text; the client casts them to
+        what the signature says.
+
+    Raises:
+        DataError: the file is missing, too large, of another kind, pickled, ragged or damaged.
+    """
+    path = Path(path)
+    _check_kind(path)
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+    arrays = _read_npz(path) if path.suffix == ".npz" else _read_json(path)
+    if not arrays:
+        raise DataError(f"{path}: holds no input")
+    return arrays
+
+
+def save_outputs(path: str | os.PathLike, outputs: Mapping[str, np.ndarray]) -> None:
+    """Writes the outputs of one request, whole or not at all.
+
+    Args:
+        path: .npz or .json; an existing file is replaced.
+        outputs: name to array; strings are written as text.
+
+    Raises:
+        DataError: another suffix; or JSON of values that are not finite, which it can't hold.
+    """
+    path = Path(path)
+    _check_kind(path)
+    arrays = {name: _text(np.asarray(value)) for name, value in outputs.items()}
+    if path.suffix == ".npz":
+        with whole_file(path) as temporary:
+            np.savez(temporary, **arrays)
+        return
+    for name, value in arrays.items():
+        if value.dtype.kind == "f" and not np.isfinite(value).all():
+            raise DataError(f"output {name!r} is not finite, which JSON can't hold; write .npz")
+    write_json(path, {name: value.tolist() for name, value in arrays.items()})
+
+
+def _check_kind(path: Path) -> None:
+    if path.suffix not in KINDS:
+        raise DataError(f"{path}: expected a name that ends in {' or '.join(KINDS)}")
+
+
+def _read_npz(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
+                raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB unpacked")
+            return {
+                member.filename.removesuffix(".npy"): _read_npy(archive, member)
+                for member in archive.infolist()
+            }
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        RuntimeError,  # an encrypted member
+        NotImplementedError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
+        raise DataError(f"{path}: not readable as .npz ({error})") from None
+
+
+def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    """Reads one array; what its header claims must fit the member's size before it is allocated."""
+    with archive.open(member) as stream:
+        version = np.lib.format.read_magic(stream)
+        if version not in HEADERS:
+            raise ValueError(f"{member.filename} has format version {version}")
+        shape, _, dtype = HEADERS[version](stream)
+        if dtype.hasobject:
+            raise ValueError(f"{member.filename} holds pickled objects")
+        if math.prod(shape) * dtype.itemsize > member.file_size:
+            raise ValueError(f"{member.filename} claims the shape {shape} and is shorter")
+    with archive.open(member) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _read_json(path: Path) -> dict[str, np.ndarray]:
+    try:
+        content = read_json(path)
+    except RecursionError:
+        raise DataError(f"{path}: not readable as JSON (nested too deeply)") from None
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: expected one object, input name to nested lists")
+    return {name: _array(path, name, value) for name, value in content.items()}
+
+
+def _array(path: Path, name: str, value: object) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except (ValueError, OverflowError):
+        array = np.asarray(None)
+    if array.dtype.kind not in "biufU":
+        raise DataError(
+            f"{path}: {name!r} is not a rectangular nesting of lists of numbers or of strings"
+        )
+    return array
+
+
+def _text(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "OS":
+        return array
+    words = [w.decode(errors="replace") if isinstance(w, bytes) else str(w) for w in array.flat]
+    return np.array(words, dtype=str).reshape(array.shape)

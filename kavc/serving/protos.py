@@ -1,0 +1,68 @@
+"""The messages and stubs of TensorFlow Serving's gRPC interface, imported in one place.
+
+They import TensorFlow, which takes seconds: import this module only where a server or a client is
+made. They come with the extra `serve`.
+"""
+
+from __future__ import annotations
+
+from kavc.errors import ServingError
+
+try:
+    import grpc
+    from tensorflow.core.framework.tensor_pb2 import TensorProto
+    from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+    from tensorflow_serving.apis.get_model_metadata_pb2 import (
+        GetModelMetadataRequest,
+        GetModelMetadataResponse,
+        SignatureDefMap,
+    )
+    from tensorflow_serving.apis.get_model_status_pb2 import (
+        GetModelStatusRequest,
+        GetModelStatusResponse,
+        ModelVersionStatus,
+    )
+    from tensorflow_serving.apis.model_pb2 import ModelSpec
+    from tensorflow_serving.apis.model_service_pb2_grpc import (
+        ModelServiceServicer,
+        ModelServiceStub,
+        add_ModelServiceServicer_to_server,
+    )
+    from tensorflow_serving.apis.predict_pb2 import PredictRequest, PredictResponse
+    from tensorflow_serving.apis.prediction_service_pb2_grpc import (
+        PredictionServiceServicer,
+        PredictionServiceStub,
+        add_PredictionServiceServicer_to_server,
+    )
+except ImportError as error:
+    raise ServingError(
+        f"serving needs packages that are not installed ({error}); pip install 'kavc[serve]'"
+    ) from error
+
+MAX_MESSAGE_BYTES = 256 * 2**20
+DEFAULT_SIGNATURE = "serving_default"
+
+__all__ = [
+    "DEFAULT_SIGNATURE",
+    "MAX_MESSAGE_BYTES",
+    "GetModelMetadataRequest",
+    "GetModelMetadataResponse",
+    "GetModelStatusRequest",
+    "GetModelStatusResponse",
+    "ModelServiceServicer",
+    "ModelServiceStub",
+    "ModelSpec",
+    "ModelVersionStatus",
+    "PredictRequest",
+    "PredictResponse",
+    "PredictionServiceServicer",
+    "PredictionServiceStub",
+    "SavedModel",
+    "SignatureDef",
+    "SignatureDefMap",
+    "TensorProto",
+    "add_ModelServiceServicer_to_server",
+    "add_PredictionServiceServicer_to_server",
+    "grpc",
+]

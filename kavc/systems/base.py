@@ -1,0 +1,248 @@
+"""The interface that every system offers, and the few things that stand beside it.
+
+examples  what one example holds          describe  what the data fixes
+read      tf.data of examples             adapt     ... put into the config
+build     the network                     stages    the fits that train it
+evaluate  a report                        signatures  what is served
+search_space  what a sweep may change
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kavc.data.schema import ExampleSpec, Field
+from kavc.systems.config import Config
+
+if TYPE_CHECKING:
+    import keras
+    import tensorflow as tf
+
+    from kavc.data.source import Source
+    from kavc.evaluation.report import Report
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A published system's origin and the numbers of its tables.
+
+    Args:
+        title, authors, year, url: as published.
+        corpus: the data set that the numbers were measured on.
+        tables: table name to {row label: value}, in the paper's unit.
+    """
+
+    title: str
+    authors: str
+    year: int
+    url: str
+    corpus: str
+    tables: Mapping[str, Mapping[str, float]]
+
+
+@dataclass(frozen=True)
+class SourceInfo:
+    """What a data source fixes about a run.
+
+    Args:
+        counts: split name to number of usable examples.
+        widths: field name to feature width.
+        classes: names of classes or themes, by index.
+        fingerprint: hexadecimal digest that changes when the data does.
+        notes: sentences on what was dropped and why, for the report.
+    """
+
+    counts: Mapping[str, int]
+    widths: Mapping[str, int]
+    classes: Sequence[str]
+    fingerprint: str
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Signature:
+    """One function of an exported network, with named, documented inputs and outputs.
+
+    Args:
+        function: takes one tensor an input, by name, each with a batch axis in front of the shape
+            that its field gives, and returns a dict of tensors, likewise. Traced in graph mode.
+        inputs, outputs: name to field; shapes without the batch axis.
+        meaning: one line.
+    """
+
+    function: Callable[..., dict[str, tf.Tensor]]
+    inputs: Mapping[str, Field]
+    outputs: Mapping[str, Field]
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a paper's table: a variant of the system, and the published number.
+
+    Args:
+        label: the paper's name for it.
+        overrides: config fields that make this variant.
+        published: the paper's value, in the unit of the headline metric; None where it has none.
+    """
+
+    label: str
+    overrides: Mapping[str, Any]
+    published: float | None = None
+
+
+class Stage(abc.ABC):
+    """One fit.
+
+    A stage can be resumed at any epoch, since its data are a function of (examples, epoch, seed)
+    and its state is what the checkpoint holds.
+
+    Attributes:
+        name: folder-safe name, unique within a system.
+        start: whose weights it begins with: "previous", "fresh" or another stage's name.
+        epochs: most epochs to run.
+        monitor: name of the logged value that early stopping and the choice of weights follow.
+        direction: "min" or "max".
+        patience: epochs without any improvement after which it stops; None for never.
+        restore_best: whether the stage ends on its best epoch's weights or on its last one's.
+        steps_per_execution: training steps per call of the compiled function.
+        artefacts: names of what `prepare` leaves in the run folder.
+    """
+
+    name: str
+    start: str = "previous"
+    epochs: int
+    monitor: str = "val_loss"
+    direction: str = "min"
+    patience: int | None = 5
+    restore_best: bool = True
+    steps_per_execution: int = 1
+    artefacts: Sequence[str] = ()
+
+    @abc.abstractmethod
+    def trainee(self, network: keras.Model) -> keras.Model:
+        """Returns the model that `fit` trains: shares layers with `network`."""
+
+    @abc.abstractmethod
+    def compile_arguments(self) -> dict[str, Any]:
+        """Returns the keyword arguments of `trainee.compile`, freshly made."""
+
+    def prepare(self, network: keras.Model, examples: tf.data.Dataset, folder: Path) -> Any:
+        """Does what must be done once for one split, before the fit; returns its examples.
+
+        Args:
+            network: with the weights that the stage starts from.
+            examples: one split, as `System.read` gives it.
+            folder: that split's folder under `artefacts/`. What is left there, written whole,
+                is found again by a run that resumes.
+        """
+        del network, folder
+        return examples
+
+    @abc.abstractmethod
+    def dataset(self, examples: Any, epoch: tf.Tensor | int | None, seed: int) -> tf.data.Dataset:
+        """Returns one epoch of batches: a function of these three alone.
+
+        Args:
+            examples: what `prepare` returned.
+            epoch: from 0: an int, or a scalar tensor in graph mode; None for validation, which
+                is the same in every epoch.
+            seed: the run's seed.
+
+        Returns:
+            What `fit` takes; for an int with a known cardinality, the same in every epoch.
+        """
+
+
+class System(abc.ABC):
+    """One published system, behind the words that tools and commands use."""
+
+    name: ClassVar[str]
+    summary: ClassVar[str]
+    paper: ClassVar[Paper]
+    Config: ClassVar[type[Config]]
+
+    @abc.abstractmethod
+    def examples(self, config: Any) -> ExampleSpec:
+        """Returns what one example holds."""
+
+    @abc.abstractmethod
+    def describe(self, source: Source, config: Any = None) -> SourceInfo:
+        """Returns what the data fixes: splits and counts, widths, themes by name."""
+
+    @abc.abstractmethod
+    def adapt(self, config: Any, info: SourceInfo) -> Any:
+        """Returns the config with what the data fixes put in."""
+
+    @abc.abstractmethod
+    def read(self, source: Source, split: str, config: Any) -> tf.data.Dataset:
+        """Returns one split's examples, unbatched."""
+
+    @abc.abstractmethod
+    def build(self, config: Any) -> keras.Model:
+        """Returns the network that is kept, evaluated and exported."""
+
+    @abc.abstractmethod
+    def stages(self, config: Any) -> list[Stage]:
+        """Returns the fits that train the network, in order."""
+
+    @abc.abstractmethod
+    def evaluate(self, network: keras.Model, source: Source, config: Any) -> Report:
+        """Returns tables, figures and one headline metric with its direction."""
+
+    @abc.abstractmethod
+    def signatures(
+        self, network: keras.Model, config: Any, assets: Any = None
+    ) -> dict[str, Signature]:
+        """Returns the in-graph functions that an export offers, by signature name."""
+
+    @abc.abstractmethod
+    def rows(self, config: Any) -> list[Row]:
+        """Returns the rows of the paper's main table that `kavc reproduce` trains."""
+
+    def compare(self, reports: Mapping[str, Report]) -> Report:
+        """Returns a report that sets several runs' reports side by side (optional)."""
+        raise NotImplementedError(f"{self.name} has no comparison of runs")
+
+    def summarise(
+        self, reports: Mapping[str, Sequence[Report]], source: Source, config: Any
+    ) -> Report:
+        """Returns one report over the rows of `rows`, several seeds each (optional)."""
+        raise NotImplementedError(f"{self.name} has no summary over seeds")
+
+    def synthesise(
+        self,
+        out: Path,
+        *,
+        videos: int,
+        seed: int,
+        world_seed: int,
+        knobs: str = "default",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Writes a synthetic corpus in the layout of the real one (optional).
+
+        Args:
+            out: folder to write; must be new.
+            videos: number of videos of all splits together.
+            seed, world_seed: of the videos, and of what they have in common.
+            knobs: name of a set of knobs.
+            overrides: knobs that differ, by name.
+        """
+        raise NotImplementedError(f"{self.name} has no synthetic corpus")
+
+    def search_space(self, hp: Any, config: Any) -> Any:
+        """Returns the config with what a sweep chose; its default point is the paper's (optional).
+
+        Args:
+            hp: `keras_tuner.HyperParameters`.
+            config: the starting point.
+        """
+        raise NotImplementedError(f"{self.name} has no search space")
+
+
+__all__ = ["Paper", "Row", "Signature", "SourceInfo", "Stage", "System"]

@@ -1,0 +1,137 @@
+"""Configurations as data: frozen dataclasses whose fields say their meaning, choices and source."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from kavc.errors import ConfigError, unknown
+
+TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def option(
+    default: Any,
+    meaning: str,
+    *,
+    choices: tuple = (),
+    low: float | None = None,
+    high: float | None = None,
+) -> Any:
+    """Declares a field of a config.
+
+    Args:
+        default: its value in the paper.
+        meaning: one line, with the unit and the source in the paper.
+        choices: the allowed values, the default's among them.
+        low, high: the allowed range, both ends included.
+    """
+    metadata = {"meaning": meaning, "choices": choices, "low": low, "high": high}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Base of every system's config.
+
+    A subclass declares its fields with `option` and its presets in `PRESETS`, each a dict of what
+    differs from the defaults; the first one is the paper's and differs in nothing.
+
+    Raises:
+        ConfigError: a value is of the wrong type, not among the choices or out of range.
+    """
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}}
+
+    def __post_init__(self) -> None:
+        types = typing.get_type_hints(type(self))
+        for field in dataclasses.fields(self):
+            value = _converted(field.name, getattr(self, field.name), types[field.name])
+            _check_range(field, value)
+            object.__setattr__(self, field.name, value)
+
+    @classmethod
+    def presets(cls) -> dict[str, Self]:
+        """Returns the named configs, "paper" first."""
+        return {name: cls(**values) for name, values in cls.PRESETS.items()}
+
+    @classmethod
+    def preset(cls, name: str) -> Self:
+        """Returns one named config.
+
+        Raises:
+            ConfigError: no such preset; names the nearest one.
+        """
+        if name not in cls.PRESETS:
+            raise ConfigError(unknown("preset", name, cls.PRESETS))
+        return cls(**cls.PRESETS[name])
+
+    def replace(self, **values: Any) -> Self:
+        """Returns a copy with other values; text is converted to the field's type.
+
+        Raises:
+            ConfigError: no such field (names the nearest one), or a value that does not fit.
+        """
+        known = [field.name for field in dataclasses.fields(self)]
+        for name in values:
+            if name not in known:
+                raise ConfigError(unknown("option", name, known))
+        return dataclasses.replace(self, **values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Returns the values by name, JSON-serialisable."""
+        return dataclasses.asdict(self)
+
+
+def parse_overrides(texts: list[str]) -> dict[str, str]:
+    """Reads `["k=v", ...]`.
+
+    Raises:
+        ConfigError: a text without "=", or a name given twice.
+    """
+    overrides: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name.strip():
+            raise ConfigError(f"override {text!r} is not of the form name=value")
+        if name.strip() in overrides:
+            raise ConfigError(f"option {name.strip()!r} is given twice")
+        overrides[name.strip()] = value.strip()
+    return overrides
+
+
+def _converted(name: str, value: Any, kind: Any) -> Any:
+    """Returns `value` as `kind`: text as on a command line, and whole floats for ints."""
+    members = typing.get_args(kind)
+    if type(None) in members:
+        if value is None or (isinstance(value, str) and value.lower() in ("none", "null")):
+            return None
+        (kind,) = [member for member in members if member is not type(None)]
+    try:
+        if kind is bool:
+            return value if isinstance(value, bool) else TRUTH[str(value).lower()]
+        if kind is int and not isinstance(value, bool) and float(value) == int(float(value)):
+            return int(float(value))
+        if kind is float and not isinstance(value, bool):
+            return float(value)
+        if kind is str and isinstance(value, str):
+            return value
+    except (TypeError, ValueError, OverflowError, KeyError):
+        pass
+    raise ConfigError(f"option {name!r} must be of type {kind.__name__}, not {value!r}")
+
+
+def _check_range(field: dataclasses.Field, value: Any) -> None:
+    if value is None:
+        return
+    choices, low, high = (field.metadata[key] for key in ("choices", "low", "high"))
+    if choices and value not in choices:
+        known = ", ".join(str(choice) for choice in choices)
+        raise ConfigError(f"option {field.name!r} must be one of {known}; not {value!r}")
+    # Written so that NaN fails, too.
+    if low is not None and not value >= low:
+        raise ConfigError(f"option {field.name!r} must be at least {low:g}; not {value!r}")
+    if high is not None and not value <= high:
+        raise ConfigError(f"option {field.name!r} must be at most {high:g}; not {value!r}")

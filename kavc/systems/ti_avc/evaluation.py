@@ -1,0 +1,305 @@
+"""From a trained network and examples to the paper's tables and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kavc.data.store import VideoStore
+from kavc.evaluation.bootstrap import auc_bootstrap
+from kavc.evaluation.charts import bars, reliability, roc
+from kavc.evaluation.delong import auc_interval
+from kavc.evaluation.figure import Figure
+from kavc.evaluation.report import Headline, Report
+from kavc.evaluation.table import Column, Table
+from kavc.metrics.auc import roc_auc, roc_auc_per_group
+from kavc.metrics.calibration import (
+    brier_score,
+    expected_calibration_error,
+    fit_threshold,
+    log_loss,
+)
+from kavc.systems.ti_avc import networks, paper
+from kavc.systems.ti_avc.contributions import INPUTS, proportions
+from kavc.systems.ti_avc.recipe import TiAVCConfig
+from kavc.systems.ti_avc.scoring import (
+    Scored,
+    evaluation_pairs,
+    measured_contributions,
+    pooled_contributions,
+    score,
+)
+
+ELSEWHERE = f"The paper's numbers belong to another corpus, {paper.CORPUS}."
+LABEL_OF_VARIANT = {variant: label for label, variant in paper.VARIANT_OF_ROW.items()}
+
+# Name of a bound to its scores of the test pairs, `(pairs,)`, with random and with same-theme
+# negatives; None where it says nothing.
+Bounds = Mapping[str, tuple[np.ndarray | None, np.ndarray | None]]
+
+
+@dataclass(frozen=True)
+class Held:
+    """The held-out data of an evaluation.
+
+    Args:
+        test, validation: stores; the decision threshold is fitted on validation.
+        themes: theme names, by index.
+        source: where the numbers come from, printed under every table.
+        bounds: what could be reached at best; of a synthetic corpus, whose truth is known.
+        notes: sentences for the report.
+    """
+
+    test: VideoStore
+    validation: VideoStore
+    themes: Sequence[str]
+    source: str
+    bounds: Bounds
+    notes: Sequence[str]
+
+
+def evaluate(network: keras.Model, held: Held, config: TiAVCConfig) -> Report:
+    """Evaluates one trained network on the test split.
+
+    Returns:
+        A report whose headline is the exact match AUC on random negatives, in percent.
+    """
+    random = score(
+        network, held.test, evaluation_pairs(held.test, same_theme=False), config.max_steps
+    )
+    same = score(network, held.test, evaluation_pairs(held.test, same_theme=True), config.max_steps)
+    validation = score(
+        network,
+        held.validation,
+        evaluation_pairs(held.validation, same_theme=False),
+        config.max_steps,
+    )
+    label = LABEL_OF_VARIANT[config.variant]
+    tables = [
+        match_table(random, same, held, label),
+        theme_table(random, same, held),
+        calibration_table(random, validation, held),
+    ]
+    figures = [theme_figure(random, held), *_curves(random, held)]
+    if isinstance(network, networks.TiAVC):
+        tables.append(contribution_table(network, held, config))
+    interval = auc_interval(random.pairs.label, random.match)
+    headline = Headline(
+        "match AUC",
+        100 * interval.value,
+        "max",
+        interval=(100 * interval.low, 100 * interval.high),
+        unit="%",
+    )
+    return Report(
+        title=f"{label} on {held.source}",
+        headline=headline,
+        tables=tables,
+        figures=figures,
+        notes=[*held.notes, *_notes(random, same, held)],
+        predictions=_predictions(random, same),
+    )
+
+
+def match_table(random: Scored, same: Scored, held: Held, label: str) -> Table:
+    """Match AUC with intervals (Table 1), on random and on same-theme negatives, and its bounds."""
+    columns = [
+        Column("system and negatives"),
+        Column("AUC", ".2f", "%"),
+        Column("DeLong low", ".2f", "%"),
+        Column("DeLong high", ".2f", "%"),
+        Column("bootstrap low", ".2f", "%"),
+        Column("bootstrap high", ".2f", "%"),
+        Column("pairs", "d"),
+    ]
+    rows: list[tuple] = []
+    for kind, scored in (("random", random), ("same-theme", same)):
+        labels = scored.pairs.label
+        delong = auc_interval(labels, scored.match)
+        boot = auc_bootstrap(labels, scored.match, scored.pairs.visual).estimate()
+        values = [delong.value, delong.low, delong.high, boot.low, boot.high]
+        rows.append((f"{label}, {kind}", *(100 * value for value in values), len(labels)))
+    for name, scores in held.bounds.items():
+        for kind, scored, bound in (("random", random, scores[0]), ("same-theme", same, scores[1])):
+            if bound is not None:
+                auc = 100 * roc_auc(scored.pairs.label, bound)
+                rows.append((f"{name}, {kind}", auc, None, None, None, None, len(bound)))
+    published = paper.TABLE_1[label]
+    rows.append(
+        (f"paper, {paper.CORPUS} (another corpus)", published, None, None, None, None, None)
+    )
+    return Table("match", columns, rows, caption="Match AUC (Table 1)", source=held.source)
+
+
+def theme_table(random: Scored, same: Scored, held: Held) -> Table:
+    """AUC within each theme, negatives from anywhere (A) and from the theme (B): Figure 2."""
+    count = len(held.themes)
+    auc_a, positives, _ = roc_auc_per_group(random.pairs.label, random.match, random.theme, count)
+    auc_b, _, negatives = roc_auc_per_group(same.pairs.label, same.match, same.theme, count)
+    columns = [
+        Column("theme"),
+        Column("videos", "d"),
+        Column("AUC (A)", ".2f", "%"),
+        Column("AUC (B)", ".2f", "%"),
+        Column("pairs (B)", "d"),
+    ]
+    rows = [
+        (name, int(n), _percent(a), _percent(b), 2 * int(m))
+        for name, n, a, b, m in zip(held.themes, positives, auc_a, auc_b, negatives, strict=True)
+    ]
+    return Table(
+        "themes",
+        columns,
+        rows,
+        caption="AUC within each theme: (A) negatives' audio from anywhere, (B) from the theme",
+        source=held.source,
+    )
+
+
+def calibration_table(random: Scored, validation: Scored, held: Held) -> Table:
+    """Calibration on test, and the threshold on the match score that validation recommends."""
+    labels, logits = random.pairs.label, random.match
+    scores = _sigmoid(logits)
+    threshold = fit_threshold(validation.pairs.label, _sigmoid(validation.match))
+    accuracy = float(np.mean((scores >= threshold.value) == (labels == 1)))
+    rows = [
+        ("expected calibration error", expected_calibration_error(labels, scores)),
+        ("Brier score", brier_score(labels, scores)),
+        ("log loss", log_loss(labels, logits)),
+        ("recommended threshold on the match score", threshold.value),
+        ("accuracy at this threshold", accuracy),
+    ]
+    return Table(
+        "calibration",
+        [Column("measure"), Column("value", ".4f")],
+        rows,
+        caption="Calibration on test; threshold fitted on validation",
+        source=held.source,
+    )
+
+
+def contribution_table(network: networks.TiAVC, held: Held, config: TiAVCConfig) -> Table:
+    """Contributions of each input, equation (1), with the spread over batches (Table 2)."""
+    sums = measured_contributions(
+        network,
+        held.test,
+        evaluation_pairs(held.test, same_theme=False),
+        kind=config.contributions,
+        max_steps=config.max_steps,
+    )
+    names = [name for name in (*INPUTS, "product") if name in sums["positives"][0]]
+    columns = [Column("pairs"), *(Column(name, ".2f", "%") for name in names)]
+    rows: list[tuple] = []
+    for kind, total in pooled_contributions(sums).items():
+        shares = proportions(total)
+        rows.append((kind, *(100 * shares[name] for name in names)))
+    batches = [proportions(batch) for parts in sums.values() for batch in parts]
+    spread = [100 * float(np.std([batch[name] for batch in batches])) for name in names]
+    rows.append(("standard deviation over batches", *spread))
+    published = [paper.TABLE_2.get(name) for name in names]
+    rows.append((f"paper, {paper.CORPUS} (another corpus)", *published))
+    return Table(
+        "contributions",
+        columns,
+        rows,
+        caption=f"Contributions by equation (1), {config.contributions} (Table 2)",
+        source=held.source,
+    )
+
+
+def theme_figure(random: Scored, held: Held, line: float | None = None) -> Figure:
+    """Bars of the AUC and of the number of videos of each theme (Figure 2)."""
+    auc, positives, _ = roc_auc_per_group(
+        random.pairs.label, random.match, random.theme, len(held.themes)
+    )
+    return theme_bars(held.themes, auc, positives, held.source, line)
+
+
+def theme_bars(
+    themes: Sequence[str],
+    auc: np.ndarray,
+    videos: np.ndarray,
+    source: str,
+    line: float | None = None,
+) -> Figure:
+    """The paper's Figure 2: AUC and counts by theme, most frequent first.
+
+    Args:
+        themes: names.
+        auc: (themes,) in [0, 1].
+        videos: (themes,) number of test videos.
+        source: where the numbers come from.
+        line: optional AUC of baseline-1 over all pairs, in [0, 1].
+    """
+    order = np.argsort(-videos, kind="stable")
+    return bars(
+        "themes",
+        [themes[i] for i in order],
+        100 * auc[order],
+        videos[order],
+        value_label="match AUC (%)",
+        count_label="test videos",
+        line=None if line is None else 100 * line,
+        line_label="baseline-1, all pairs",
+        limits=(0, 100),
+        caption="Match AUC and number of test videos by theme (Figure 2).",
+        source=source,
+    )
+
+
+def _curves(random: Scored, held: Held) -> list[Figure]:
+    labels, logits = random.pairs.label, random.match
+    return [
+        roc("roc", labels, {"match": logits}, caption="ROC, random negatives.", source=held.source),
+        reliability(
+            "reliability",
+            labels,
+            _sigmoid(logits),
+            caption="Reliability of the match score, random negatives.",
+            source=held.source,
+        ),
+    ]
+
+
+def _notes(random: Scored, same: Scored, held: Held) -> list[str]:
+    notes = [
+        f"Test videos: {len(held.test)}; left out: "
+        + (", ".join(f"{n} {why}" for why, n in held.test.dropped.items() if n) or "none")
+        + f"; {same.pairs.dropped} more for same-theme negatives, alone in their theme.",
+        ELSEWHERE,
+    ]
+    share = float(np.sum((np.bincount(held.test.themes) / len(held.test)) ** 2))
+    notes.append(
+        f"Who only knew whether the themes agree would reach {100 * (1 - share / 2):.1f} % on "
+        f"random negatives (share of chance agreement {share:.3f}) and 50 % on same-theme ones."
+    )
+    if random.theme_logits is not None:
+        matched = random.pairs.label == 1
+        right = random.theme_logits[matched].argmax(axis=1) == random.theme[matched]
+        notes.append(f"Theme accuracy on matched pairs: {100 * float(np.mean(right)):.1f} %.")
+    return notes
+
+
+def _predictions(random: Scored, same: Scored) -> dict[str, np.ndarray]:
+    return {
+        f"{kind}_{name}": values
+        for kind, scored in (("random", random), ("same_theme", same))
+        for name, values in {
+            "label": scored.pairs.label.astype(np.int8),
+            "match": scored.match,
+            "theme": scored.theme,
+            "visual": scored.pairs.visual,
+            "audio": scored.pairs.audio,
+        }.items()
+    }
+
+
+def _percent(share: float) -> float | None:
+    return None if np.isnan(share) else 100 * float(share)
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits.astype(np.float64)))

@@ -1,0 +1,119 @@
+"""Match scores of one split's pairs, as arrays: what every table and figure is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kavc.data.pairing import Pairs, pairs
+from kavc.data.store import VideoStore
+from kavc.systems.ti_avc import networks
+from kavc.systems.ti_avc.contributions import (
+    added,
+    channel_groups,
+    contribution,
+    first_layer,
+)
+
+# The pairs of an evaluation do not depend on a run's seed, so that runs can be compared pair by
+# pair.
+EVALUATION_SEED = 0
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Scores of pairs.
+
+    Args:
+        pairs: rows and labels.
+        theme: (pairs,) int32. The visual's theme.
+        match: (pairs,) float32. Match logits.
+        theme_logits: (pairs, themes) float32; None from a network that predicts no theme.
+    """
+
+    pairs: Pairs
+    theme: np.ndarray
+    match: np.ndarray
+    theme_logits: np.ndarray | None
+
+
+def evaluation_pairs(store: VideoStore, *, same_theme: bool) -> Pairs:
+    """Returns a split's fixed pairs: negatives of any theme (A), or of the same one (B)."""
+    return pairs(
+        store.themes,
+        seed=EVALUATION_SEED,
+        epoch=None,
+        same_theme_share=1.0 if same_theme else 0.0,
+        shuffle=False,
+    )
+
+
+def score(
+    network: keras.Model, store: VideoStore, drawn: Pairs, max_steps: int | None = None
+) -> Scored:
+    """Scores pairs with a trained network, in batches of 256."""
+    specs = {name: tf.TensorSpec(x.shape, x.dtype, name) for name, x in network.input.items()}
+    answer = tf.function(lambda batch: network(batch, training=False), input_signature=[specs])
+    parts = []
+    for begin in range(0, len(drawn), BATCH_SIZE):
+        rows = slice(begin, begin + BATCH_SIZE)
+        batch = store.gather(drawn.audio[rows], drawn.visual[rows], max_steps=max_steps)
+        parts.append(answer({name: batch[name] for name in specs}))
+    columns = {
+        name: np.concatenate([part[name].numpy() for part in parts]).astype(np.float32)
+        for name in parts[0]
+    }
+    return Scored(drawn, store.themes[drawn.visual], columns["match"][:, 0], columns.get("theme"))
+
+
+def measured_contributions(
+    network: networks.TiAVC, store: VideoStore, drawn: Pairs, *, kind: str, max_steps: int | None
+) -> dict[str, list[dict[str, float]]]:
+    """Sums of equation (1) for each batch of positives and of negatives.
+
+    Returns:
+        "positives" and "negatives" to one dict of sums a batch.
+    """
+    joined, kernel = first_layer(network)
+    learner = network.theme_learner
+    fusion = network.config["fusion"] or {}
+    groups = channel_groups(
+        learner.visual_network.output.shape[-1],
+        learner.audio_network.output.shape[-1],
+        network.config["themes"],
+        product=fusion.get("interaction") == "product",
+        theme_input=fusion.get("theme_input", "conv"),
+    )
+    sums: dict[str, list[dict[str, float]]] = {}
+    for name, label in (("positives", 1), ("negatives", 0)):
+        chosen = np.flatnonzero(drawn.label == label)
+        for begin in range(0, len(chosen), BATCH_SIZE):
+            rows = chosen[begin : begin + BATCH_SIZE]
+            batch = store.gather(drawn.audio[rows], drawn.visual[rows], max_steps=max_steps)
+            x = joined(_fusion_inputs(network, batch), training=False)
+            x = keras.ops.convert_to_numpy(keras.ops.cast(x, "float32"))
+            # What lies in padded frames is put to zero before the convolution.
+            x = x * (np.arange(x.shape[1]) < batch["visual_length"].numpy()[:, None])[..., None]
+            sums.setdefault(name, []).append(contribution(x, kernel, groups, kind))
+    return sums
+
+
+def pooled_contributions(sums: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, float]]:
+    """Returns the sums over all positives, all negatives, and both."""
+    totals = {name: added(parts) for name, parts in sums.items()}
+    return totals | {"pooled": added(totals.values())}
+
+
+def _fusion_inputs(network: networks.TiAVC, batch: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    embedded = networks.embeddings(network.theme_learner, batch)
+    logits = network.theme_learner.fusion_network(embedded, training=False)
+    predicted = networks.predicted_theme_input(logits, network.config["predicted_theme"])
+    true = keras.ops.one_hot(batch["theme"], network.config["themes"], dtype=network.compute_dtype)
+    return embedded | {
+        "theme_0": keras.ops.cast(predicted, network.compute_dtype),
+        "theme_1": true,
+    }

@@ -1,0 +1,137 @@
+"""Ti-AVC behind the interface of all systems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kavc.data import kwai, youtube8m
+from kavc.data.schema import ExampleSpec, video_spec
+from kavc.data.source import Source
+from kavc.data.store import VideoStore
+from kavc.data.synthetic import bayes
+from kavc.data.synthetic import kwai as synthetic_kwai
+from kavc.data.synthetic.kwai import KwaiWorld, Truth
+from kavc.data.synthetic.kwai_knobs import knobs as named_knobs
+from kavc.evaluation.report import Report
+from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
+from kavc.systems.ti_avc import evaluation, recipe, signatures, summary
+from kavc.systems.ti_avc.paper import PAPER, TABLE_1, VARIANT_OF_ROW
+from kavc.systems.ti_avc.recipe import TiAVCConfig
+from kavc.systems.ti_avc.scoring import evaluation_pairs
+
+
+class TiAVCSystem(System):
+    """Themes informed audio-visual correspondence (Su et al., 2020)."""
+
+    name = "ti-avc"
+    summary = "does this sound belong to these frames, given the theme?"
+    paper = PAPER
+    Config = TiAVCConfig
+
+    def examples(self, config: TiAVCConfig) -> ExampleSpec:
+        return video_spec(config.audio_dim, config.visual_dim)
+
+    def describe(self, source: Source, config: TiAVCConfig | None = None) -> SourceInfo:
+        config = config or TiAVCConfig()
+        if source.layout == "youtube8m":
+            return SourceInfo(**youtube8m.describe_themes(source, config.min_theme_count))
+        return SourceInfo(**kwai.describe(source))
+
+    def adapt(self, config: TiAVCConfig, info: SourceInfo) -> TiAVCConfig:
+        return config.replace(
+            themes=len(info.classes),
+            audio_dim=info.widths["audio"],
+            visual_dim=info.widths["visual"],
+        )
+
+    def read(self, source: Source, split: str, config: TiAVCConfig) -> tf.data.Dataset:
+        if source.layout == "youtube8m":
+            return youtube8m.read_themes(source, split, config.min_theme_count)
+        return kwai.read(source, split)
+
+    def build(self, config: TiAVCConfig) -> keras.Model:
+        return recipe.build(config)
+
+    def stages(self, config: TiAVCConfig) -> list[Stage]:
+        return recipe.stages(config)
+
+    def evaluate(self, network: keras.Model, source: Source, config: TiAVCConfig) -> Report:
+        return evaluation.evaluate(network, self._held(source, config), config)
+
+    def rows(self, config: TiAVCConfig) -> list[Row]:
+        return [
+            Row(label, {"variant": variant}, TABLE_1[label])
+            for label, variant in VARIANT_OF_ROW.items()
+        ]
+
+    def compare(self, reports: Mapping[str, Report]) -> Report:
+        return summary.compare(reports)
+
+    def summarise(
+        self, reports: Mapping[str, Sequence[Report]], source: Source, config: TiAVCConfig
+    ) -> Report:
+        info = self.describe(source, config)
+        return summary.summarise(reports, info.classes, _label(source))
+
+    def signatures(
+        self, network: keras.Model, config: TiAVCConfig, assets: Any = None
+    ) -> dict[str, Signature]:
+        return signatures.signatures(network, config)
+
+    def synthesise(
+        self,
+        out: Path,
+        *,
+        videos: int,
+        seed: int,
+        world_seed: int,
+        knobs: str = "default",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        synthetic_kwai.write(
+            out,
+            named_knobs(knobs, **(overrides or {})),
+            videos=videos,
+            sample_seed=seed,
+            world_seed=world_seed,
+        )
+
+    def _held(self, source: Source, config: TiAVCConfig) -> evaluation.Held:
+        stores = {
+            split: VideoStore.from_dataset(self.read(source, split, config), silent=config.silent)
+            for split in ("test", "validation")
+        }
+        info = self.describe(source, config)
+        return evaluation.Held(
+            themes=info.classes,
+            source=_label(source),
+            bounds=_bounds(source, stores["test"]) if source.layout == "synthetic" else {},
+            notes=info.notes,
+            **stores,
+        )
+
+
+def _label(source: Source) -> str:
+    return {
+        "synthetic": "synthetic KWAI-like corpus",
+        "youtube8m": "YouTube-8M",
+        "kwai": "own videos",
+    }[source.layout] + f" ({source.path.name})"
+
+
+def _bounds(source: Source, test: VideoStore) -> evaluation.Bounds:
+    """Returns the Bayes scores of the test pairs of a synthetic corpus, whose truth is known."""
+    world, truth = KwaiWorld.read(source.path), Truth.read(source.path, "test").select(test.ids)
+    random, same = (
+        bayes.scores(world, truth, evaluation_pairs(test, same_theme=same_theme))
+        for same_theme in (False, True)
+    )
+    return {
+        "bound without the theme": (random["no_theme"], None),
+        "bound with the theme": (random["theme"], same["within_theme"]),
+    }

@@ -1,0 +1,90 @@
+"""Callbacks that make a fit a function of (data, config, seed), whatever interrupts it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kavc.errors import KavcError
+from kavc.systems.base import Stage
+from kavc.training.checkpoint import Checkpoints, FitState, reseed
+
+
+class EpochSeeds(keras.callbacks.Callback):
+    """Before each epoch: names it to the data pipeline and resets all seed generators.
+
+    Args:
+        counter: int64 variable that the training data read when they are iterated.
+        seed: the run's seed.
+    """
+
+    def __init__(self, counter: tf.Variable, seed: int):
+        super().__init__()
+        self.counter = counter
+        self.seed = seed
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.counter.assign(epoch)
+        reseed(self.model, self.seed, epoch)
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """After each epoch: stops early if it is time, and writes a checkpoint.
+
+    Early stopping as Keras' own (any improvement counts, `min_delta` 0), but its counters are part
+    of the state, so that a resumed fit stops at the same epoch.
+
+    Args:
+        checkpoints: where to write.
+        state: where the fit stands; changed in place.
+        stage: gives monitor, direction, patience and the number of epochs.
+        after_epoch: called with the state after each checkpoint.
+    """
+
+    def __init__(
+        self,
+        checkpoints: Checkpoints,
+        state: FitState,
+        stage: Stage,
+        after_epoch: Callable[[FitState], None],
+    ):
+        super().__init__()
+        self.checkpoints = checkpoints
+        self.state = state
+        self.stage = stage
+        self.after_epoch = after_epoch
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        logs = {name: float(value) for name, value in (logs or {}).items()}
+        self._refuse_divergence(logs, epoch + 1)
+        state, stage = self.state, self.stage
+        state.epoch = epoch + 1
+        state.history.append(logs)
+        value = logs[stage.monitor]
+        sign = 1 if stage.direction == "min" else -1
+        if state.best is None or sign * value < sign * state.best:
+            state.best, state.best_epoch, state.wait = value, state.epoch, 0
+        else:
+            state.wait += 1
+        patient = stage.patience is None or state.wait < stage.patience
+        state.stopped = not patient or state.epoch >= stage.epochs
+        self.model.stop_training = state.stopped
+        self.checkpoints.save(self.model, state)
+        self.after_epoch(state)
+
+    def _refuse_divergence(self, logs: dict[str, float], epoch: int) -> None:
+        wrong = [name for name, value in logs.items() if not math.isfinite(value)]
+        if wrong:
+            raise KavcError(
+                f"stage {self.stage.name!r} diverged: {', '.join(wrong)} is not finite after "
+                f"epoch {epoch}; look at the features, or lower learning_rate"
+            )
+        if self.stage.monitor not in logs:
+            raise KavcError(
+                f"stage {self.stage.name!r} follows {self.stage.monitor!r}, which the fit does "
+                f"not report; it reports {', '.join(logs)}"
+            )

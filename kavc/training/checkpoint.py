@@ -1,0 +1,124 @@
+"""Checkpoints from which a killed fit goes on to the very same weights.
+
+What Keras' own back-up leaves out is kept here too: the seeds' states, the epoch of the data,
+early stopping's counters and the history. A checkpoint is a folder that appears by one rename, so
+there is no moment without a whole one, and no name is ever written twice.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import keras
+
+from kavc.errors import DataError
+from kavc.files import read_json, whole_folder, write_json
+
+WEIGHTS = "model.weights.h5"
+STATE = "state.json"
+
+
+@dataclass
+class FitState:
+    """Where a fit stands after an epoch.
+
+    Args:
+        epoch: number of epochs that are done.
+        best: best value of the monitored quantity so far.
+        best_epoch: number of the epoch, from 1, that reached it; 0 before the first.
+        wait: epochs since then.
+        stopped: whether the fit has ended.
+        history: one dict of logged values an epoch.
+    """
+
+    epoch: int = 0
+    best: float | None = None
+    best_epoch: int = 0
+    wait: int = 0
+    stopped: bool = False
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+class Checkpoints:
+    """The checkpoints of one stage: `epoch-0001`, ..., and `final` with the network's weights.
+
+    Args:
+        folder: where they lie, `RUN/checkpoints/STAGE`.
+    """
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+
+    @property
+    def final(self) -> Path:
+        """The network's weights at the end of the stage; a file that may not be there yet."""
+        return self.folder / "final" / WEIGHTS
+
+    def save(self, model: keras.Model, state: FitState) -> None:
+        """Writes weights, optimizer and state of an epoch; drops those no longer needed."""
+        with whole_folder(self._epoch(state.epoch)) as temporary:
+            model.save_weights(temporary / WEIGHTS)
+            write_json(temporary / STATE, asdict(state))
+        for old in self.folder.glob("epoch-*"):
+            if old not in (self._epoch(state.epoch), self._epoch(state.best_epoch)):
+                shutil.rmtree(old)
+
+    def restore(self, model: keras.Model) -> FitState:
+        """Loads the latest checkpoint into a compiled model; returns its state.
+
+        Returns:
+            A fresh state if there is no checkpoint yet.
+        """
+        epochs = sorted(self.folder.glob("epoch-*"))
+        if not epochs:
+            return FitState()
+        state = FitState(**read_json(epochs[-1] / STATE))
+        model.optimizer.build(model.trainable_variables)
+        self._load(model, epochs[-1] / WEIGHTS)
+        return state
+
+    def load_epoch(self, model: keras.Model, epoch: int) -> None:
+        """Loads the weights of one epoch, from 1."""
+        self._load(model, self._epoch(epoch) / WEIGHTS)
+
+    def save_final(self, network: keras.Model, state: FitState) -> None:
+        """Writes the network's weights at the end of the stage; epochs' checkpoints go."""
+        with whole_folder(self.final.parent) as temporary:
+            network.save_weights(temporary / WEIGHTS)
+            write_json(temporary / STATE, asdict(state))
+        for old in self.folder.glob("epoch-*"):
+            shutil.rmtree(old)
+
+    def load_final(self, network: keras.Model) -> FitState:
+        """Loads the network's weights of a stage that has ended; returns its last state."""
+        self._load(network, self.final)
+        return FitState(**read_json(self.final.parent / STATE))
+
+    def _epoch(self, epoch: int) -> Path:
+        return self.folder / f"epoch-{epoch:04d}"
+
+    @staticmethod
+    def _load(model: keras.Model, path: Path) -> None:
+        try:
+            model.load_weights(path)
+        except (OSError, ValueError, KeyError) as error:
+            raise DataError(
+                f"{path}: can't be read as weights of this model ({error}); "
+                f"remove the folder {path.parent.parent} to train this stage again"
+            ) from None
+
+
+def reseed(model: keras.Model, seed: int, epoch: int) -> None:
+    """Sets every seed generator of a model to a state that (seed, epoch) alone decides.
+
+    Args:
+        model: built model. Its generators are numbered in the order of `model.variables`.
+        seed: the run's seed.
+        epoch: from 0.
+    """
+    states: list[Any] = [v for v in model.variables if v.name == "seed_generator_state"]
+    for number, state in enumerate(states):
+        state.assign([(seed * 1_000_003 + number) % 2**32, epoch])

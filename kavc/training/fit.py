@@ -1,0 +1,218 @@
+"""Training: the stages of a system, one after another, into a run folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from kavc.data.source import Source
+from kavc.errors import ConfigError
+from kavc.files import sweep_partials
+from kavc.systems.base import Stage, System
+from kavc.systems.registry import get
+from kavc.training.callbacks import Checkpoint, EpochSeeds
+from kavc.training.checkpoint import Checkpoints, FitState
+from kavc.training.run import (
+    CONFIG,
+    Run,
+    RunConfig,
+    begin,
+    check_resumable,
+    lock,
+    save_network,
+    write_history,
+)
+
+log = logging.getLogger(__name__)
+
+AfterEpoch = Callable[[Stage, FitState], None]
+
+
+def train(
+    system: str | System,
+    data: str | Source,
+    out: str | os.PathLike,
+    *,
+    preset: str = "paper",
+    overrides: Mapping[str, Any] | None = None,
+    seed: int = 0,
+    splits: str | os.PathLike | None = None,
+    resume: bool = False,
+    after_epoch: AfterEpoch | None = None,
+) -> Run:
+    """Trains a system and evaluates it; leaves everything in a run folder.
+
+    A run that was killed, at any moment, and is called again with `resume=True` ends with the same
+    weights, bit for bit on a CPU with the same versions and thread settings.
+
+    Args:
+        system: its name, or the system itself.
+        data: source, as "youtube8m:PATH".
+        out: the run folder; must be new, unless `resume`.
+        preset: named config to begin with.
+        overrides: options that differ, by name; text is converted.
+        seed: of weights, pairs, order and dropout.
+        splits: optional splits file, when `data` is text.
+        resume: go on where an earlier run in `out` was stopped; a new one begins if there is none.
+        after_epoch: called after each epoch, for progress.
+
+    Returns:
+        The finished run.
+
+    Raises:
+        ConfigError: an option doesn't fit, or `out` is in use or holds another run.
+        DataError: the data are missing, damaged or of another shape.
+
+    Example:
+        run = kavc.train("ti-avc", "synthetic:corpus", "runs/ti-avc", overrides={"batch_size": 64})
+    """
+    system = get(system) if isinstance(system, str) else system
+    source = Source.parse(data, splits) if isinstance(data, str) else data
+    overrides = dict(overrides or {})
+    if not 0 <= seed < 2**31:
+        raise ConfigError(f"seed must lie in 0 to {2**31 - 1}; got {seed}")
+    config = system.Config.preset(preset).replace(**overrides)
+    info = system.describe(source, config)
+    config = system.adapt(config, info)
+    out = Path(out)
+    _refuse_other_content(out, resume)
+    with lock(out):
+        settings = RunConfig(system.name, preset, overrides, seed, config.to_dict())
+        if (out / CONFIG).exists():
+            check_resumable(out, settings, info)
+            sweep_partials(out)
+        else:
+            begin(out, settings, source, info)
+        run = Run(out)
+        if not run.finished:
+            save_network(out, _fit_stages(system, source, config, out, seed, after_epoch))
+        if not (out / "report.json").exists():
+            system.evaluate(run.network, source, config).save(out)
+    return run
+
+
+def _refuse_other_content(out: Path, resume: bool) -> None:
+    if out.is_file():
+        raise ConfigError(f"{out}: a file; a run needs a folder")
+    content = [path.name for path in out.iterdir()] if out.is_dir() else []
+    if CONFIG in content and not resume:
+        raise ConfigError(f"{out}: holds a run already; use --resume to go on with it")
+    foreign = [name for name in content if not name.startswith(".")]
+    if foreign and not {CONFIG, "data.json", "versions.json"} & set(foreign):
+        raise ConfigError(
+            f"{out}: not empty and no run folder (it holds {foreign[0]!r}); use a new folder"
+        )
+
+
+def _fit_stages(
+    system: System,
+    source: Source,
+    config: Any,
+    out: Path,
+    seed: int,
+    after_epoch: AfterEpoch | None,
+) -> keras.Model:
+    keras.utils.set_random_seed(seed)
+    network = system.build(config)
+    fresh = network.get_weights()
+    histories: dict[str, list[dict[str, float]]] = {}
+    checkpoints: dict[str, Checkpoints] = {}
+
+    @cache
+    def read(split: str) -> tf.data.Dataset:
+        return system.read(source, split, config)
+
+    for stage in system.stages(config):
+        mine = checkpoints[stage.name] = Checkpoints(out / "checkpoints" / stage.name)
+        if mine.final.exists():
+            state = mine.load_final(network)
+            histories[stage.name] = state.history
+            continue
+        if stage.start == "fresh":
+            network.set_weights(fresh)
+        elif stage.start != "previous":
+            checkpoints[stage.start].load_final(network)
+
+        def report(state: FitState, stage: Stage = stage) -> None:
+            histories[stage.name] = state.history
+            write_history(out, histories)
+            _write_scalars(out / "tensorboard" / stage.name, state)
+            if after_epoch is not None:
+                after_epoch(stage, state)
+
+        state = _fit(stage, network, read, out / "artefacts", mine, seed, report)
+        histories[stage.name] = state.history  # also of a fit that had ended when it was killed
+        mine.save_final(network, state)
+    write_history(out, histories)
+    return network
+
+
+def _fit(
+    stage: Stage,
+    network: keras.Model,
+    read: Callable[[str], tf.data.Dataset],
+    artefacts: Path,
+    checkpoints: Checkpoints,
+    seed: int,
+    report: Callable[[FitState], None],
+) -> FitState:
+    """Runs one stage to its end, from its latest checkpoint; leaves its weights in `network`."""
+    folder = artefacts / stage.name
+    training = stage.prepare(network, read("train"), folder / "train")
+    validation = stage.prepare(network, read("validation"), folder / "validation")
+    counter = tf.Variable(0, dtype=tf.int64, trainable=False)
+    dataset = epochs_of(stage, training, counter, seed)
+
+    model = stage.trainee(network)
+    steps = min(stage.steps_per_execution, int(dataset.cardinality()))
+    model.compile(**stage.compile_arguments(), steps_per_execution=steps)
+    state = checkpoints.restore(model)
+    if not state.stopped:
+        model.fit(
+            dataset,
+            initial_epoch=state.epoch,
+            epochs=stage.epochs,
+            validation_data=stage.dataset(validation, None, seed),
+            callbacks=[EpochSeeds(counter, seed), Checkpoint(checkpoints, state, stage, report)],
+            shuffle=False,
+            verbose=0,
+        )
+    if stage.restore_best:
+        checkpoints.load_epoch(model, state.best_epoch)
+    # Else a part of the network, such as the theme learner, would be saved with its optimizer.
+    model.compiled, model.optimizer = False, None
+    return state
+
+
+def epochs_of(stage: Stage, examples: Any, counter: tf.Variable, seed: int) -> tf.data.Dataset:
+    """One data set that is another epoch each time it is iterated, as `counter` says.
+
+    `fit` iterates it once an epoch. So each epoch's data are a function of (examples, epoch, seed)
+    and have an end, which keeps `steps_per_execution` from running into the next epoch.
+
+    Args:
+        stage: whose `dataset` it is.
+        examples: what the stage's `prepare` returned.
+        counter: int64 variable, the epoch from 0.
+        seed: the run's seed.
+    """
+    count = stage.dataset(examples, 0, seed).cardinality()
+    epoch = tf.data.Dataset.from_tensors(0).flat_map(
+        lambda _: stage.dataset(examples, counter.read_value(), seed)
+    )
+    return epoch.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def _write_scalars(folder: Path, state: FitState) -> None:
+    writer = tf.summary.create_file_writer(str(folder))
+    with writer.as_default(step=state.epoch):
+        for name, value in state.history[-1].items():
+            tf.summary.scalar(name, value)
+    writer.close()

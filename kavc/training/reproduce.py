@@ -1,0 +1,78 @@
+"""Every row of a paper's table, several seeds each, beside the published numbers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kavc.data.source import Source
+from kavc.errors import ConfigError
+from kavc.evaluation.report import Report
+from kavc.systems.base import System
+from kavc.systems.registry import get
+from kavc.training.fit import AfterEpoch, train
+
+
+def reproduce(
+    system: str | System,
+    data: str | Source,
+    out: str | os.PathLike,
+    *,
+    seeds: int = 3,
+    preset: str = "paper",
+    overrides: Mapping[str, Any] | None = None,
+    splits: str | os.PathLike | None = None,
+    after_epoch: AfterEpoch | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Trains all rows of the paper's main table and reports them together.
+
+    Each run lies in `OUT/ROW/seed-S`. Called again, it takes finished runs as they are and goes
+    on with the one that was stopped.
+
+    Args:
+        system: its name, or the system itself.
+        data: source, as "youtube8m:PATH".
+        out: folder of all runs and of the report.
+        seeds: runs of each row, with seeds 0, 1, ...
+        preset, overrides, splits, after_epoch: as `train`. `overrides` holds for every row.
+        progress: called with a line of text before each run.
+
+    Returns:
+        The report over all rows and seeds, also written to `out`.
+
+    Raises:
+        ConfigError, DataError: as `train`.
+    """
+    system = get(system) if isinstance(system, str) else system
+    source = Source.parse(data, splits) if isinstance(data, str) else data
+    out = Path(out)
+    overrides = dict(overrides or {})
+    rows = system.rows(system.Config.preset(preset).replace(**overrides))
+    clash = sorted({name for row in rows for name in row.overrides} & set(overrides))
+    if clash:
+        raise ConfigError(f"option {clash[0]!r} tells the rows of the table apart; leave it out")
+    reports: dict[str, list[Report]] = {}
+    for number, row in enumerate(rows):
+        for seed in range(seeds):
+            progress(f"[{number * seeds + seed + 1}/{len(rows) * seeds}] {row.label}, seed {seed}")
+            run = train(
+                system,
+                source,
+                out / _folder(row.label) / f"seed-{seed}",
+                preset=preset,
+                overrides=overrides | dict(row.overrides),
+                seed=seed,
+                resume=True,
+                after_epoch=after_epoch,
+            )
+            reports.setdefault(row.label, []).append(run.report)
+    report = system.summarise(reports, source, run.config)
+    report.save(out)
+    return report
+
+
+def _folder(label: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in label.lower()).strip("-")

@@ -1,0 +1,227 @@
+"""The run folder: what a training leaves, enough to repeat it, evaluate it and export it.
+
+config.json  versions.json  data.json  history.csv  tensorboard/  checkpoints/  artefacts/
+model.keras  report.json  report.md  tables/  figures/  predictions.npz
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import fcntl
+import importlib.metadata
+import io
+import os
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kavc.data.source import Source
+from kavc.errors import ConfigError, DataError
+from kavc.files import read_json, whole_file, write_json, write_text
+from kavc.systems.base import SourceInfo, System
+from kavc.systems.registry import get
+
+if TYPE_CHECKING:
+    import keras
+
+    from kavc.evaluation.report import Report
+
+CONFIG, DATA, VERSIONS, MODEL = "config.json", "data.json", "versions.json", "model.keras"
+PACKAGES = ("kavc", "tensorflow", "keras", "numpy")
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """What decides a run, but for the data: enough to make its network again.
+
+    Args:
+        system: name of the system.
+        preset: name of the preset that it began with.
+        overrides: options that differ from the preset, by name.
+        seed: of weights, pairs, order and dropout.
+        options: every option's value, those that the data fix included.
+    """
+
+    system: str
+    preset: str
+    overrides: dict[str, Any]
+    seed: int
+    options: dict[str, Any]
+
+
+class Run:
+    """A run folder, opened for reading.
+
+    Args:
+        path: the folder.
+
+    Attributes:
+        path, settings (`RunConfig`), system, config, source.
+
+    Raises:
+        ConfigError: the folder is no run folder.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        if not (self.path / CONFIG).is_file():
+            raise ConfigError(f"{self.path}: no run folder (it holds no {CONFIG})")
+        try:
+            self.settings = RunConfig(**read_json(self.path / CONFIG))
+        except TypeError as error:
+            raise ConfigError(f"{self.path / CONFIG}: not a run's settings ({error})") from None
+        self.system: System = get(self.settings.system)
+        self.config = self.system.Config().replace(**self.settings.options)
+
+    @property
+    def finished(self) -> bool:
+        """Whether training has ended and the network is there."""
+        return (self.path / MODEL).is_file()
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """Source, splits, counts and fingerprint of the data that the run was trained on."""
+        return read_json(self.path / DATA)
+
+    @property
+    def source(self) -> Source:
+        """Where the training data were."""
+        data = self.data
+        return Source.parse(data["source"], splits=data["splits"])
+
+    @cached_property
+    def network(self) -> keras.Model:
+        """The trained network.
+
+        Raises:
+            ConfigError: training has not ended.
+            DataError: the file is damaged.
+        """
+        import keras
+
+        if not self.finished:
+            raise ConfigError(
+                f"{self.path}: training has not ended; go on with `kavc train --resume`"
+            )
+        try:
+            return keras.models.load_model(self.path / MODEL, compile=False)
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise DataError(f"{self.path / MODEL}: can't be loaded ({error})") from None
+
+    @property
+    def report(self) -> Report:
+        """The report that training wrote."""
+        from kavc.evaluation.report import Report
+
+        return Report.load(self.path)
+
+
+def load_run(path: str | os.PathLike) -> Run:
+    """Opens a run folder.
+
+    Args:
+        path: what `kavc train --out` wrote.
+
+    Example:
+        run = kavc.load_run("runs/ti-avc")
+        run.network.summary()
+        print(run.report.to_markdown())
+
+    Raises:
+        ConfigError: the folder is no run folder.
+    """
+    return Run(path)
+
+
+@contextlib.contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Holds a folder for one process; released by the system if the process dies.
+
+    Raises:
+        ConfigError: another process holds it.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder / ".lock", "a") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise ConfigError(
+                f"{folder}: another process is writing to this folder; wait for it or use another"
+            ) from None
+        yield
+
+
+def begin(folder: Path, settings: RunConfig, source: Source, info: SourceInfo) -> None:
+    """Writes what is known before training. `config.json` comes last: with it, the run exists."""
+    write_json(folder / VERSIONS, versions())
+    write_json(
+        folder / DATA,
+        {
+            "source": str(source),
+            "splits": None if source.splits is None else str(source.splits),
+            "counts": dict(info.counts),
+            "widths": dict(info.widths),
+            "classes": list(info.classes),
+            "notes": list(info.notes),
+            "fingerprint": info.fingerprint,
+        },
+    )
+    write_json(folder / CONFIG, asdict(settings))
+
+
+def check_resumable(folder: Path, settings: RunConfig, info: SourceInfo) -> None:
+    """Refuses to go on with a run under other settings or on other data.
+
+    Raises:
+        ConfigError: names the first setting that differs.
+        DataError: the data are not those that the run began with.
+    """
+    begun = RunConfig(**read_json(folder / CONFIG))
+    for name in ("system", "seed"):
+        if getattr(begun, name) != getattr(settings, name):
+            raise ConfigError(
+                f"{folder} was begun with {name} {getattr(begun, name)!r}, not "
+                f"{getattr(settings, name)!r}; resume it as it was or use another folder"
+            )
+    for name, value in settings.options.items():
+        if begun.options.get(name) != value:
+            raise ConfigError(
+                f"{folder} was begun with {name}={begun.options.get(name)}, not {value}; "
+                f"resume it as it was or use another folder"
+            )
+    if read_json(folder / DATA)["fingerprint"] != info.fingerprint:
+        raise DataError(
+            f"{folder} was begun on other data (their fingerprint differs); bring those back "
+            f"or use another folder"
+        )
+
+
+def write_history(folder: Path, histories: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
+    """Writes `history.csv`: one row an epoch, with every value that any stage logs."""
+    names = list(dict.fromkeys(n for epochs in histories.values() for e in epochs for n in e))
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["stage", "epoch", *names])
+    for stage, epochs in histories.items():
+        for number, logs in enumerate(epochs, 1):
+            writer.writerow([stage, number, *(logs.get(name, "") for name in names)])
+    write_text(folder / "history.csv", text.getvalue())
+
+
+def save_network(folder: Path, network: keras.Model) -> None:
+    """Writes `model.keras` whole."""
+    with whole_file(folder / MODEL) as temporary:
+        network.save(temporary, include_optimizer=False)
+
+
+def versions() -> dict[str, str]:
+    """Returns the versions of Python and of the packages that decide a run's numbers."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    return found

@@ -1,0 +1,123 @@
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kavc.data.splits import SPLITS, Part, files_of, hash_split, in_split, load
+from kavc.errors import DataError
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for number in range(12):
+        (tmp_path / f"validate{number:04d}.tfrecord").touch()
+    return tmp_path
+
+
+def files(folder):
+    return sorted(folder.glob("*.tfrecord"))
+
+
+def written(folder, content):
+    path = folder / "splits.json"
+    path.write_text(json.dumps(content))
+    return path
+
+
+def test_patterns_and_ids(folder):
+    parts = load(written(folder, {"train": ["validate000?.*"], "test": {"ids": ["a", "b"]}}))
+    assert parts == {"train": Part(globs=("validate000?.*",)), "test": Part(ids=("a", "b"))}
+    assert files_of("train", files(folder), folder, parts) == files(folder)[:10]
+    assert files_of("test", files(folder), folder, parts) == files(folder)
+
+
+def test_the_projects_splits(shared):
+    parts = load(shared / "data" / "youtube8m" / "splits.json")
+    assert list(parts) == list(SPLITS)
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ([], "expected"),
+        ({}, "expected"),
+        ({"valid": ["a*"]}, "did you mean 'validation'"),
+        ({"train": ["../a*"]}, "must be relative"),
+        ({"train": ["a/../../b"]}, "must be relative"),
+        ({"train": ["/etc/*"]}, "must be relative"),
+        ({"train": [""]}, "must be relative"),
+        ({"train": []}, "list of file patterns"),
+        ({"train": "a*"}, "list of file patterns"),
+        ({"train": [1]}, "list of file patterns"),
+        ({"train": {"ids": []}}, "list of file patterns"),
+        ({"train": {"ids": ["a"], "files": []}}, "list of file patterns"),
+        ({"train": {"ids": ["a"]}, "test": {"ids": ["b", "a"]}}, "'a' is in train and in test"),
+    ],
+)
+def test_malformed_splits_files(folder, content, words):
+    with pytest.raises(DataError, match=words):
+        load(written(folder, content))
+
+
+def test_not_json(folder):
+    path = folder / "splits.json"
+    path.write_text("train: a")
+    with pytest.raises(DataError, match="not readable as JSON"):
+        load(path)
+
+
+def test_a_file_in_two_splits_is_refused(folder):
+    parts = {"train": Part(globs=("*.tfrecord",)), "test": Part(globs=("validate0011.*",))}
+    with pytest.raises(DataError, match=r"validate0011.tfrecord: matches .* train and of test"):
+        files_of("train", files(folder), folder, parts)
+
+
+def test_no_file_names_patterns_and_what_is_there(folder):
+    with pytest.raises(DataError, match=r"train\* matches none of validate0000.*\(12 files\)"):
+        files_of("train", files(folder), folder, {"train": Part(globs=("train*",))})
+
+
+@pytest.mark.parametrize(
+    ("split", "words"), [("tset", "did you mean 'test'"), ("test", "no split 'test'")]
+)
+def test_unknown_and_absent_split(folder, split, words):
+    with pytest.raises(DataError, match=words):
+        files_of(split, files(folder), folder, {"train": Part(globs=("*",))})
+
+
+def test_a_plain_name_that_is_missing_is_not_dropped_in_silence(folder):
+    missing = folder / "validate0099.tfrecord"
+    parts = {"train": Part(globs=("validate0000.tfrecord", missing.name))}
+    assert missing in files_of("train", [*files(folder), missing], folder, parts)
+
+
+def test_hash_is_a_property_of_the_id_alone():
+    ids = [f"video{i}" for i in range(20_000)]
+    index = hash_split(ids).numpy()
+    assert index[:16].tolist() == HASHED
+    np.testing.assert_array_equal(hash_split(ids[::-1]).numpy(), index[::-1])
+    shares = np.bincount(index, minlength=3) / len(ids)
+    np.testing.assert_allclose(shares, [0.8, 0.1, 0.1], atol=0.012)  # 4 standard errors of 0.8
+
+
+# Recorded once: a change would move videos of everyone's corpus from training to test.
+HASHED = [0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 1, 1, 0, 0, 0, 0]
+
+
+def test_hash_shares():
+    ids = [str(i) for i in range(1000)]
+    assert set(hash_split(ids, (1.0, 0.0, 0.0)).numpy()) == {0}
+    assert set(hash_split(ids, (0.0, 0.0, 1.0)).numpy()) == {2}
+    with pytest.raises(ValueError, match="sum to 1"):
+        hash_split(ids, (0.5, 0.1, 0.1))
+
+
+def test_membership_in_graph():
+    ids = tf.constant(["a", "b", "", "c", "z"])
+    parts = {"train": Part(ids=("c", "a")), "test": Part(globs=("*",))}
+    member = tf.function(in_split)
+    assert member(ids, "train", parts).numpy().tolist() == [True, False, False, True, False]
+    assert member(ids, "test", parts).numpy().all()
+    by_hash = np.stack([member(ids, split, None).numpy() for split in SPLITS])
+    np.testing.assert_array_equal(by_hash.sum(0), 1)

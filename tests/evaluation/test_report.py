@@ -1,0 +1,164 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from kavc.errors import DataError
+from kavc.evaluation.charts import bars
+from kavc.evaluation.headline import Headline
+from kavc.evaluation.predictions import read_predictions, write_predictions
+from kavc.evaluation.report import Report
+from kavc.evaluation.table import Column, Table
+
+SOURCE = "synthetic KWAI-like corpus, world seed 0"
+
+
+@pytest.fixture
+def report():
+    return Report(
+        "Ti-AVC, test split",
+        Headline("match AUC", 0.78731, "max", (0.78051, float("nan"))),
+        [Table("main", [Column("system"), Column("AUC", ".2f", "%")], [("Ti-AVC", 78.731)])],
+        [bars("per-theme", ["a", "b"], [0.6, 0.7], caption="AUC a theme.", source=SOURCE)],
+        ["3 videos without sound were dropped."],
+        {"labels": np.array([1, 0]), "scores": np.array([0.5, -1.5], "float32"), "id": ["x", "y"]},
+    )
+
+
+def test_markdown(report):
+    assert report.to_markdown() == (
+        "# Ti-AVC, test split\n"
+        "\n"
+        "**match AUC 0.7873 (higher is better)**\n"
+        "\n"
+        "| system | AUC (%) |\n"
+        "| :--- | ---: |\n"
+        "| Ti-AVC | 78.73 |\n"
+        "\n"
+        "![AUC a theme.](figures/per-theme.png)\n"
+        "\n"
+        "AUC a theme. *Source: synthetic KWAI-like corpus, world seed 0*\n"
+        "\n"
+        "## Notes\n"
+        "\n"
+        "- 3 videos without sound were dropped.\n"
+    )
+
+
+def test_round_trip_through_a_folder(report, tmp_path):
+    report.save(tmp_path)
+    names = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()}
+    assert names == {
+        "report.json",
+        "report.md",
+        "tables/main.csv",
+        "figures/per-theme.png",
+        "predictions.npz",
+    }
+    loaded = Report.load(tmp_path)
+    assert loaded.to_json() == report.to_json()
+    assert loaded.to_markdown() == report.to_markdown()
+    assert loaded.tables == report.tables
+    np.testing.assert_equal(loaded.predictions, report.predictions)
+    assert loaded.predictions["scores"].dtype == np.float32
+    loaded.save(tmp_path)
+    loaded.save(tmp_path / "copy")
+    picture = (tmp_path / "figures" / "per-theme.png").read_bytes()
+    assert (tmp_path / "copy" / "figures" / "per-theme.png").read_bytes() == picture
+
+
+def test_json_is_strict(report):
+    value = json.loads(json.dumps(report.to_json(), allow_nan=False))
+    assert value["headline"]["interval"] == [0.78051, None]
+    assert value["figures"][0]["file"] == "figures/per-theme.png"
+    assert Report.from_json(value).to_json() == {**value, "predictions": []}
+
+
+def test_a_later_report_without_predictions_finds_none(report, tmp_path):
+    report.save(tmp_path)
+    Report(report.title, report.headline).save(tmp_path)
+    assert Report.load(tmp_path).predictions == {}
+
+
+def test_table_by_name(report):
+    assert report.table("main") is report.tables[0]
+    with pytest.raises(DataError, match="unknown table 'mian'; did you mean 'main'"):
+        report.table("mian")
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        (str(Headline("loss", 0.5, "min", unit="nat")), "loss 0.5 nat (lower is better)"),
+        (
+            str(Headline("top-1", 12.5, "max", (10, 15), "%")),
+            "top-1 12.5 %, 95 % interval 10 to 15 % (higher is better)",
+        ),
+    ],
+)
+def test_headline_reads_as_a_sentence(text, expected):
+    assert text == expected
+
+
+@pytest.mark.parametrize("direction, better", [("max", True), ("min", False)])
+def test_better_than(direction, better):
+    low, high, nan = (Headline("x", value, direction) for value in (1.0, 2.0, float("nan")))
+    assert high.better_than(low) is better and low.better_than(high) is not better
+    assert low.better_than(nan) and not nan.better_than(low) and not nan.better_than(nan)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": 2},
+        {"headline": None},
+        {"headline": {"name": "x", "value": "y", "direction": "max", "interval": None, "unit": ""}},
+        {"headline": {"name": "x", "value": 1, "direction": "up", "interval": None, "unit": ""}},
+        {"headline": {"name": "x", "value": 1, "direction": "max", "interval": [1], "unit": ""}},
+        {"tables": [{}]},
+        {"figures": [{"name": "../../etc/passwd", "caption": "", "source": ""}]},
+        {"figures": [{"name": "x"}]},
+        {"notes": 3},
+    ],
+)
+def test_refuses_damaged_json(report, tmp_path, change):
+    (tmp_path / "report.json").write_text(json.dumps({**report.to_json(), **change}))
+    with pytest.raises(DataError, match=r"report\.json: "):
+        Report.load(tmp_path)
+
+
+def test_refuses_missing_and_damaged_files(report, tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        Report.load(tmp_path)
+    report.save(tmp_path)
+    content = (tmp_path / "predictions.npz").read_bytes()
+    for damaged in (b"", b"PK", content[:-30], content[:200] + b"\0" * 40 + content[240:]):
+        (tmp_path / "predictions.npz").write_bytes(damaged)
+        with pytest.raises(DataError, match=r"predictions\.npz: "):
+            Report.load(tmp_path)
+    (tmp_path / "predictions.npz").unlink()
+    with pytest.raises(DataError, match="evaluate the run again"):
+        Report.load(tmp_path)
+    (tmp_path / "figures" / "per-theme.png").unlink()
+    with pytest.raises(DataError, match="no such picture"):
+        Report.from_json(report.to_json(), tmp_path).save(tmp_path / "copy")
+
+
+def test_predictions_hold_no_objects(tmp_path):
+    with pytest.raises(DataError, match="dtype object"):
+        write_predictions(tmp_path / "p.npz", {"a": np.array([{}])})
+    with pytest.raises(DataError, match="plain word"):
+        write_predictions(tmp_path / "p.npz", {"../a": np.zeros(1)})
+    assert not list(tmp_path.iterdir())
+    np.savez(tmp_path / "p.npz", a=np.array([{}], dtype=object))
+    with pytest.raises(DataError, match="allow_pickle"):
+        read_predictions(tmp_path / "p.npz")
+
+
+def test_names_are_distinct(report):
+    with pytest.raises(DataError, match="expected distinct names"):
+        Report("t", report.headline, tables=report.tables * 2)
+    with pytest.raises(DataError, match="direction 'up'"):
+        Headline("x", 1.0, "up")

@@ -1,0 +1,62 @@
+"""The card says what it was given, and the fingerprint follows the weights."""
+
+from __future__ import annotations
+
+import pytest
+
+from kavc.export.model_card import model_card, weights_fingerprint
+from kavc.systems.base import Paper, SourceInfo
+
+PAPER = Paper("Sounds and Sights", "A. Author and B. Author", 2020, "https://example.org", "X", {})
+INFO = SourceInfo({"train": 80, "test": 20}, {"audio": 4}, ["Pets"], "abc123", ["3 had no sound"])
+
+
+@pytest.fixture(scope="module")
+def card(tiny, network):
+    return model_card(
+        name="tiny",
+        version=3,
+        system="ti-avc",
+        summary="Does it match?",
+        paper=PAPER,
+        config={"variant": "a|b", "units": 8},
+        source="synthetic:data",
+        info=INFO,
+        metric="match AUC",
+        value=0.81234,
+        interval=(0.79, 0.83),
+        intended_use="Experiments.",
+        limits=["Synthetic data.", "One seed."],
+        signatures=tiny.signatures(network),
+        versions={"keras": "3.15.1"},
+        fingerprint=weights_fingerprint(network),
+    )
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "# tiny, version 3",
+        "System: ti-avc, after A. Author and B. Author, *Sounds and Sights*, 2020. "
+        "https://example.org",
+        "match AUC: 0.8123 (0.79 to 0.83), on the test split of the data below.",
+        "- Synthetic data.",
+        "Source: `synthetic:data`; examples: train 80, test 20; fingerprint `abc123`.",
+        "- 3 had no sound",
+        "| input | `audio` | float32 | (batch, any, 4) | audio features, one step a second |",
+        r"| variant | `a\|b` |",
+        "| keras | 3.15.1 |",
+    ],
+)
+def test_facts(card, line):
+    assert line in card.splitlines()
+
+
+def test_fingerprint_is_in_the_card_and_follows_the_weights(card, tiny, network):
+    first = weights_fingerprint(network)
+    assert first in card and len(first) == 64
+    other = tiny.network()
+    assert weights_fingerprint(other) == first
+    weight = other.weights[0]
+    weight.assign(weight + 1e-6)
+    assert weights_fingerprint(other) != first

@@ -1,0 +1,456 @@
+"""What holds for every network whatever its weights: masks, names, files, dtypes, fits."""
+
+from __future__ import annotations
+
+import json
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from kavc.systems.ti_avc.networks import (
+    ATTENTION,
+    Baseline1,
+    Baseline2,
+    CorrespondenceLearner,
+    JointTiAVC,
+    ThemeLearner,
+    TiAVC,
+    audio_network,
+    embeddings,
+    fusion_network,
+)
+from kavc.systems.ti_avc.trainees import on_frozen_embeddings
+
+# Float64. Keras 3.15's `ops.tanh` on JAX answers in float32, whatever it is given.
+EXACT = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-6
+THEMES, STEPS, FRAMES = 3, 4, 3
+FUSION = {"filters": 4, "units": 5}
+SMALL = {
+    "themes": THEMES,
+    "audio_dim": 5,
+    "visual_dim": 6,
+    "audio": {"dense_units": 4, "embedding_dim": 4, "attention_options": {"units": 3}},
+    "visual": {"embedding_dim": 4},
+    "fusion": FUSION,
+}
+ON_VIDEOS = [ThemeLearner, TiAVC, JointTiAVC, Baseline1, Baseline2]
+ALL = [*ON_VIDEOS, CorrespondenceLearner]
+# The audio's and the frames' lengths, every one with every one.
+LENGTHS = np.array([(t, n) for t in range(STEPS + 1) for n in range(FRAMES + 1)])
+
+
+def small(kind, dtype="float32", **arguments):
+    """A small network with weights that are all far from 0, the biases too."""
+    keras.utils.set_random_seed(0)
+    if kind is CorrespondenceLearner:
+        network = kind(THEMES, 4, 4, fusion=FUSION, dtype=dtype, **arguments)
+    else:
+        network = kind(**SMALL | arguments, dtype=dtype)
+    for weight in network.weights:
+        if "bias" in weight.path:
+            weight.assign(keras.random.normal(weight.shape, dtype=weight.dtype))
+    return network
+
+
+def batch(network, lengths=LENGTHS, steps=STEPS, frames=FRAMES, seed=0):
+    """Random inputs for a network: the same valid steps whatever is padded behind them."""
+    rng = np.random.default_rng(seed)
+    size = len(lengths)
+    inputs = {}
+    for name, like in network.input.items():
+        if name == "theme":
+            inputs[name] = np.arange(size) % THEMES
+        elif name.endswith("_length"):
+            inputs[name] = lengths[:, 0 if name == "audio_length" else 1]
+        elif len(like.shape) == 2:
+            inputs[name] = rng.random((size, like.shape[1]))
+        else:
+            longest, given = (STEPS, steps) if name == "audio" else (FRAMES, frames)
+            x = rng.normal(size=(size, longest, like.shape[2]))
+            inputs[name] = np.pad(x, ((0, 0), (0, given - longest), (0, 0)))
+    return inputs
+
+
+def spoil(inputs, value):
+    """Puts a value into all padding."""
+    spoilt = dict(inputs)
+    for name in inputs:
+        if name + "_length" in inputs or name == "visual_embedding":
+            x = inputs[name].copy()
+            length = inputs["audio_length" if name == "audio" else "visual_length"]
+            x[np.arange(x.shape[1]) >= length[:, None]] = value
+            spoilt[name] = x
+    return spoilt
+
+
+def answers(network, inputs):
+    """All answers side by side, `(batch, any)`."""
+    outputs = keras.tree.flatten(network(inputs))
+    return np.concatenate([ops.convert_to_numpy(ops.cast(x, "float64")) for x in outputs], 1)
+
+
+def tensorflow():
+    if keras.backend.backend() != "tensorflow":
+        pytest.skip("gradients are taken with tf.GradientTape, datasets are TensorFlow's")
+    import tensorflow
+
+    return tensorflow
+
+
+# === Masks ===
+
+
+@pytest.mark.parametrize("value", [1000.0, -1e30, np.nan, np.inf])
+@pytest.mark.parametrize("kind", ALL)
+def test_what_lies_in_the_padding_changes_no_answer(kind, value):
+    network = small(kind)
+    inputs = batch(network)
+    expected = answers(network, inputs)
+    assert np.isfinite(expected).all()
+    np.testing.assert_array_equal(answers(network, spoil(inputs, value)), expected)
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_more_padding_changes_no_answer(kind):
+    network = small(kind, "float64")
+    longer = batch(network, steps=STEPS + 3, frames=FRAMES + 2)
+    np.testing.assert_allclose(
+        answers(network, longer), answers(network, batch(network)), rtol=0, atol=EXACT
+    )
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_a_video_alone_gets_the_answer_that_it_gets_in_a_batch(attention):
+    options = {"mha": {"heads": 2, "key_dim": 3}, "weighted": {}}.get(attention, {"units": 3})
+    audio = {"attention": attention, "attention_options": options}
+    network = small(TiAVC, "float64", audio=SMALL["audio"] | audio)
+    inputs = batch(network)
+    together = answers(network, inputs)
+    tolerance = 1e-7 if attention == "mha" else EXACT  # Keras rounds its scale and mask.
+    for row, (steps, frames) in enumerate(LENGTHS):
+        # A sequence without any step is given as one that is padding.
+        sizes = {"audio": max(steps, 1), "visual": max(frames, 1)}
+        alone = {
+            name: x[row : row + 1, : sizes[name]] if name in sizes else x[row : row + 1]
+            for name, x in inputs.items()
+        }
+        np.testing.assert_allclose(answers(network, alone)[0], together[row], 0, tolerance)
+
+
+@pytest.mark.parametrize("value", [1e30, np.nan])
+def test_normalisation_reads_no_padding(value):
+    network = small(TiAVC, audio={"normalize": "layer"}, visual={"normalize": "layer"})
+    inputs = batch(network)
+    np.testing.assert_array_equal(answers(network, spoil(inputs, value)), answers(network, inputs))
+
+
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_no_audio_is_embedded_as_zeros(attention):
+    network = audio_network(5, dense_units=4, embedding_dim=8, attention=attention)
+    for value in (0.0, 1e30, np.nan):
+        audio = np.full((2, STEPS, 5), value)
+        embedding = network({"audio": audio, "audio_length": np.zeros(2)})
+        np.testing.assert_array_equal(embedding, np.zeros((2, 8)))
+
+
+@pytest.mark.parametrize("value", [1e30, np.nan])
+@pytest.mark.parametrize("attention", ATTENTION)
+def test_what_lies_in_the_padding_changes_no_gradient(attention, value):
+    tf = tensorflow()
+    options = {"mha": {"heads": 2, "key_dim": 3}, "weighted": {}}.get(attention, {"units": 3})
+    audio = {"attention": attention, "attention_options": options}
+    network = small(JointTiAVC, audio=SMALL["audio"] | audio)
+    inputs = batch(network)
+
+    def gradients(inputs):
+        with tf.GradientTape() as tape:
+            outputs = network(inputs)
+            loss = ops.sum(outputs["match"] ** 2) + ops.sum(outputs["theme"] ** 2)
+        return tape.gradient(loss, network.trainable_variables)
+
+    for clean, spoilt in zip(gradients(inputs), gradients(spoil(inputs, value)), strict=True):
+        assert np.isfinite(clean).all()
+        np.testing.assert_array_equal(clean, spoilt)
+
+
+@pytest.mark.parametrize("kind", ON_VIDEOS)
+def test_lengths_left_out_mean_that_all_is_valid(kind):
+    network = small(kind)
+    inputs = batch(network, np.full((2, 2), (STEPS, FRAMES)))
+    expected = answers(network, inputs)
+    del inputs["audio_length"], inputs["visual_length"]
+    np.testing.assert_array_equal(answers(network, inputs), expected)
+
+
+@pytest.mark.parametrize("kind", ON_VIDEOS)
+def test_only_a_kernel_wider_than_one_sees_the_order_of_the_frames(kind):
+    for kernel_size in (1, 3):
+        network = small(kind, "float64", fusion=FUSION | {"kernel_size": kernel_size})
+        inputs = batch(network, np.full((2, 2), (STEPS, FRAMES)))
+        shuffled = inputs | {"visual": inputs["visual"][:, [2, 0, 1]]}
+        distance = np.abs(answers(network, inputs) - answers(network, shuffled)).max()
+        assert distance < 1e-12 if kernel_size == 1 else distance > 1e-3
+
+
+# === Names of inputs ===
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_foreign_inputs_are_ignored(kind):
+    network = small(kind)
+    inputs = batch(network)
+    foreign = {"a": np.full((len(LENGTHS), STEPS, 5), 7.0), "zz": np.ones(len(LENGTHS))}
+    expected = network.predict(inputs, verbose=0)
+    keras.tree.map_structure(
+        np.testing.assert_array_equal, network.predict(foreign | inputs, verbose=0), expected
+    )
+    np.testing.assert_array_equal(answers(network, foreign | inputs), answers(network, inputs))
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_a_missing_input_is_named(kind):
+    network = small(kind)
+    inputs = batch(network)
+    for name in set(inputs) - {"audio_length", "visual_length"}:
+        rest = {other: x for other, x in inputs.items() if other != name}
+        with pytest.raises(ValueError, match=f"input '{name}' is missing"):
+            network(rest)
+
+
+def test_inputs_without_names_are_refused():
+    with pytest.raises(ValueError, match=r"dict.*'audio'"):
+        small(ThemeLearner)(np.zeros((2, STEPS, 5)))
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"audio": {"attention": "adaptive"}},
+        {"visual": {"normalize": "batch"}},
+        {"fusion": {"theme_input": "pool"}},
+        {"fusion": {"interaction": "sum"}},
+        {"predicted_theme": "probability"},
+    ],
+    ids=str,
+)
+def test_unknown_variants_are_refused(arguments):
+    ((part, value),) = arguments.items()
+    name, wrong = next(iter(value.items())) if isinstance(value, dict) else (part, value)
+    with pytest.raises(ValueError, match=f"unknown {name} '{wrong}'.*Known"):
+        TiAVC(**SMALL | arguments)
+
+
+# === Files and dtypes ===
+
+VARIANTS = {
+    "paper": {},
+    "dense theme": {"fusion": FUSION | {"theme_input": "dense"}},
+    "product": {"fusion": FUSION | {"interaction": "product", "dropout": 0.2}},
+    "mha": {"audio": {"attention": "mha", "attention_options": {"heads": 2, "key_dim": 3}}},
+    "seq_additive": {"audio": {"attention": "seq_additive"}},
+    "weighted": {"audio": {"attention": "weighted"}},
+    "normalize": {"audio": {"normalize": "layer"}, "visual": {"normalize": "layer"}},
+}
+# Every network as the paper has it, then options one by one.
+CASES = [(kind, {}) for kind in ALL]
+CASES += [(Baseline2, {"doubling": doubling}) for doubling in ("depth", "parallel")]
+CASES += [(TiAVC, VARIANTS[name]) for name in VARIANTS if name != "paper"]
+CASES += [(TiAVC, {"predicted_theme": name}) for name in ("logits", "onehot")]
+CASES += [(TiAVC, {"stop_gradient": True, "match_fusion": {"filters": 6}, "name": "mine"})]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
+@pytest.mark.parametrize(("kind", "arguments"), CASES, ids=str)
+def test_reload_gives_the_same_network(kind, arguments, dtype, tmp_path):
+    network = small(kind, dtype, **arguments)
+    inputs = batch(network)
+    network.save(tmp_path / "model.keras")
+    reloaded = keras.models.load_model(tmp_path / "model.keras")
+    assert type(reloaded) is kind
+    assert reloaded.get_config() == network.get_config()
+    assert dtypes(reloaded) == dtypes(network)
+    np.testing.assert_array_equal(answers(reloaded, inputs), answers(network, inputs))
+
+
+@pytest.mark.parametrize(("kind", "arguments"), CASES, ids=str)
+def test_config_is_json_and_makes_the_same_network(kind, arguments):
+    network = small(kind, **arguments)
+    config = json.loads(json.dumps(network.get_config()))
+    again = kind.from_config(config)
+    assert again.get_config() == network.get_config()
+    assert again.name == network.name
+    assert [w.shape for w in again.weights] == [w.shape for w in network.weights]
+
+
+def dtypes(network):
+    """Dtypes of all layers that hold weights: `(name, compute dtype, variable dtype)`."""
+    layers = {id(layer): layer for layer in network._flatten_layers() if layer.weights}
+    return [
+        (layer.name, layer.compute_dtype, layer.variable_dtype)
+        for layer in layers.values()
+        if not isinstance(layer, keras.Model)
+    ]
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_mixed_precision_computes_in_bfloat16_up_to_the_logits(kind):
+    network = small(kind, "mixed_bfloat16")
+    head = {Baseline1: "fc4", Baseline2: "fc4"}.get(kind, "fc2")
+    for name, compute, variable in dtypes(network):
+        assert (compute, variable) == ("float32" if name == head else "bfloat16", "float32"), name
+    outputs = keras.tree.flatten(network(batch(network)))
+    assert {keras.backend.standardize_dtype(x.dtype) for x in outputs} == {"float32"}
+
+    reference = small(kind, "float32")
+    reference.set_weights(network.get_weights())
+    inputs = batch(network)
+    # bfloat16 keeps 8 bits: 0.4 % a step.
+    np.testing.assert_allclose(answers(network, inputs), answers(reference, inputs), 3e-2, 3e-2)
+
+
+def test_mixed_precision_may_also_be_the_global_policy():
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        network = ThemeLearner(**SMALL)
+    finally:
+        keras.config.set_dtype_policy(before)
+    assert network.dtype_policy.name == "mixed_bfloat16"
+    assert dtypes(network) == dtypes(small(ThemeLearner, "mixed_bfloat16"))
+
+
+# === Fits ===
+
+
+def compiled(network):
+    losses = {
+        "match": keras.losses.BinaryCrossentropy(from_logits=True),
+        "theme": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+    }
+    outputs = network.output
+    if isinstance(outputs, dict):
+        network.compile("adam", loss={name: losses[name] for name in outputs})
+    else:
+        network.compile("adam", loss=losses["theme"])
+    return network
+
+
+def targets(network, size):
+    match = (np.arange(size) % 2)[:, None].astype("float32")
+    theme = np.arange(size) % THEMES
+    if isinstance(network.output, dict):
+        return {n: x for n, x in {"match": match, "theme": theme}.items() if n in network.output}
+    return theme
+
+
+@pytest.mark.parametrize("kind", ALL)
+def test_fit_on_a_dataset_of_dicts_lowers_the_loss(kind):
+    tf = tensorflow()
+    network = compiled(small(kind))
+    network.optimizer.learning_rate = 0.05
+    inputs = batch(network, LENGTHS[:8]) | {"id": np.array([f"video{i}" for i in range(8)])}
+    dataset = tf.data.Dataset.from_tensor_slices((inputs, targets(network, 8))).batch(4)
+    losses = network.fit(dataset, epochs=8, shuffle=False, verbose=0).history["loss"]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]
+
+
+def test_foreign_keys_change_nothing_that_a_fit_learns():
+    """Foreign keys must not shift the inputs, on a backend whose `fit` skips `__call__` either."""
+    weights = []
+    for foreign in ({}, {"a": np.ones((8, STEPS, 5)), "zz": np.ones(8)}):
+        network = compiled(small(CorrespondenceLearner))
+        inputs = batch(network, LENGTHS[:8])
+        network.fit(foreign | inputs, targets(network, 8), shuffle=False, verbose=0)
+        weights.append(network.get_weights())
+    for without, with_ in zip(*weights, strict=True):
+        np.testing.assert_array_equal(without, with_)
+
+
+def test_a_trained_network_reloads_with_its_optimiser(tmp_path):
+    network = compiled(small(CorrespondenceLearner))
+    inputs = batch(network, LENGTHS[:8])
+    network.fit(inputs, targets(network, 8), verbose=0)
+    network.save(tmp_path / "model.keras")
+    reloaded = keras.models.load_model(tmp_path / "model.keras")
+    assert int(reloaded.optimizer.iterations) == 1
+    for mine, theirs in zip(network.optimizer.variables, reloaded.optimizer.variables, strict=True):
+        np.testing.assert_array_equal(mine, theirs)
+
+
+# === Stage 2: the correspondence learner on frozen embeddings ===
+
+
+def frozen(**arguments):
+    """A network, its trainee of stage 2, and inputs of both."""
+    network = small(TiAVC, **arguments)
+    inputs = batch(network)
+    tensors = {n: ops.convert_to_tensor(x, network.input[n].dtype) for n, x in inputs.items()}
+    embedded = embeddings(network.theme_learner, tensors) | {"theme": inputs["theme"]}
+    embedded = {name: ops.convert_to_numpy(x) for name, x in embedded.items()}
+    return network, on_frozen_embeddings(network), inputs, embedded
+
+
+@pytest.mark.parametrize("predicted_theme", ["probabilities", "logits", "onehot"])
+def test_frozen_embeddings_give_the_answers_of_the_whole(predicted_theme):
+    network, trainee, inputs, embedded = frozen(predicted_theme=predicted_theme)
+    expected = ops.convert_to_numpy(network(inputs)["match"])
+    np.testing.assert_array_equal(trainee(embedded)["match"], expected)
+
+
+def test_stage_2_trains_the_correspondence_learner_alone():
+    network, trainee, _, embedded = frozen()
+    own = {id(weight) for weight in network.correspondence_learner.weights}
+    before = [ops.convert_to_numpy(weight) for weight in network.weights]
+    trainee.compile(
+        keras.optimizers.SGD(1.0), loss={"match": keras.losses.BinaryCrossentropy(from_logits=True)}
+    )
+    match = (np.arange(len(LENGTHS)) % 2)[:, None]
+    trainee.fit(embedded | {"a": match}, {"match": match}, verbose=0)
+    for weight, old in zip(network.weights, before, strict=True):
+        changed = (ops.convert_to_numpy(weight) != old).any()
+        assert changed == (id(weight) in own), weight.path
+    assert {id(weight) for weight in trainee.trainable_variables} == own
+    # The freeze lasts: the network itself would now train its correspondence learner alone.
+    assert {id(weight) for weight in network.trainable_variables} == own
+
+
+def test_stage_2_resumes_from_its_weights(tmp_path):
+    _, trainee, _, embedded = frozen()
+    trainee.save_weights(tmp_path / "stage.weights.h5")
+    again = frozen()[1]
+    for weight in again.weights:
+        weight.assign(weight * 0)
+    again.load_weights(tmp_path / "stage.weights.h5")
+    np.testing.assert_array_equal(again(embedded)["match"], trainee(embedded)["match"])
+
+
+def test_stage_2_runs_the_theme_learner_in_inference_mode():
+    _, trainee, _, embedded = frozen(
+        fusion=FUSION | {"dropout": 0.9}, match_fusion={"dropout": 0.0}
+    )
+    np.testing.assert_array_equal(
+        trainee(embedded, training=True)["match"], trainee(embedded, training=False)["match"]
+    )
+
+
+@pytest.mark.parametrize("theme_input", ["conv", "dense"])
+@pytest.mark.parametrize("interaction", ["none", "product"])
+@pytest.mark.parametrize("branches", [1, 2])
+def test_fusion_network_variants_see_every_input(theme_input, interaction, branches):
+    keras.utils.set_random_seed(0)
+    network = fusion_network(
+        1, 4, 4, theme_widths=(2, 3), theme_input=theme_input, interaction=interaction,
+        branches=branches, **FUSION,
+    )  # fmt: skip
+    rng = np.random.default_rng(0)
+    inputs = {
+        name: rng.normal(size=[6 if n is None else n for n in x.shape])
+        for name, x in network.input.items()
+    } | {"visual_length": np.full(6, 6)}
+    expected = ops.convert_to_numpy(network(inputs))
+    for name in set(inputs) - {"visual_length"}:
+        changed = ops.convert_to_numpy(network(inputs | {name: inputs[name] + 1.0}))
+        assert np.abs(changed - expected).max() > 1e-4, name

@@ -1,0 +1,70 @@
+"""What an import costs, and that every lazily exported name is there."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import subprocess
+import sys
+
+import pytest
+
+import kavc
+
+HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "pandas")
+PACKAGES = ["kavc"] + [
+    module.name for module in pkgutil.walk_packages(kavc.__path__, "kavc.") if module.ispkg
+]
+SCRIPT = """
+import sys
+try:
+    {code}
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+print("loaded:", *sorted({heavy!r} & set(sys.modules)))
+"""
+
+
+def loaded_by(code: str) -> list[str]:
+    """Returns the heavy modules that a fresh process has loaded after running one statement."""
+    script = SCRIPT.format(code=code, heavy=set(HEAVY))
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1].split()[1:]
+
+
+def command(*words: str) -> str:
+    line = ["kavc", *words]
+    return f"from kavc.cli.main import main; sys.argv = {line}; main()"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import kavc",
+        "import kavc; kavc.errors, kavc.systems",
+        command("--help"),
+        command("--version"),
+        command("train", "--help"),
+    ],
+)
+def test_tensorflow_is_not_loaded(code):
+    assert loaded_by(code) == []
+
+
+def test_what_is_loaded_is_seen():
+    assert "matplotlib" in loaded_by("import matplotlib")
+
+
+def test_python_m_kavc_is_the_command():
+    done = subprocess.run([sys.executable, "-m", "kavc", "--version"], capture_output=True)
+    assert done.stdout.decode().strip() == kavc.__version__, done.stderr.decode()
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_every_exported_name_exists(package):
+    module = importlib.import_module(package)
+    for name in getattr(module, "__all__", ()):
+        getattr(module, name)
+    with pytest.raises(AttributeError, match="no attribute 'no_such_name'"):
+        module.no_such_name  # noqa: B018

@@ -1,0 +1,136 @@
+"""Training in stages: resume after every epoch, early stopping, the run folder."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from kavc.errors import ConfigError, DataError, KavcError
+from kavc.training.fit import train
+from kavc.training.run import lock
+
+
+class Killed(BaseException):
+    """Stands for a process that dies."""
+
+
+def weights(run):
+    return run.network.get_weights()
+
+
+def test_a_run_that_is_stopped_after_every_epoch_ends_with_the_same_weights(
+    system, source, tmp_path
+):
+    whole = train(system, source, tmp_path / "whole", seed=3)
+
+    def die(stage, state):
+        raise Killed
+
+    for _ in range(30):
+        try:
+            parts = train(system, source, tmp_path / "parts", seed=3, resume=True, after_epoch=die)
+            break
+        except Killed:
+            continue
+    else:
+        pytest.fail("the run never ended")
+    for a, b in zip(weights(whole), weights(parts), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert (tmp_path / "whole/history.csv").read_text() == (
+        tmp_path / "parts/history.csv"
+    ).read_text()
+
+
+def test_other_seeds_give_other_weights(system, source, tmp_path):
+    a, b = (train(system, source, tmp_path / str(s), seed=s) for s in (0, 1))
+    assert not np.array_equal(weights(a)[0], weights(b)[0])
+
+
+def test_a_stage_stops_when_patience_is_out_and_keeps_its_best_epoch(system, source, tmp_path):
+    run = train(
+        system,
+        source,
+        tmp_path / "run",
+        overrides={"patience": 1, "learning_rate": 1.0, "epochs": 50},
+    )
+    with open(run.path / "history.csv") as stream:
+        losses = [float(r["val_loss"]) for r in csv.DictReader(stream) if r["stage"] == "first"]
+    assert len(losses) < 50
+    assert all(b < a for a, b in itertools.pairwise(losses[:-1]))
+    assert losses[-1] >= losses[-2]
+
+
+def test_the_folder_says_everything(system, source, tmp_path):
+    run = train(system, source, tmp_path / "run", overrides={"epochs": "2"}, seed=5)
+    names = {path.name for path in run.path.iterdir()}
+    assert {
+        "config.json",
+        "versions.json",
+        "data.json",
+        "history.csv",
+        "tensorboard",
+        "checkpoints",
+        "model.keras",
+        "report.json",
+        "report.md",
+    } <= names
+    config = json.loads((run.path / "config.json").read_text())
+    assert config["seed"] == 5
+    assert config["options"]["epochs"] == 2
+    assert not list(run.path.rglob(".partial*"))
+    assert np.isfinite(run.report.headline.value)
+
+
+def test_loss_that_is_not_finite_ends_the_run_with_advice(system, source, tmp_path):
+    with pytest.raises(KavcError, match=r"stage 'first' diverged: .*lower learning_rate"):
+        train(system, source, tmp_path / "run", overrides={"learning_rate": 1e30})
+
+
+def test_a_folder_that_holds_a_run_is_not_overwritten(system, source, tmp_path):
+    train(system, source, tmp_path / "run", overrides={"epochs": 1})
+    with pytest.raises(ConfigError, match="holds a run already; use --resume"):
+        train(system, source, tmp_path / "run", overrides={"epochs": 1})
+
+
+def test_a_foreign_folder_is_not_touched(system, source, tmp_path):
+    folder = tmp_path / "thesis"
+    folder.mkdir()
+    (folder / "chapter.tex").write_text("text")
+    with pytest.raises(ConfigError, match=r"not empty and no run folder \(it holds 'chapter.tex'"):
+        train(system, source, folder)
+    assert [path.name for path in folder.iterdir()] == ["chapter.tex"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seed": 1}, "was begun with seed 0, not 1"),
+        ({"overrides": {"epochs": 3}}, "was begun with epochs=1, not 3"),
+    ],
+)
+def test_a_run_goes_on_only_as_it_was_begun(system, source, tmp_path, changes, message):
+    train(system, source, tmp_path / "run", overrides={"epochs": 1})
+    arguments = {"overrides": {"epochs": 1}} | changes
+    with pytest.raises(ConfigError, match=message):
+        train(system, source, tmp_path / "run", resume=True, **arguments)
+
+
+def test_a_run_goes_on_only_with_the_same_data(system, source, tmp_path, monkeypatch):
+    train(system, source, tmp_path / "run", overrides={"epochs": 1})
+    other = dataclasses.replace(system.describe(source), fingerprint="1" * 64)
+    monkeypatch.setattr(type(system), "describe", lambda self, source, config=None: other)
+    with pytest.raises(DataError, match="begun on other data"):
+        train(system, source, tmp_path / "run", overrides={"epochs": 1}, resume=True)
+
+
+def test_two_processes_cannot_have_one_folder(system, source, tmp_path):
+    with (
+        lock(tmp_path / "run"),
+        pytest.raises(ConfigError, match="another process is writing to this folder"),
+    ):
+        train(system, source, tmp_path / "run")
