@@ -58,7 +58,8 @@ def ratio(numerator: np.ndarray, denominator: np.ndarray) -> tuple[float, float,
 
 def provenance() -> str:
     """Returns the command, the versions and the number of cores, for a table's source."""
-    command = " ".join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]])
+    arguments = [os.path.basename(each) if os.path.isabs(each) else each for each in sys.argv[1:]]
+    command = " ".join(["python", os.path.relpath(sys.argv[0]), *arguments])
     return (
         f"{command}; TensorFlow {tf.__version__}, Keras {keras.__version__}, "
         f"Python {platform.python_version()}, {os.cpu_count()} cores, shared with other work"

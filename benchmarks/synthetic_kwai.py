@@ -28,8 +28,10 @@ from kavc.data.synthetic import bayes
 from kavc.data.synthetic.kwai import KwaiWorld, Truth
 from kavc.data.synthetic.kwai_knobs import knobs
 from kavc.metrics.auc import roc_auc
+from kavc.systems.base import Stage
 from kavc.systems.ti_avc import recipe
 from kavc.systems.ti_avc.scoring import evaluation_pairs, score
+from kavc.systems.ti_avc.stages import CorrespondenceStage, frozen_embeddings
 
 COLUMNS = ("knobs", "changes", "options", "world", "train_videos", "test_videos", "system")
 COLUMNS += ("auc", "bound", "same_theme_auc", "same_theme_bound", "theme_accuracy")
@@ -37,6 +39,7 @@ COLUMNS += ("epochs", "cpu_seconds")
 
 
 def main() -> None:
+    """Parses the command line, trains and prints."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--knobs", default="default", help="named set")
     parser.add_argument("--set", nargs="*", default=[], metavar="KNOB=VALUE", help="changed knobs")
@@ -146,7 +149,7 @@ def bound(world: KwaiWorld, truth: Truth, drawn: Pairs, variant: str, same_theme
 
 
 def fit(
-    stage: recipe.Stage,
+    stage: Stage,
     network: keras.Model,
     train: VideoStore,
     validation: VideoStore,
@@ -165,19 +168,19 @@ def fit(
         steps_per_epoch=steps,
         epochs=stage.epochs,
         validation_data=stage.dataset(validation, None, seed),
-        callbacks=[keras.callbacks.EarlyStopping(patience=stage.patience, restore_best_weights=True)],
+        callbacks=[
+            keras.callbacks.EarlyStopping(patience=stage.patience, restore_best_weights=True)
+        ],
         shuffle=False,
         verbose=0,
     )
     return len(history.epoch)
 
 
-def prepared(
-    stage: recipe.Stage, network: keras.Model, store: VideoStore, folder: Path
-) -> VideoStore:
+def prepared(stage: Stage, network: keras.Model, store: VideoStore, folder: Path) -> VideoStore:
     """Returns what the stage trains on: the store, or the frozen embeddings of its videos."""
-    if isinstance(stage, recipe.CorrespondenceStage):
-        return VideoStore(**recipe.frozen_embeddings(network, store, stage.config.max_steps))
+    if isinstance(stage, CorrespondenceStage):
+        return VideoStore(**frozen_embeddings(network, store, stage.config.max_steps))
     return store
 
 

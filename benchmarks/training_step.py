@@ -20,23 +20,21 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
-import numpy as np
 import tensorflow as tf
 from interleaved import RATIO_COLUMNS, provenance, ratio, times
 from matrix_products import matrix_products
+from workloads import VARIANTS, alone, compiled, fit, prepared, synthetic_store
 
 from kavc.cli.output import print_table
 from kavc.data.store import VideoStore
-from kavc.data.synthetic.kwai import KwaiWorld
-from kavc.data.synthetic.kwai_knobs import knobs
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
-from kavc.systems.ti_avc import recipe
+from kavc.systems.base import Stage
+from kavc.systems.ti_avc.recipe import build
 from kavc.training.fit import epochs_of
 
 OUT = Path(__file__).parent / "results" / "training_step.csv"
-VARIANTS = {"pairs": "joint", "correspondence": "ti-avc"}
-EXECUTIONS = {"pipeline": (1, 8, 32, 64), "memory": (1, 32)}
+EXECUTIONS = {"pipeline": (1, 8, 32, 64), "memory": (32,)}
 COLUMNS = (Column("stage"), Column("batch", "d"), Column("data"), Column("case"), *RATIO_COLUMNS)
 
 
@@ -44,7 +42,9 @@ def main() -> None:
     """Measures all stages and writes the table after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="measured rounds")
-    parser.add_argument("--steps", type=int, default=128, help="steps of each case in a round")
+    parser.add_argument(
+        "--steps", type=int, default=128, help="steps a round at batch 8; a quarter at 64"
+    )
     parser.add_argument("--videos", type=int, default=512, help="synthetic videos in memory")
     parser.add_argument("--threads", type=int, default=1, help="threads inside an operation")
     options = parser.parse_args()
@@ -53,7 +53,8 @@ def main() -> None:
     rows: list[tuple] = []
     for name in VARIANTS:
         for batch_size in (8, 64):
-            measured = times(cases(name, store, batch_size, options.steps), options.rounds)
+            steps = options.steps if batch_size == 8 else options.steps // 4
+            measured = times(cases(name, store, batch_size, steps), options.rounds)
             for (data, case), spent in measured.items():
                 values = ratio(spent, measured[data, "loop"])
                 rows.append((name, batch_size, data, case, *values))
@@ -61,31 +62,6 @@ def main() -> None:
             table = Table("training-step", COLUMNS, rows, caption, provenance())
             write_text(OUT, table.to_csv())
     print_table(table)
-
-
-def synthetic_store(videos: int) -> VideoStore:
-    """Returns KWAI-like videos: 4 to 24 steps of sound, 8 frames, the paper's widths."""
-    drawn = [example for example, _ in KwaiWorld(knobs(missing=0.0)).sample(videos, 0)]
-    ids, audio, visual, themes = (
-        [example[name] for example in drawn] for name in ("id", "audio", "visual", "theme")
-    )
-    lengths = [list(map(len, sequences)) for sequences in (audio, visual)]
-    values = [np.concatenate(sequences) for sequences in (audio, visual)]
-    return VideoStore(np.array(ids), np.array(themes), values[0], lengths[0], values[1], lengths[1])
-
-
-def prepared(name: str, store: VideoStore, batch_size: int) -> tuple:
-    """Returns the stage of that name and what it trains on."""
-    config = recipe.TiAVCConfig(
-        variant=VARIANTS[name],
-        themes=int(store.themes.max()) + 1,
-        visual_dim=int(store.gather([0], [0])["visual"].shape[-1]),
-        batch_size=batch_size,
-    )
-    stage = next(stage for stage in recipe.stages(config) if stage.name == name)
-    if name == "correspondence":
-        store = VideoStore(**recipe.frozen_embeddings(recipe.build(config), store))
-    return stage, store
 
 
 def cases(name: str, store: VideoStore, batch_size: int, steps: int) -> dict:
@@ -96,13 +72,13 @@ def cases(name: str, store: VideoStore, batch_size: int, steps: int) -> dict:
     cached.reduce(0, lambda n, _: n).numpy()  # a cache counts once it was read to its end
     data = {"pipeline": epoch.repeat().take(steps), "memory": cached.repeat().take(steps)}
 
-    network = recipe.build(stage.config)
+    network = build(stage.config)
     run = loop(stage, stage.trainee(network), epoch.element_spec)
-    models = {count: compiled(stage, count) for count in EXECUTIONS["pipeline"]}
+    models = {n: compiled(stage, n) for n in EXECUTIONS["pipeline"] if n <= steps}
     found: dict[tuple[str, str], Callable[[], int]] = {}
     for kind, batches in data.items():
         found[kind, "loop"] = lambda batches=batches: run(batches)
-        for count in EXECUTIONS[kind]:
+        for count in sorted(models.keys() & set(EXECUTIONS[kind])):
             found[kind, f"fit, steps_per_execution {count}"] = (
                 lambda model=models[count], batches=batches: fit(model, batches)
             )
@@ -112,25 +88,7 @@ def cases(name: str, store: VideoStore, batch_size: int, steps: int) -> dict:
     return found
 
 
-def compiled(stage: recipe.Stage, steps_per_execution: int) -> keras.Model:
-    """Returns a fresh network's trainee, compiled as training does it."""
-    model = stage.trainee(recipe.build(stage.config))
-    model.compile(**stage.compile_arguments(), steps_per_execution=steps_per_execution)
-    return model
-
-
-def fit(model: keras.Model, data: tf.data.Dataset) -> int:
-    """Fits; returns the number of steps."""
-    model.fit(data, verbose=0, shuffle=False)
-    return int(data.cardinality())
-
-
-def alone(data: tf.data.Dataset) -> int:
-    """Reads the data and does nothing with them; returns the number of batches."""
-    return int(data.reduce(np.int64(0), lambda n, _: n + 1))
-
-
-def loop(stage: recipe.Stage, model: keras.Model, spec: tuple) -> Callable[[tf.data.Dataset], int]:
+def loop(stage: Stage, model: keras.Model, spec: tuple) -> Callable[[tf.data.Dataset], int]:
     """Writes by hand what `fit` does; returns a function of the data."""
     arguments = stage.compile_arguments()
     optimizer, losses = arguments["optimizer"], arguments["loss"]

@@ -1,4 +1,5 @@
 """`python -m kavc` is the command `kavc`."""
+
 from __future__ import annotations
 
 from kavc.cli.main import main

@@ -20,3 +20,32 @@ def shared() -> Path:
     if not folder.is_dir():
         pytest.skip("no ../shared folder with golden arrays and real data beside the repository")
     return folder
+
+
+SMALL = {"embedding_dim": 8, "units": 8, "filters": 8, "epochs": 1, "batch_size": 64}
+
+
+@pytest.fixture(scope="session")
+def small_options() -> dict:
+    """Options of Ti-AVC with which a training takes seconds."""
+    return dict(SMALL)
+
+
+@pytest.fixture(scope="session")
+def tiny_corpus(tmp_path_factory) -> Path:
+    """A synthetic corpus of 300 videos whose frames are 32 wide; not to be changed."""
+    from kavc.systems.registry import get
+
+    folder = tmp_path_factory.mktemp("tiny") / "corpus"
+    overrides = {"visual_dim": 32}
+    get("ti-avc").synthesise(folder, videos=300, seed=0, world_seed=0, overrides=overrides)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_corpus, tmp_path_factory) -> Path:
+    """The run folder of a Ti-AVC trained on `tiny_corpus` for one epoch; not to be changed."""
+    from kavc.training.fit import train
+
+    folder = tmp_path_factory.mktemp("tiny") / "run"
+    return train("ti-avc", f"synthetic:{tiny_corpus}", folder, overrides=SMALL).path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import sys
 from collections.abc import Callable
@@ -18,6 +19,13 @@ from kavc.errors import KavcError
 DEBUG = "--debug"
 DEBUG_VARIABLE = "KAVC_DEBUG"
 INTERRUPTED = 130
+WRONG_PATHS = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
 
 app = typer.Typer(
     name="kavc",
@@ -40,6 +48,8 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             return command(*args, **kwargs)
         except KavcError as error:
             _fail(str(error), error.exit_code)
+        except WRONG_PATHS as error:
+            _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
         except KeyboardInterrupt:
             _fail("interrupted", INTERRUPTED)
         except BrokenPipeError:
@@ -91,4 +101,5 @@ app.add_typer(groups, name="data")
 def main() -> None:
     """Runs the command line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every second fit
     app()

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 import tensorflow as tf
 
+from kavc.data.damage import data_errors
 from kavc.data.pairing import distinct
 from kavc.errors import ConfigError, DataError
 
@@ -80,7 +81,7 @@ class VideoStore:
 
         Raises:
             ConfigError: unknown value of `silent`.
-            DataError: no video is left.
+            DataError: no video is left, or a record is damaged or does not fit.
         """
         if silent not in SILENT:
             raise ConfigError(f"silent must be one of {SILENT}; got {silent!r}")
@@ -171,17 +172,18 @@ def _read(dataset: tf.data.Dataset) -> dict:
     """Returns columns as NumPy; sequences as (values end to end, lengths)."""
     parts: dict[str, list] = {"id": [], "theme": [], "audio": [], "visual": []}
     lengths: dict[str, list] = {"audio": [], "visual": []}
-    for batch in dataset.ragged_batch(READ_AT_ONCE).prefetch(1):
-        for name in ("id", "theme"):
-            parts[name].append(batch[name].numpy())
-        for name in ("audio", "visual"):
-            part = batch[name]
-            if isinstance(part, tf.RaggedTensor):
-                lengths[name].append(part.row_lengths().numpy())
-                parts[name].append(part.values.numpy())
-            else:  # a fixed number of steps comes as one dense tensor
-                lengths[name].append(np.full(part.shape[0], part.shape[1]))
-                parts[name].append(part.numpy().reshape(-1, part.shape[2]))
+    with data_errors():
+        for batch in dataset.ragged_batch(READ_AT_ONCE).prefetch(1):
+            for name in ("id", "theme"):
+                parts[name].append(batch[name].numpy())
+            for name in ("audio", "visual"):
+                part = batch[name]
+                if isinstance(part, tf.RaggedTensor):
+                    lengths[name].append(part.row_lengths().numpy())
+                    parts[name].append(part.values.numpy())
+                else:  # a fixed number of steps comes as one dense tensor
+                    lengths[name].append(np.full(part.shape[0], part.shape[1]))
+                    parts[name].append(part.numpy().reshape(-1, part.shape[2]))
     if not parts["id"]:
         raise DataError("the data set holds no videos")
     columns = {name: np.concatenate(parts.pop(name)) for name in list(parts)}

@@ -75,7 +75,7 @@ class Checkpoints:
         epochs = sorted(self.folder.glob("epoch-*"))
         if not epochs:
             return FitState()
-        state = FitState(**read_json(epochs[-1] / STATE))
+        state = _read_state(epochs[-1] / STATE)
         model.optimizer.build(model.trainable_variables)
         self._load(model, epochs[-1] / WEIGHTS)
         return state
@@ -95,7 +95,11 @@ class Checkpoints:
     def load_final(self, network: keras.Model) -> FitState:
         """Loads the network's weights of a stage that has ended; returns its last state."""
         self._load(network, self.final)
-        return FitState(**read_json(self.final.parent / STATE))
+        return self.final_state()
+
+    def final_state(self) -> FitState:
+        """Returns the last state of a stage that has ended."""
+        return _read_state(self.final.parent / STATE)
 
     def _epoch(self, epoch: int) -> Path:
         return self.folder / f"epoch-{epoch:04d}"
@@ -109,6 +113,16 @@ class Checkpoints:
                 f"{path}: can't be read as weights of this model ({error}); "
                 f"remove the folder {path.parent.parent} to train this stage again"
             ) from None
+
+
+def _read_state(path: Path) -> FitState:
+    try:
+        return FitState(**read_json(path))
+    except (TypeError, DataError) as error:
+        raise DataError(
+            f"{path}: not the state of a fit ({error}); "
+            f"remove the folder {path.parent.parent} to train this stage again"
+        ) from None
 
 
 def reseed(model: keras.Model, seed: int, epoch: int) -> None:

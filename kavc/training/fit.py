@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import dataclasses
 import os
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -14,6 +14,8 @@ import tensorflow as tf
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError
+from kavc.evaluation.charts import curves
+from kavc.evaluation.figure import Figure
 from kavc.files import sweep_partials
 from kavc.systems.base import Stage, System
 from kavc.systems.registry import get
@@ -29,8 +31,6 @@ from kavc.training.run import (
     save_network,
     write_history,
 )
-
-log = logging.getLogger(__name__)
 
 AfterEpoch = Callable[[Stage, FitState], None]
 
@@ -85,16 +85,18 @@ def train(
     _refuse_other_content(out, resume)
     with lock(out):
         settings = RunConfig(system.name, preset, overrides, seed, config.to_dict())
+        sweep_partials(out)
         if (out / CONFIG).exists():
             check_resumable(out, settings, info)
-            sweep_partials(out)
         else:
             begin(out, settings, source, info)
         run = Run(out)
         if not run.finished:
             save_network(out, _fit_stages(system, source, config, out, seed, after_epoch))
         if not (out / "report.json").exists():
-            system.evaluate(run.network, source, config).save(out)
+            report = system.evaluate(run.network, source, config)
+            figures = [*report.figures, _training_curves(system, config, out)]
+            dataclasses.replace(report, figures=figures).save(out)
     return run
 
 
@@ -130,7 +132,7 @@ def _fit_stages(
         return system.read(source, split, config)
 
     for stage in system.stages(config):
-        mine = checkpoints[stage.name] = Checkpoints(out / "checkpoints" / stage.name)
+        mine = checkpoints[stage.name] = _checkpoints(out, stage)
         if mine.final.exists():
             state = mine.load_final(network)
             histories[stage.name] = state.history
@@ -208,6 +210,20 @@ def epochs_of(stage: Stage, examples: Any, counter: tf.Variable, seed: int) -> t
         lambda _: stage.dataset(examples, counter.read_value(), seed)
     )
     return epoch.apply(tf.data.experimental.assert_cardinality(count))
+
+
+def _training_curves(system: System, config: Any, out: Path) -> Figure:
+    states = {stage.name: _checkpoints(out, stage).final_state() for stage in system.stages(config)}
+    histories = {
+        name: {key: [logs[key] for logs in state.history] for key in state.history[0]}
+        for name, state in states.items()
+    }
+    best = {name: state.best_epoch for name, state in states.items()}
+    return curves("training", histories, best=best, caption="Training curves of each stage.")
+
+
+def _checkpoints(out: Path, stage: Stage) -> Checkpoints:
+    return Checkpoints(out / "checkpoints" / stage.name)
 
 
 def _write_scalars(folder: Path, state: FitState) -> None:

@@ -13,6 +13,7 @@ import importlib.metadata
 import io
 import os
 import platform
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from kavc.evaluation.report import Report
 
 CONFIG, DATA, VERSIONS, MODEL = "config.json", "data.json", "versions.json", "model.keras"
+DATA_ENTRIES = {"source", "splits", "counts", "widths", "classes", "notes", "fingerprint"}
 PACKAGES = ("kavc", "tensorflow", "keras", "numpy")
 
 
@@ -72,10 +74,10 @@ class Run:
             raise ConfigError(f"{self.path}: no run folder (it holds no {CONFIG})")
         try:
             self.settings = RunConfig(**read_json(self.path / CONFIG))
-        except TypeError as error:
+            self.system: System = get(self.settings.system)
+            self.config = self.system.Config().replace(**self.settings.options)
+        except (TypeError, ConfigError) as error:
             raise ConfigError(f"{self.path / CONFIG}: not a run's settings ({error})") from None
-        self.system: System = get(self.settings.system)
-        self.config = self.system.Config().replace(**self.settings.options)
 
     @property
     def finished(self) -> bool:
@@ -85,7 +87,12 @@ class Run:
     @property
     def data(self) -> dict[str, Any]:
         """Source, splits, counts and fingerprint of the data that the run was trained on."""
-        return read_json(self.path / DATA)
+        data = read_json(self.path / DATA)
+        if not isinstance(data, dict) or not set(data) >= DATA_ENTRIES:
+            raise DataError(
+                f"{self.path / DATA}: expected an object with {', '.join(sorted(DATA_ENTRIES))}"
+            )
+        return data
 
     @property
     def source(self) -> Source:
@@ -106,6 +113,11 @@ class Run:
         if not self.finished:
             raise ConfigError(
                 f"{self.path}: training has not ended; go on with `kavc train --resume`"
+            )
+        if not zipfile.is_zipfile(self.path / MODEL):  # Keras says of these: file not found
+            raise DataError(
+                f"{self.path / MODEL}: cut or damaged; bring it back, or remove it and go on with "
+                "`kavc train --resume`"
             )
         try:
             return keras.models.load_model(self.path / MODEL, compile=False)
@@ -180,7 +192,8 @@ def check_resumable(folder: Path, settings: RunConfig, info: SourceInfo) -> None
         ConfigError: names the first setting that differs.
         DataError: the data are not those that the run began with.
     """
-    begun = RunConfig(**read_json(folder / CONFIG))
+    run = Run(folder)
+    begun = run.settings
     for name in ("system", "seed"):
         if getattr(begun, name) != getattr(settings, name):
             raise ConfigError(
@@ -193,7 +206,7 @@ def check_resumable(folder: Path, settings: RunConfig, info: SourceInfo) -> None
                 f"{folder} was begun with {name}={begun.options.get(name)}, not {value}; "
                 f"resume it as it was or use another folder"
             )
-    if read_json(folder / DATA)["fingerprint"] != info.fingerprint:
+    if run.data["fingerprint"] != info.fingerprint:
         raise DataError(
             f"{folder} was begun on other data (their fingerprint differs); bring those back "
             f"or use another folder"

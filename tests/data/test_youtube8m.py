@@ -213,6 +213,33 @@ def test_silent():
     assert silent(seconds).numpy().tolist() == [True, False, True, True]
 
 
+@pytest.mark.parametrize("level", ["video", "frame"])
+def test_themes_of_both_levels_and_silent_videos(tmp_path, level):
+    rows = "Index,Name,Vertical1\n7,g,Games\n" + "".join(f"{i},c,Cars\n" for i in range(7))
+    (tmp_path / "vocabulary.csv").write_text(rows)
+    if level == "video":
+        zero, several = {"mean_audio": np.zeros(128)}, {"labels": np.array([1, 7])}
+        records = [video(2), video(4, **several), video(5, **zero), video(7)]
+    else:
+        records = [frames(i, 9).record for i in (7, 3, 7)]
+    write(tmp_path / "train0000.tfrecord", records)
+    source = Source("youtube8m", tmp_path)
+    described = youtube8m.describe_themes(source, min_count=1)
+    came = list(youtube8m.read_themes(source, "train", 1, frames=4).as_numpy_iterator())
+    if level == "video":
+        assert described["classes"] == ("Cars",)
+        assert [(e["id"], len(e["audio"])) for e in came] == [
+            (b"v002", 1),
+            (b"v005", 0),
+            (b"v007", 1),
+        ]
+        assert described["notes"][0].endswith("1 of the 3 are silent")
+    else:
+        assert described["classes"] == ("Games",)
+        assert [(e["audio"].shape, e["visual"].shape) for e in came] == [((9, 128), (4, 1024))] * 2
+    assert described["counts"] == {"train": len(came)}
+
+
 @pytest.fixture(scope="module")
 def real(shared, tmp_path_factory):
     """Three real shards, one a split."""
@@ -259,4 +286,3 @@ def test_real_themes(real):
         assert verticals == {themes[example["theme"]]}
         assert example["visual"].shape == (1, 1024)
         assert len(example["audio"]) == (example["id"] not in quiet)
-    assert quiet & {example["id"] for example in examples}

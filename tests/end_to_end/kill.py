@@ -3,8 +3,8 @@
     python tests/end_to_end/kill.py --kills 20 --out benchmarks/results/sigkill.json
 
 Each training is a process of its own, forked before TensorFlow has begun to work, so that the kills
-hit the training and not four seconds of imports. Half of the moments are spread over the duration
-of a whole run; the others lie within an epoch of a line of progress, where checkpoints are written.
+hit the training and not four seconds of imports. Moments are of three kinds, in turn: spread over
+the duration of a whole run; shortly after a line of progress; and while a file is being written.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import json
 import os
 import platform
 import random
+import shutil
 import signal
 import sys
 import time
@@ -51,12 +52,13 @@ LIMIT = 600.0  # seconds after which a training counts as hung
 class Training:
     """A training in a process of its own, with one byte of progress an epoch."""
 
-    def __init__(self, corpus: Path, out: Path):
+    def __init__(self, corpus: Path, out: Path, options: dict):
+        self.out = out
         self.progress, theirs = os.pipe()
         self.begun = time.monotonic()
         self.pid = os.fork()
         if self.pid == 0:
-            _train_and_exit(corpus, out, theirs)
+            _train_and_exit(corpus, out, options, theirs)
         os.close(theirs)
 
     def wait(self) -> float:
@@ -67,27 +69,51 @@ class Training:
             raise RuntimeError(f"the training ended with status {status}")
         return time.monotonic() - self.begun
 
-    def kill(self, delay: float, lines: int) -> bool:
-        """Kills it `delay` seconds after so many lines; returns whether it was still running."""
-        for _ in range(lines):
+    def kill(self, moment: Moment) -> bool:
+        """Kills it at a moment; returns whether it was still running."""
+        for _ in range(moment.lines):
             os.read(self.progress, 1)
-        time.sleep(delay)
-        os.kill(self.pid, signal.SIGKILL)
-        _, status = os.waitpid(self.pid, 0)
+        ended = self._watch(moment.writes) or self._sleep(moment.seconds)
+        if not ended:
+            os.kill(self.pid, signal.SIGKILL)
+            _, self.status = os.waitpid(self.pid, 0)
         os.close(self.progress)
-        if status and not (os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL):
-            raise RuntimeError(f"the training ended by itself, with status {status}")
-        return bool(status)
+        killed = os.WIFSIGNALED(self.status) and os.WTERMSIG(self.status) == signal.SIGKILL
+        if self.status and not killed:
+            raise RuntimeError(f"the training ended by itself, with status {self.status}")
+        return killed
+
+    def _ended(self) -> bool:
+        pid, self.status = os.waitpid(self.pid, os.WNOHANG)
+        return bool(pid)
+
+    def _sleep(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            if self._ended():
+                return True
+            time.sleep(0.005)
+        return False
+
+    def _watch(self, writes: int) -> bool:
+        """Returns when so many temporary files or folders have been seen, or at the end."""
+        seen: set[Path] = set()
+        while len(seen) < writes:
+            if self._ended():
+                return True
+            with contextlib.suppress(OSError):  # a folder that is renamed meanwhile
+                seen |= set(self.out.rglob(".partial-*"))
+        return False
 
 
-def _train_and_exit(corpus: Path, out: Path, progress: int) -> None:
+def _train_and_exit(corpus: Path, out: Path, options: dict, progress: int) -> None:
     signal.alarm(int(LIMIT))
     try:
         train(
             "ti-avc",
             f"synthetic:{corpus}",
             out,
-            overrides=OPTIONS,
+            overrides=options,
             seed=SEED,
             resume=True,
             after_epoch=lambda stage, state: os.write(progress, b"."),
@@ -99,46 +125,66 @@ def _train_and_exit(corpus: Path, out: Path, progress: int) -> None:
 
 
 @dataclass
+class Moment:
+    """When a training is killed: after the lines, then the writes, then the seconds.
+
+    Args:
+        lines: of progress.
+        writes: temporary files or folders seen in the run folder.
+        seconds: to wait.
+        cut: whether a write was cut, seen after the kill.
+    """
+
+    lines: int = 0
+    writes: int = 0
+    seconds: float = 0.0
+    cut: bool = False
+
+
+def moment(number: int, of: int, duration: float, rng: random.Random) -> Moment:
+    """Draws the moment of a kill of the training with this number."""
+    if number % 3 == 0:
+        return Moment(seconds=(number + rng.random()) / of * duration)
+    if number % 3 == 1:
+        return Moment(rng.randint(1, EPOCHS), seconds=rng.random() * duration / 4 / EPOCHS)
+    return Moment(writes=rng.randint(4, 4 * EPOCHS), seconds=rng.random() * 0.02)
+
+
+@dataclass
 class Outcome:
     """One training that was killed.
 
     Args:
-        moments: of each kill: [lines of progress waited for, seconds after them, whether a
-            temporary file was there: a write was cut].
+        kills: their moments.
         equal: whether weights, history, predictions and headline are those of the whole run.
         unreadable: files that could not be read after a kill.
     """
 
-    moments: list = field(default_factory=list)
+    kills: list[Moment] = field(default_factory=list)
     equal: bool = False
     unreadable: list[str] = field(default_factory=list)
 
 
-def run_whole(corpus: Path, out: Path) -> float:
-    """Trains without a kill; returns the seconds that it took."""
-    return Training(corpus, out).wait()
-
-
 def run_killed(
-    corpus: Path, out: Path, whole: Path, duration: float, number: int, of: int
+    corpus: Path, whole: Path, options: dict, duration: float, number: int, of: int
 ) -> Outcome:
     """Trains, is killed at a moment that `number` decides, resumes, maybe is killed again."""
     rng = random.Random(number)
+    out = whole.with_name(f"killed-{number:02d}")
     outcome = Outcome()
-    for attempt in range(10):
-        if attempt and rng.random() > AGAIN:
+    while not outcome.kills or rng.random() < AGAIN:
+        when = moment(number, of, duration, rng)
+        if Training(corpus, out, options).kill(when):
+            when.cut = any(out.rglob(".partial-*"))
+            outcome.kills.append(when)
+            outcome.unreadable += unreadable(out)
+        elif outcome.kills:
             break
-        lines, delay = 0, (number + rng.random()) / of * duration * 0.95
-        if number % 2:
-            lines = rng.randint(1, max(1, EPOCHS - 1))
-            delay = rng.random() * duration / (4 * EPOCHS)
-        if not Training(corpus, out).kill(delay, lines):
-            break
-        partial = any(out.rglob(".partial-*")) if out.exists() else False
-        outcome.moments.append([lines, round(delay, 3), partial])
-        outcome.unreadable += unreadable(out)
-    Training(corpus, out).wait()
-    outcome.unreadable += unreadable(out) + [str(p) for p in out.rglob(".partial-*")]
+        else:  # it was faster than the whole run: begin anew, and kill earlier
+            shutil.rmtree(out)
+            duration *= 0.8
+    Training(corpus, out, options).wait()
+    outcome.unreadable += unreadable(out) + [str(path) for path in out.rglob(".partial-*")]
     outcome.equal = contents(out) == contents(whole)
     return outcome
 
@@ -199,36 +245,35 @@ def main() -> None:
     """Runs the experiment and writes its result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20, help="trainings that are killed")
+    parser.add_argument("--variant", default="ti-avc", help="of Ti-AVC")
     parser.add_argument("--folder", type=Path, default=Path("runs/sigkill"), help="for the runs")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     asked = parser.parse_args()
+    options = OPTIONS | {"variant": asked.variant}
     corpus, whole = asked.folder / "corpus", asked.folder / "whole"
     make_corpus(corpus)
-    duration = run_whole(corpus, whole)
+    duration = Training(corpus, whole, options).wait()
     print(f"whole: {duration:.1f} s", file=sys.stderr)
     outcomes = []
     for number in range(asked.kills):
-        out = asked.folder / f"killed-{number:02d}"
-        outcomes.append(run_killed(corpus, out, whole, duration, number, asked.kills))
+        outcomes.append(run_killed(corpus, whole, options, duration, number, asked.kills))
         print(f"{number + 1}/{asked.kills}: {outcomes[-1]}", file=sys.stderr, flush=True)
-    kills = [moment for outcome in outcomes for moment in outcome.moments]
-    write_json(
-        asked.out,
-        {
-            "question": "does a training that is killed at any moment end with the same bits?",
-            "command": " ".join(["python", *sys.argv]),
-            "trainings": len(outcomes),
-            "kills": len(kills),
-            "kills_that_cut_a_write": sum(moment[2] for moment in kills),
-            "equal_bit_by_bit": sum(outcome.equal for outcome in outcomes),
-            "unreadable_files": sum(len(outcome.unreadable) for outcome in outcomes),
-            "seconds_of_a_whole_run": round(duration, 1),
-            "options": OPTIONS | {"seed": SEED},
-            "versions": versions(),
-            "machine": f"{platform.machine()}, {os.cpu_count()} cores",
-            "outcomes": [asdict(outcome) for outcome in outcomes],
-        },
-    )
+    kills = [when for outcome in outcomes for when in outcome.kills]
+    result = {
+        "question": "does a training that is killed at any moment end with the same bits?",
+        "command": f"python tests/end_to_end/kill.py --kills {asked.kills} --out {asked.out}",
+        "trainings": len(outcomes),
+        "kills": len(kills),
+        "kills_that_cut_a_write": sum(when.cut for when in kills),
+        "trainings_equal_bit_by_bit": sum(outcome.equal for outcome in outcomes),
+        "unreadable_files": sum(len(outcome.unreadable) for outcome in outcomes),
+        "seconds_of_a_whole_run": round(duration, 1),
+        "options": options | {"seed": SEED},
+        "versions": versions(),
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores",
+        "outcomes": [asdict(outcome) for outcome in outcomes],
+    }
+    write_json(asked.out, result)
 
 
 def make_corpus(folder: Path) -> None:

@@ -31,6 +31,9 @@ class TiAVCConfig(Config):
     silent: str = option(
         "drop", "videos without audio: leave out or keep as zeros", choices=("drop", "keep")
     )
+    frames: int = option(
+        8, "YouTube-8M, frame level: key frames of a video; all would be as many as audio", low=1
+    )
     max_steps: int | None = option(None, "crop audio to so many steps of 0.96 s; none: all", low=1)
     min_theme_count: int = option(
         1, "YouTube-8M: leave out themes with fewer training videos", low=1

@@ -44,7 +44,7 @@ def signatures(network: keras.Model, config: TiAVCConfig) -> dict[str, Signature
             "Does this sound belong to these frames?",
         ),
         "embed_audio": Signature(
-            _embed_audio(sub),
+            _embed_audio(sub, config),
             audio,
             {"embedding": Field((config.embedding_dim,), "float32", "of the whole sound")},
             "Audio embedding, as the fusion reads it.",
@@ -64,9 +64,8 @@ def _match(network: keras.Model, config: TiAVCConfig, names: list[str]) -> Answe
         _check_visual(inputs["visual"])
         if "theme" in names:
             _check_range("theme", inputs["theme"], config.themes - 1)
-        answers = network(
-            inputs | {"visual_length": _full_length(inputs["visual"])}, training=False
-        )
+        lengths = {"visual_length": _full_length(inputs["visual"])}
+        answers = network(inputs | _cropped(inputs, config) | lengths, training=False)
         outputs = {"match_score": tf.sigmoid(tf.cast(answers["match"][:, 0], tf.float32))}
         if "theme" in answers:
             outputs["theme_probabilities"] = tf.nn.softmax(tf.cast(answers["theme"], tf.float32))
@@ -75,10 +74,10 @@ def _match(network: keras.Model, config: TiAVCConfig, names: list[str]) -> Answe
     return match
 
 
-def _embed_audio(sub: keras.Model) -> Answer:
+def _embed_audio(sub: keras.Model, config: TiAVCConfig) -> Answer:
     def embed_audio(audio: tf.Tensor, audio_length: tf.Tensor) -> dict[str, tf.Tensor]:
         _check_audio(audio, audio_length)
-        inputs = {"audio": audio, "audio_length": audio_length}
+        inputs = _cropped({"audio": audio, "audio_length": audio_length}, config)
         return {"embedding": tf.cast(sub.audio_network(inputs, training=False), tf.float32)}
 
     return embed_audio
@@ -91,6 +90,15 @@ def _embed_visual(sub: keras.Model) -> Answer:
         return {"embedding": tf.cast(sub.visual_network(inputs, training=False), tf.float32)}
 
     return embed_visual
+
+
+def _cropped(inputs: dict[str, tf.Tensor], config: TiAVCConfig) -> dict[str, tf.Tensor]:
+    """Returns audio and its length, cropped as in training."""
+    audio, length = inputs["audio"], inputs["audio_length"]
+    if config.max_steps is not None:
+        audio = audio[:, : config.max_steps]
+        length = tf.minimum(length, config.max_steps)
+    return {"audio": audio, "audio_length": length}
 
 
 def _full_length(sequence: tf.Tensor) -> tf.Tensor:

@@ -51,7 +51,10 @@ class TiAVCSystem(System):
 
     def read(self, source: Source, split: str, config: TiAVCConfig) -> tf.data.Dataset:
         if source.layout == "youtube8m":
-            return youtube8m.read_themes(source, split, config.min_theme_count)
+            # As many frames as steps of audio, in matched pairs alone, would give them away.
+            return youtube8m.read_themes(
+                source, split, config.min_theme_count, frames=config.frames
+            )
         return kwai.read(source, split)
 
     def build(self, config: TiAVCConfig) -> keras.Model:

@@ -57,11 +57,14 @@ def test_unknown_names_point_at_the_nearest():
         knobs(theems=3)
 
 
-def test_defaults_are_set_q():
-    assert knobs("Q") == KwaiKnobs(
-        **{"themes": 12, "theme_skew": 0.7, "families": 2, "audio_family": 0.75}
-        | {"visual_family": 0.97, "audio_theme": 2.8, "visual_theme": 3.0, "themeless": 0.4}
-    )
+def test_default_is_set_q_with_the_noise_that_it_had_over_fewer_features():
+    default, q = knobs(), knobs("Q")
+    assert dataclasses.replace(q, audio_noise=0.6, visual_noise=0.3) == default
+    for noise, width, narrow in (
+        (default.audio_noise, default.audio_dim, 48 * q.audio_noise**2),
+        (default.visual_noise, default.visual_dim, 96 * q.visual_noise**2),
+    ):
+        assert noise**2 * width == pytest.approx(narrow, rel=0.25)  # rounded to one digit
 
 
 def test_constants_have_the_shape_of_the_model(world):
@@ -141,7 +144,9 @@ def test_moments_are_the_models(drawn, world):
     own = truth.visual_mean[~truth.themeless]
     residual = own - k.visual_theme * world.visual_prototypes[truth.theme[~truth.themeless]]
     shared = k.visual_shared * world.visual_shared_map
-    expected = shared @ shared.T + (k.visual_private**2 + 1 / k.frames) * np.eye(k.latent_dim)
+    expected = shared @ shared.T + (k.visual_private**2 + k.visual_noise**2 / k.frames) * np.eye(
+        k.latent_dim
+    )
     error = 5 * 0.75 / np.sqrt(len(own))  # five standard errors of a variance of at most 0.75
     np.testing.assert_allclose(residual.T @ residual / len(own), expected, atol=1.5 * error)
     np.testing.assert_allclose(residual.mean(axis=0), 0, atol=error)

@@ -107,3 +107,31 @@ class Golden(dict):
 def golden(shared) -> Golden:
     with np.load(shared / "golden" / "ti_avc.npz") as arrays:
         return Golden(arrays)
+
+
+@pytest.fixture(scope="session")
+def tiny_source(tiny_corpus):
+    from kavc.data.source import Source
+
+    return Source("synthetic", tiny_corpus)
+
+
+@pytest.fixture(scope="session")
+def stores(tiny_source):
+    """The splits of `tiny_corpus`, read as a training reads them."""
+    from kavc.data.store import VideoStore
+    from kavc.systems.ti_avc.system import TiAVCSystem
+
+    system = TiAVCSystem()
+    return {
+        split: VideoStore.from_dataset(system.read(tiny_source, split, system.Config()))
+        for split in ("train", "validation", "test")
+    }
+
+
+@pytest.fixture(scope="session")
+def small_config(small_options):
+    """The config of a small Ti-AVC for `tiny_corpus`."""
+    from kavc.systems.ti_avc.recipe import TiAVCConfig
+
+    return TiAVCConfig(themes=12, visual_dim=32, **small_options)

@@ -13,8 +13,8 @@ from kavc.systems.ti_avc.networks import (
     JointTiAVC,
     ThemeLearner,
     TiAVC,
-    audio_network,
 )
+from kavc.systems.ti_avc.subnetworks import audio_network
 from kavc.systems.ti_avc.trainees import on_frozen_embeddings
 
 MHA = 1e-7  # Keras' MultiHeadAttention rounds its scale and mask, and reaches 6e-9.

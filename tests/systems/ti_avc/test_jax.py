@@ -12,15 +12,16 @@ import pytest
 
 HERE = Path(__file__).parent
 # Of what holds for every network: what takes another way through Keras on another backend.
-NETWORKS = "foreign or left_out or stage_2 or optimiser"
+NETWORKS = "foreign or left_out or optimiser"
 SETS = {
     "layers": [HERE.parents[1] / "layers"],
     "golden": [HERE / "test_golden.py"],
     "networks": [HERE / "test_networks.py", "-k", NETWORKS],
+    "parts": [HERE / "test_subnetworks.py", HERE / "test_trainees.py"],
 }
 
 
-@pytest.mark.slow  # Half a minute each: XLA compiles every shape.
+@pytest.mark.slow  # A minute each: XLA compiles every shape.
 @pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed")
 @pytest.mark.parametrize("arguments", SETS.values(), ids=SETS)
 def test_on_jax(arguments):

@@ -10,18 +10,14 @@ import pytest
 from keras import ops
 
 from kavc.systems.ti_avc.networks import (
-    ATTENTION,
     Baseline1,
     Baseline2,
     CorrespondenceLearner,
     JointTiAVC,
     ThemeLearner,
     TiAVC,
-    audio_network,
-    embeddings,
-    fusion_network,
 )
-from kavc.systems.ti_avc.trainees import on_frozen_embeddings
+from kavc.systems.ti_avc.subnetworks import ATTENTION
 
 # Float64. Keras 3.15's `ops.tanh` on JAX answers in float32, whatever it is given.
 EXACT = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-6
@@ -144,15 +140,6 @@ def test_normalisation_reads_no_padding(value):
     network = small(TiAVC, audio={"normalize": "layer"}, visual={"normalize": "layer"})
     inputs = batch(network)
     np.testing.assert_array_equal(answers(network, spoil(inputs, value)), answers(network, inputs))
-
-
-@pytest.mark.parametrize("attention", ATTENTION)
-def test_no_audio_is_embedded_as_zeros(attention):
-    network = audio_network(5, dense_units=4, embedding_dim=8, attention=attention)
-    for value in (0.0, 1e30, np.nan):
-        audio = np.full((2, STEPS, 5), value)
-        embedding = network({"audio": audio, "audio_length": np.zeros(2)})
-        np.testing.assert_array_equal(embedding, np.zeros((2, 8)))
 
 
 @pytest.mark.parametrize("value", [1e30, np.nan])
@@ -378,79 +365,3 @@ def test_a_trained_network_reloads_with_its_optimiser(tmp_path):
     assert int(reloaded.optimizer.iterations) == 1
     for mine, theirs in zip(network.optimizer.variables, reloaded.optimizer.variables, strict=True):
         np.testing.assert_array_equal(mine, theirs)
-
-
-# === Stage 2: the correspondence learner on frozen embeddings ===
-
-
-def frozen(**arguments):
-    """A network, its trainee of stage 2, and inputs of both."""
-    network = small(TiAVC, **arguments)
-    inputs = batch(network)
-    tensors = {n: ops.convert_to_tensor(x, network.input[n].dtype) for n, x in inputs.items()}
-    embedded = embeddings(network.theme_learner, tensors) | {"theme": inputs["theme"]}
-    embedded = {name: ops.convert_to_numpy(x) for name, x in embedded.items()}
-    return network, on_frozen_embeddings(network), inputs, embedded
-
-
-@pytest.mark.parametrize("predicted_theme", ["probabilities", "logits", "onehot"])
-def test_frozen_embeddings_give_the_answers_of_the_whole(predicted_theme):
-    network, trainee, inputs, embedded = frozen(predicted_theme=predicted_theme)
-    expected = ops.convert_to_numpy(network(inputs)["match"])
-    np.testing.assert_array_equal(trainee(embedded)["match"], expected)
-
-
-def test_stage_2_trains_the_correspondence_learner_alone():
-    network, trainee, _, embedded = frozen()
-    own = {id(weight) for weight in network.correspondence_learner.weights}
-    before = [ops.convert_to_numpy(weight) for weight in network.weights]
-    trainee.compile(
-        keras.optimizers.SGD(1.0), loss={"match": keras.losses.BinaryCrossentropy(from_logits=True)}
-    )
-    match = (np.arange(len(LENGTHS)) % 2)[:, None]
-    trainee.fit(embedded | {"a": match}, {"match": match}, verbose=0)
-    for weight, old in zip(network.weights, before, strict=True):
-        changed = (ops.convert_to_numpy(weight) != old).any()
-        assert changed == (id(weight) in own), weight.path
-    assert {id(weight) for weight in trainee.trainable_variables} == own
-    # The freeze lasts: the network itself would now train its correspondence learner alone.
-    assert {id(weight) for weight in network.trainable_variables} == own
-
-
-def test_stage_2_resumes_from_its_weights(tmp_path):
-    _, trainee, _, embedded = frozen()
-    trainee.save_weights(tmp_path / "stage.weights.h5")
-    again = frozen()[1]
-    for weight in again.weights:
-        weight.assign(weight * 0)
-    again.load_weights(tmp_path / "stage.weights.h5")
-    np.testing.assert_array_equal(again(embedded)["match"], trainee(embedded)["match"])
-
-
-def test_stage_2_runs_the_theme_learner_in_inference_mode():
-    _, trainee, _, embedded = frozen(
-        fusion=FUSION | {"dropout": 0.9}, match_fusion={"dropout": 0.0}
-    )
-    np.testing.assert_array_equal(
-        trainee(embedded, training=True)["match"], trainee(embedded, training=False)["match"]
-    )
-
-
-@pytest.mark.parametrize("theme_input", ["conv", "dense"])
-@pytest.mark.parametrize("interaction", ["none", "product"])
-@pytest.mark.parametrize("branches", [1, 2])
-def test_fusion_network_variants_see_every_input(theme_input, interaction, branches):
-    keras.utils.set_random_seed(0)
-    network = fusion_network(
-        1, 4, 4, theme_widths=(2, 3), theme_input=theme_input, interaction=interaction,
-        branches=branches, **FUSION,
-    )  # fmt: skip
-    rng = np.random.default_rng(0)
-    inputs = {
-        name: rng.normal(size=[6 if n is None else n for n in x.shape])
-        for name, x in network.input.items()
-    } | {"visual_length": np.full(6, 6)}
-    expected = ops.convert_to_numpy(network(inputs))
-    for name in set(inputs) - {"visual_length"}:
-        changed = ops.convert_to_numpy(network(inputs | {name: inputs[name] + 1.0}))
-        assert np.abs(changed - expected).max() > 1e-4, name

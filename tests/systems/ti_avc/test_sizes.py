@@ -12,9 +12,9 @@ from kavc.systems.ti_avc.networks import (
     Baseline2,
     JointTiAVC,
     TiAVC,
-    fusion_network,
 )
 from kavc.systems.ti_avc.sizes import doubled_fusion, fusion_parameters
+from kavc.systems.ti_avc.subnetworks import fusion_network
 
 # Themes, width of the frames, kernel size, parameters of Ti-AVC; then for both baselines the
 # filters, and how many per cent larger they are.

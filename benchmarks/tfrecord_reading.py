@@ -1,0 +1,148 @@
+"""Does reading ever hold back a training step at batch 64?
+
+Training reads a split once, into a `VideoStore`, and gathers its batches from there; the readers
+are measured all the same, as if every step read its 64 videos from the files. Each is set against
+the iteration of the raw records, unparsed (the limit), and against the step that would wait for it:
+`fit` on batches in memory, of the "pairs" stage (the joint model) or, for its gather, of the
+"correspondence" stage. Files are in the page cache. See README.md for how times are taken.
+
+    python benchmarks/tfrecord_reading.py --youtube8m FOLDER
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+from interleaved import provenance, ratio, times
+from workloads import alone, compiled, fit, prepared
+
+from kavc.cli.output import print_table
+from kavc.data import kwai, tfrecord, youtube8m
+from kavc.data.schema import video_spec
+from kavc.data.source import Source
+from kavc.data.store import VideoStore
+from kavc.data.synthetic.kwai import write
+from kavc.data.synthetic.kwai_knobs import knobs
+from kavc.evaluation.table import Column, Table
+from kavc.files import write_text
+
+OUT = Path(__file__).parent / "results" / "tfrecord_reading.csv"
+BATCH, STEPS_PER_EXECUTION = 64, 32
+LENGTHS = {
+    "kwai, 12 steps": {},
+    "kwai, 40 steps": {"median_steps": 40.0, "max_steps": 80, "min_steps": 16},
+}
+COLUMNS = (
+    Column("layout"),
+    Column("case"),
+    Column("speed over raw records", ".2f"),
+    Column("by CPU", ".2f"),
+    Column("speed over the step", ".1f"),
+    Column("least", ".1f"),
+    Column("step's by CPU", ".1f"),
+)
+Cases = dict[str, Callable[[], int]]
+
+
+def main() -> None:
+    """Measures every layout and writes the table after each."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--youtube8m", type=Path, help="folder of video-level files to read too")
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds")
+    parser.add_argument("--videos", type=int, default=1600, help="videos of a synthetic corpus")
+    parser.add_argument("--steps", type=int, default=32, help="training steps in a round")
+    parser.add_argument("--threads", type=int, default=1, help="threads inside an operation")
+    options = parser.parse_args()
+    tf.config.threading.set_intra_op_parallelism_threads(options.threads)
+    rows: list[tuple] = []
+    with tempfile.TemporaryDirectory() as folder:
+        readers = {}
+        for number, (layout, lengths) in enumerate(LENGTHS.items()):
+            corpus = Path(folder) / str(number)
+            write(corpus, knobs(missing=0.0, **lengths), videos=options.videos)
+            readers[layout] = kwai_cases(Source("kwai", corpus))
+        if options.youtube8m is not None:
+            readers["youtube8m, video level"] = youtube8m_cases(options.youtube8m)
+        for layout, (cases, store) in readers.items():
+            spent = times(cases | training_cases(store, options.steps), options.rounds)
+            rows += [(layout, case, *speeds(case, spent)) for case in spent]
+            caption = "Videos a second: above 1 in the third column of numbers, no step ever waits"
+            table = Table("tfrecord-reading", COLUMNS, rows, caption, provenance())
+            write_text(OUT, table.to_csv())
+    print_table(table)
+
+
+def speeds(case: str, spent: dict[str, np.ndarray]) -> tuple:
+    """Returns the numbers of a row: speeds over the raw records' and over the step's."""
+    over_raw = ratio(spent["raw records"], spent[case])
+    step = "step: correspondence" if case.endswith("correspondence") else "step: pairs"
+    over_step = ratio(spent[step], spent[case])
+    return over_raw[0], over_raw[3], over_step[0], over_step[1], over_step[3]
+
+
+def raw(files: list[str]) -> Callable[[], int]:
+    """Returns a function that iterates over the unparsed records."""
+    records = tf.data.TFRecordDataset(files)
+    return lambda: alone(records)
+
+
+def batches(data: tf.data.Dataset) -> int:
+    """Reads parsed batches; returns the number of videos."""
+    return int(data.reduce(np.int64(0), lambda n, batch: n + tf.size(batch["id"], tf.int64)))
+
+
+def kwai_cases(source: Source) -> tuple[Cases, VideoStore]:
+    """Returns the readers of a corpus' training split, and its videos."""
+    files = sorted(str(file) for file in source.path.glob("train-*.tfrecord"))
+    spec = video_spec(knobs().audio_dim, knobs().visual_dim)
+    parsed, videos = tfrecord.read_batches(files, spec), kwai.read(source, "train")
+    store = VideoStore.from_dataset(videos)
+    cases = {
+        "raw records": raw(files),
+        "parsed in batches": lambda: batches(parsed),
+        "kwai.read, one by one": lambda: alone(videos),
+        "into a VideoStore": lambda: len(VideoStore.from_dataset(kwai.read(source, "train"))),
+    }
+    return cases, store
+
+
+def youtube8m_cases(folder: Path) -> tuple[Cases, VideoStore]:
+    """Returns the readers of the validation files, and their videos (with one theme for all)."""
+    source, split = Source("youtube8m", folder), "validation"
+    found = youtube8m.load(source, split)
+    parsed, videos = youtube8m.read_batches(source, split), youtube8m.read(source, split)
+    ones = np.ones(len(found["id"]), np.int32)
+    store = VideoStore(found["id"], ones, found["audio"], ones, found["visual"], ones)
+    cases = {
+        "raw records": raw(sorted(map(str, folder.glob("validate*.tfrecord")))),
+        "parsed in batches": lambda: batches(parsed),
+        "youtube8m.read, one by one": lambda: alone(videos),
+        "youtube8m.load": lambda: len(youtube8m.load(source, split)["id"]),
+    }
+    return cases, store
+
+
+def training_cases(store: VideoStore, steps: int) -> Cases:
+    """Returns the gather of batches from memory, and the steps that they feed; units are videos."""
+    cases: Cases = {}
+    for name in ("pairs", "correspondence"):
+        stage, examples = prepared(name, store, BATCH)
+        epoch = stage.dataset(examples, 0, 0)
+        gathered = epoch.repeat().take(steps)
+        memory = tf.data.Dataset.from_tensors(next(iter(epoch))).repeat(steps)
+        model = compiled(stage, STEPS_PER_EXECUTION)
+        cases[f"gather: {name}"] = lambda data=gathered: BATCH * alone(data)
+        cases[f"step: {name}"] = lambda model=model, data=memory: BATCH * fit(model, data)
+    return cases
+
+
+if __name__ == "__main__":
+    main()

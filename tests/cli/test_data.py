@@ -1,0 +1,209 @@
+"""`kavc data`: what it prints, and damaged or unfit data by way of the command line."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import struct
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kavc.data.kwai import write_corpus
+from kavc.data.schema import video_spec
+from kavc.data.tfrecord import write_records
+
+TRAIN = "train-00000.tfrecord"
+
+
+@pytest.fixture
+def corpus(tiny_corpus, tmp_path):
+    """A copy that may be damaged."""
+    return shutil.copytree(tiny_corpus, tmp_path / "corpus")
+
+
+def cut_at_record(file):
+    content = file.read_bytes()
+    (length,) = struct.unpack("<Q", content[:8])
+    file.write_bytes(content[: length + 16])
+
+
+DAMAGES = {
+    "missing": (lambda file: file.unlink(), "train-00000.tfrecord: no such file"),
+    "truncated": (
+        lambda file: file.write_bytes(file.read_bytes()[:-100]),
+        "train-00000.tfrecord: cut off or damaged inside record 239 of 240",
+    ),
+    "empty": (lambda file: file.write_bytes(b""), "train-00000.tfrecord: empty (0 bytes)"),
+    "cut between records": (
+        cut_at_record,
+        "train-00000.tfrecord: ends after record 0: 1 records, its manifest says 240",
+    ),
+}
+
+
+@pytest.mark.parametrize("command", ["describe", "train"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_damaged_files_are_named_and_nothing_is_written(refused, corpus, tmp_path, command, damage):
+    spoil, message = DAMAGES[damage]
+    spoil(corpus / TRAIN)
+    source, out = f"synthetic:{corpus}", tmp_path / "run"
+    if command == "describe":
+        line = refused("data", "describe", source)
+    else:
+        line = refused("train", "ti-avc", "--data", source, "--out", out)
+    assert message in line
+    assert not out.exists()
+
+
+def test_damage_inside_a_record_is_found_while_it_is_read(refused, corpus, tmp_path, small_options):
+    file = corpus / TRAIN
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    file.write_bytes(content)
+    line = refused(*training(corpus, tmp_path / "run", small_options))
+    assert "damaged" in line
+
+
+def test_features_of_another_width_than_the_corpus_says(refused, corpus):
+    description = json.loads((corpus / "corpus.json").read_text()) | {"visual_dim": 31}
+    (corpus / "corpus.json").write_text(json.dumps(description))
+    line = refused("data", "describe", f"synthetic:{corpus}")
+    assert f"{TRAIN}: visual is (any, 32) float32 by its manifest" in line
+    assert "(any, 31) float32 is expected" in line
+
+
+def video(number, **changes):
+    return {
+        "id": f"video-{number}",
+        "audio": np.ones((4, 3), np.float32),
+        "visual": np.ones((2, 5), np.float32),
+        "theme": number % 2,
+    } | changes
+
+
+def splits(**changes):
+    """Six videos a split, of which the fourth training video is changed."""
+    found = {
+        name: [video(10 * place + n) for n in range(6)]
+        for place, name in enumerate(("train", "validation", "test"))
+    }
+    found["train"][3] |= changes
+    return found
+
+
+def training(corpus, out, options):
+    changes = [word for name, value in options.items() for word in ("--set", f"{name}={value}")]
+    return ["train", "ti-avc", "--data", f"kwai:{corpus}", "--out", out, *changes]
+
+
+def write_nan_into(file):
+    """Turns the first feature of the first record into NaN; the writer would refuse it."""
+    records = list(tf.data.TFRecordDataset(str(file)).as_numpy_iterator())
+    one, nan = np.float32(1).tobytes(), np.float32(np.nan).tobytes()
+    with tf.io.TFRecordWriter(str(file)) as writer:
+        for record in (records[0].replace(one, nan, 1), *records[1:]):
+            writer.write(record)
+
+
+def test_nan_features_are_named_by_file_record_and_id(refused, tmp_path, small_options):
+    folder = tmp_path / "corpus"
+    write_corpus(folder, splits(), ["Cars", "Food"])
+    write_nan_into(folder / TRAIN)
+    line = refused(*training(folder, tmp_path / "run", small_options))
+    assert f"{TRAIN}, record 0 (id video-0): audio holds NaN or infinity" in line
+
+
+def test_a_theme_outside_the_list_is_named_by_file_record_and_id(refused, tmp_path, small_options):
+    folder = tmp_path / "corpus"
+    write_corpus(folder, splits(), ["Cars", "Food"])
+    write_records(folder / TRAIN, splits(theme=7)["train"], video_spec(3, 5))
+    line = refused(*training(folder, tmp_path / "run", small_options))
+    assert f"{TRAIN}, record 3 (id video-3): theme is not one of 0 to 1" in line
+
+
+def test_videos_without_audio_are_dropped_and_counted(cli, tmp_path, small_options):
+    folder, out = tmp_path / "corpus", tmp_path / "run"
+    videos = splits()
+    videos["test"][2]["audio"] = np.zeros((0, 3), np.float32)
+    write_corpus(folder, videos, ["Cars", "Food"])
+    result = cli(*training(folder, out, small_options), "--set", "variant=baseline-1")
+    assert result.exit_code == 0, result.stderr
+    assert "Test videos: 5; left out: 1 without audio" in " ".join(result.stdout.split())
+
+
+@pytest.mark.parametrize("command", [("data", "describe"), ("train", "ti-avc", "--data")])
+def test_a_split_that_matches_no_file(refused, tiny_corpus, tmp_path, command):
+    file = tmp_path / "splits.json"
+    file.write_text(json.dumps({"train": ["part-*"], "validation": ["v*"], "test": ["t*"]}))
+    out = () if command[0] == "data" else ("--out", tmp_path / "run")
+    line = refused(*command, f"synthetic:{tiny_corpus}", "--splits", file, *out)
+    assert line.startswith("no file of split 'train': part-* matches none of train-00000.tfrecord")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("corpus", "source 'corpus' is not of the form LAYOUT:PATH"),
+        ("syntetic:corpus", "unknown layout 'syntetic'; did you mean 'synthetic'?"),
+        ("synthetic:nowhere", "source synthetic:nowhere: no such folder"),
+    ],
+)
+def test_sources_that_cannot_be_opened(refused, text, message):
+    assert refused("data", "describe", text).startswith(message)
+
+
+def test_describe(cli, tiny_corpus):
+    result = cli("data", "describe", f"synthetic:{tiny_corpus}")
+    assert result.exit_code == 0
+    assert "240" in result.stdout
+    assert "feature widths: audio 128, visual 32" in result.stdout
+    info = json.loads(cli("data", "describe", f"synthetic:{tiny_corpus}", "--json").stdout)
+    assert info["counts"] == {"train": 240, "validation": 30, "test": 30}
+    assert len(info["classes"]) == 12
+
+
+def test_synth(cli, refused, tmp_path):
+    out = tmp_path / "corpus"
+    words = ["data", "synth", "ti-avc", "--out", out, "--videos", 20, "--set", "visual_dim=16"]
+    result = cli(*words)
+    assert (result.exit_code, result.stdout) == (0, f"synthetic:{out}\n")
+    assert result.stderr == "generating 20 videos\n"
+    assert refused(*words) == f"{out}: exists; choose another folder or remove it"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--set", "them=3"), "unknown knob 'them'; did you mean 'themes'?"),
+        (("--set", "themes=x"), "knob themes must be a whole number from 1 to 1000000; got 'x'"),
+        (("--knobs", "defalt"), "unknown set of knobs 'defalt'; did you mean 'default'?"),
+    ],
+)
+def test_wrong_knobs_leave_nothing_behind(refused, tmp_path, options, message):
+    out = tmp_path / "corpus"
+    assert refused("data", "synth", "ti-avc", "--out", out, *options).startswith(message)
+    assert not out.exists()
+
+
+def test_synth_below_a_file(refused, tmp_path):
+    (tmp_path / "file").touch()
+    line = refused("data", "synth", "ti-avc", "--out", tmp_path / "file" / "corpus")
+    assert line.startswith(f"{tmp_path / 'file'}")
+
+
+def test_convert(cli, tmp_path):
+    npz = tmp_path / "npz"
+    npz.mkdir()
+    for number in range(4):
+        audio, visual = np.ones((3, 4), np.float32), np.ones((2, 5), np.float32)
+        np.savez(npz / f"v{number}.npz", audio=audio, visual=visual)
+    rows = [f"v{n},Cars,{s}" for n, s in enumerate(("train", "train", "validation", "test"))]
+    table = tmp_path / "table.csv"
+    table.write_text("\n".join(["id,theme,split", *rows]) + "\n")
+    out = tmp_path / "out"
+    result = cli("data", "convert", npz, table, "--out", out)
+    assert (result.exit_code, result.stdout) == (0, f"kwai:{out}\n"), result.stderr
+    info = json.loads(cli("data", "describe", f"kwai:{out}", "--json").stdout)
+    assert info["counts"] == {"train": 2, "validation": 1, "test": 1}
