@@ -61,7 +61,7 @@ def reproduce(
             run = train(
                 system,
                 source,
-                out / _folder(row.label) / f"seed-{seed}",
+                out / folder_name(row.label) / f"seed-{seed}",
                 preset=preset,
                 overrides=overrides | dict(row.overrides),
                 seed=seed,
@@ -74,5 +74,6 @@ def reproduce(
     return report
 
 
-def _folder(label: str) -> str:
+def folder_name(label: str) -> str:
+    """Returns the folder of a row: "Joint Ti-AVC" lies in "joint-ti-avc"."""
     return "".join(c if c.isalnum() else "-" for c in label.lower()).strip("-")

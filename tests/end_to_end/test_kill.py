@@ -23,7 +23,7 @@ def killed(kills, variant, folder):
 @pytest.mark.parametrize(
     ("kills", "variant"),
     [
-        (2, "baseline-1"),
+        (1, "baseline-1"),
         pytest.param(20, "ti-avc", marks=pytest.mark.slow),  # some minutes
     ],
 )

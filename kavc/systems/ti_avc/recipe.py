@@ -174,3 +174,31 @@ def stages(config: TiAVCConfig) -> list[Stage]:
     if config.variant == "ti-avc":
         return [*pretraining, ThemeStage(config), CorrespondenceStage(config)]
     return [*pretraining, PairStage(config)]
+
+
+def search_space(hp: Any, config: TiAVCConfig) -> TiAVCConfig:
+    """Returns the config with what a sweep chose; the defaults of all choices are `config`'s.
+
+    Args:
+        hp: `keras_tuner.HyperParameters`.
+        config: the starting point, the paper's for instance.
+    """
+
+    def choice(name: str, *values: Any) -> Any:
+        default = getattr(config, name)
+        return hp.Choice(name, sorted({*values, default}), default=default)
+
+    rate = hp.Float("learning_rate", 1e-5, 1e-2, sampling="log", default=config.learning_rate)
+    return config.replace(
+        learning_rate=rate,
+        batch_size=choice("batch_size", 8, 32, 128, 256),
+        embedding_dim=choice("embedding_dim", 64, 128, 256, 512),
+        filters=choice("filters", 64, 128, 256),
+        units=choice("units", 64, 128, 256),
+        kernel_size=choice("kernel_size", 1, 3),
+        dropout=choice("dropout", 0.0, 0.1, 0.2, 0.3, 0.5),
+        normalize=choice("normalize", "none", "layer"),
+        interaction=choice("interaction", "none", "product"),
+        alignment_epochs=choice("alignment_epochs", 0, 30),
+        same_theme_share=choice("same_theme_share", 0.0, 0.25, 0.5),
+    )

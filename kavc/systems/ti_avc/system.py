@@ -86,6 +86,9 @@ class TiAVCSystem(System):
     ) -> dict[str, Signature]:
         return signatures.signatures(network, config)
 
+    def search_space(self, hp: Any, config: TiAVCConfig) -> TiAVCConfig:
+        return recipe.search_space(hp, config)
+
     def synthesise(
         self,
         out: Path,

@@ -129,6 +129,36 @@ def test_positives_are_aligned_from_the_file_to_the_batch(tmp_path, small_config
     assert sorted(seen) == sorted([*range(300)] * 2)
 
 
+def frame_level(number, seconds):
+    """A video of YouTube-8M at frame level: as many frames as steps of audio."""
+
+    def rows(width):
+        row = tf.train.Feature(bytes_list=tf.train.BytesList(value=[bytes([number]) * width]))
+        return tf.train.FeatureList(feature=[row] * seconds)
+
+    context = {
+        "id": tf.train.Feature(bytes_list=tf.train.BytesList(value=[b"v%d" % number])),
+        "labels": tf.train.Feature(int64_list=tf.train.Int64List(value=[0])),
+    }
+    lists = {"rgb": rows(1024), "audio": rows(128)}
+    return tf.train.SequenceExample(
+        context=tf.train.Features(feature=context),
+        feature_lists=tf.train.FeatureLists(feature_list=lists),
+    )
+
+
+def test_the_number_of_frames_does_not_give_matched_pairs_away(tmp_path, small_config):
+    """Where both were sampled once a second, equal lengths would occur in positives alone."""
+    (tmp_path / "vocabulary.csv").write_text("Index,Name,Vertical1\n0,car,Cars\n")
+    with tf.io.TFRecordWriter(str(tmp_path / "train0000.tfrecord")) as writer:
+        for number in range(1, 7):
+            writer.write(frame_level(number, 10 * number).SerializeToString())
+    source = Source("youtube8m", tmp_path)
+    store = VideoStore.from_dataset(TiAVCSystem().read(source, "train", small_config))
+    assert store.audio_lengths.tolist() == [10, 20, 30, 40, 50, 60]
+    assert store.visual_lengths.tolist() == [8] * 6
+
+
 @pytest.fixture(scope="module")
 def network(small_config):
     return build(small_config)
