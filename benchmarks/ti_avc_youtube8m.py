@@ -1,11 +1,9 @@
 """How do the rows of Table 1, and the preset `improved`, compare on real YouTube-8M features?
 
-Puts finished runs together, seed by seed on the same test pairs; trains nothing. The runs are made by
+Puts finished runs together, seed by seed on the same test pairs; trains nothing. The runs are of
 
     kavc reproduce ti-avc --data youtube8m:PATH --splits FILE --seeds 3 --out RUNS/paper
-    kavc reproduce ti-avc --data youtube8m:PATH --splits FILE --seeds 3 --out RUNS/kernel-1 \\
-        --set kernel_size=1
-    kavc train ti-avc --preset improved --data youtube8m:PATH --splits FILE --seed S \\
+    kavc train ti-avc --preset improved --data youtube8m:PATH --splits FILE --seed S
         --out RUNS/improved/seed-S                                       (S = 0, 1, 2)
 
 and then

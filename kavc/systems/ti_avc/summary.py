@@ -16,6 +16,7 @@ from kavc.evaluation.spread import spread
 from kavc.evaluation.table import Column, Table
 from kavc.metrics.auc import roc_auc, roc_auc_per_group
 from kavc.systems.ti_avc import paper
+from kavc.systems.ti_avc.contributions import INPUTS
 from kavc.systems.ti_avc.evaluation import ELSEWHERE, theme_bars
 
 KINDS = {"random": "random negatives", "same_theme": "same-theme negatives"}
@@ -156,31 +157,29 @@ def _pairwise(reports: Mapping[str, Sequence[Report]], source: str) -> Table:
 
 def _contributions(reports: Mapping[str, Sequence[Report]], source: str) -> Table:
     """Table 2 over seeds: the pooled contributions of each system that has them."""
-    columns: list[Column] = [Column("system")]
-    rows: list[tuple] = []
+    shares: dict[str, list[dict[str, Any]]] = {}
     for label, seeds in reports.items():
-        tables = [t for report in seeds for t in report.tables if t.name == "contributions"]
-        if not tables:
-            continue
-        columns = [Column("system"), *tables[0].columns[1:]]
-        pooled = np.array([_row(table, "pooled")[1:] for table in tables], np.float64)
-        rows.append((f"{label}, mean", *pooled.mean(axis=0).tolist()))
-        if len(pooled) > 1:
-            rows.append((f"{label}, sd over seeds", *pooled.std(axis=0, ddof=1).tolist()))
-        published = tables[0].rows[-1]
+        for table in (t for report in seeds for t in report.tables if t.name == "contributions"):
+            pooled = next(row for row in table.to_records() if row["pairs"] == "pooled")
+            shares.setdefault(label, []).append(pooled)
+    names = [*INPUTS]
+    if any("product" in share for seeds in shares.values() for share in seeds):
+        names.append("product")
+    rows: list[tuple] = []
+    for label, seeds in shares.items():
+        spreads = [spread([share.get(name, np.nan) for share in seeds]) for name in names]
+        rows.append((f"{label}, mean", *(s.mean for s in spreads)))
+        rows.append((f"{label}, sd over seeds", *(s.std for s in spreads)))
     if rows:
-        rows.append(published)
+        published = (paper.TABLE_2.get(name) for name in names)
+        rows.append((f"paper, {paper.CORPUS} (another corpus)", *published))
     return Table(
         "table-2",
-        columns,
+        [Column("system"), *(Column(name, ".2f", "%") for name in names)],
         rows,
         caption="Contributions by equation (1), positives and negatives together (Table 2)",
         source=source,
     )
-
-
-def _row(table: Table, label: str) -> tuple:
-    return next(row for row in table.rows if row[0] == label)
 
 
 def _bounds(reports: Mapping[str, Sequence[Report]]) -> list[tuple]:
