@@ -52,13 +52,13 @@ LIMIT = 600.0  # seconds after which a training counts as hung
 class Training:
     """A training in a process of its own, with one byte of progress an epoch."""
 
-    def __init__(self, corpus: Path, out: Path, options: dict):
+    def __init__(self, corpus: Path, out: Path):
         self.out = out
         self.progress, theirs = os.pipe()
         self.begun = time.monotonic()
         self.pid = os.fork()
         if self.pid == 0:
-            _train_and_exit(corpus, out, options, theirs)
+            _train_and_exit(corpus, out, theirs)
         os.close(theirs)
 
     def wait(self) -> float:
@@ -106,14 +106,14 @@ class Training:
         return False
 
 
-def _train_and_exit(corpus: Path, out: Path, options: dict, progress: int) -> None:
+def _train_and_exit(corpus: Path, out: Path, progress: int) -> None:
     signal.alarm(int(LIMIT))
     try:
         train(
             "ti-avc",
             f"synthetic:{corpus}",
             out,
-            overrides=options,
+            overrides=OPTIONS,
             seed=SEED,
             resume=True,
             after_epoch=lambda stage, state: os.write(progress, b"."),
@@ -165,16 +165,14 @@ class Outcome:
     unreadable: list[str] = field(default_factory=list)
 
 
-def run_killed(
-    corpus: Path, whole: Path, options: dict, duration: float, number: int, of: int
-) -> Outcome:
+def run_killed(corpus: Path, whole: Path, duration: float, number: int, of: int) -> Outcome:
     """Trains, is killed at a moment that `number` decides, resumes, maybe is killed again."""
     rng = random.Random(number)
     out = whole.with_name(f"killed-{number:02d}")
     outcome = Outcome()
     while not outcome.kills or rng.random() < AGAIN:
         when = moment(number, of, duration, rng)
-        if Training(corpus, out, options).kill(when):
+        if Training(corpus, out).kill(when):
             when.cut = any(out.rglob(".partial-*"))
             outcome.kills.append(when)
             outcome.unreadable += unreadable(out)
@@ -183,7 +181,7 @@ def run_killed(
         else:  # it was faster than the whole run: begin anew, and kill earlier
             shutil.rmtree(out)
             duration *= 0.8
-    Training(corpus, out, options).wait()
+    Training(corpus, out).wait()
     outcome.unreadable += unreadable(out) + [str(path) for path in out.rglob(".partial-*")]
     outcome.equal = contents(out) == contents(whole)
     return outcome
@@ -245,18 +243,16 @@ def main() -> None:
     """Runs the experiment and writes its result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20, help="trainings that are killed")
-    parser.add_argument("--variant", default="ti-avc", help="of Ti-AVC")
     parser.add_argument("--folder", type=Path, default=Path("runs/sigkill"), help="for the runs")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     asked = parser.parse_args()
-    options = OPTIONS | {"variant": asked.variant}
     corpus, whole = asked.folder / "corpus", asked.folder / "whole"
     make_corpus(corpus)
-    duration = Training(corpus, whole, options).wait()
+    duration = Training(corpus, whole).wait()
     print(f"whole: {duration:.1f} s", file=sys.stderr)
     outcomes = []
     for number in range(asked.kills):
-        outcomes.append(run_killed(corpus, whole, options, duration, number, asked.kills))
+        outcomes.append(run_killed(corpus, whole, duration, number, asked.kills))
         print(f"{number + 1}/{asked.kills}: {outcomes[-1]}", file=sys.stderr, flush=True)
     kills = [when for outcome in outcomes for when in outcome.kills]
     result = {
@@ -268,7 +264,7 @@ def main() -> None:
         "trainings_equal_bit_by_bit": sum(outcome.equal for outcome in outcomes),
         "unreadable_files": sum(len(outcome.unreadable) for outcome in outcomes),
         "seconds_of_a_whole_run": round(duration, 1),
-        "options": options | {"seed": SEED},
+        "options": OPTIONS | {"seed": SEED},
         "versions": versions(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "outcomes": [asdict(outcome) for outcome in outcomes],

@@ -163,11 +163,11 @@ def _contributions(reports: Mapping[str, Sequence[Report]], source: str) -> Tabl
             pooled = next(row for row in table.to_records() if row["pairs"] == "pooled")
             shares.setdefault(label, []).append(pooled)
     names = [*INPUTS]
-    if any("product" in share for seeds in shares.values() for share in seeds):
+    if any("product" in share for found in shares.values() for share in found):
         names.append("product")
     rows: list[tuple] = []
-    for label, seeds in shares.items():
-        spreads = [spread([share.get(name, np.nan) for share in seeds]) for name in names]
+    for label, found in shares.items():
+        spreads = [spread([share.get(name, np.nan) for share in found]) for name in names]
         rows.append((f"{label}, mean", *(s.mean for s in spreads)))
         rows.append((f"{label}, sd over seeds", *(s.std for s in spreads)))
     if rows:
