@@ -90,7 +90,13 @@ def compare(reports: Mapping[str, Report]) -> Report:
             test = _paired(report, reports[first], "random")
             row[-2:] = [100 * test.difference, test.p]
         rows.append(tuple(row))
-    table = Table("comparison", columns, rows, caption="Match AUC on the same test pairs")
+    table = Table(
+        "comparison",
+        columns,
+        rows,
+        caption="Match AUC on the same test pairs",
+        source=reports[first].table("match").source,
+    )
     return Report(
         title="Runs side by side",
         headline=reports[first].headline,

@@ -29,7 +29,8 @@ def report(separation, seed, inputs=("vision", "audio", "predicted theme", "true
             f"{kind}_visual": np.tile(np.arange(VIDEOS), 2),
             f"{kind}_audio": np.r_[np.arange(VIDEOS), np.roll(np.arange(VIDEOS), 1)],
         }
-    match = Table("match", [Column("system"), Column("AUC", ".2f")], [("bound, random", 90.0)])
+    columns = [Column("system"), Column("AUC", ".2f")]
+    match = Table("match", columns, [("bound, random", 90.0)], source="synthetic corpus")
     columns = [Column("pairs"), *(Column(name, ".2f", "%") for name in inputs)]
     shares = Table("contributions", columns, [("pooled", *[100 / len(inputs)] * len(inputs))])
     headline = Headline("match AUC", 50.0, "max")
@@ -74,6 +75,7 @@ def test_runs_on_other_pairs_are_not_compared():
 def test_runs_side_by_side():
     table = compare({"a": report(0.0, 0), "b": report(3.0, 1)}).table("comparison")
     first, second = table.rows
+    assert table.source == "synthetic corpus"
     assert first[-1] is None
     assert second[-2] == pytest.approx(second[1] - first[1])
     assert second[-1] < 1e-6
