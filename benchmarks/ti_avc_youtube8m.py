@@ -10,7 +10,7 @@ and then
 
     python benchmarks/ti_avc_youtube8m.py --runs RUNS/paper --improved RUNS/improved --name paper
 
-`results/ti_avc_youtube8m/kernel-1` is the same with `--set kernel_size=1 --seeds 1`, without improved.
+`results/ti_avc_youtube8m/kernel-1` is the same with `--set kernel_size=1 --seeds 1`.
 """
 
 from __future__ import annotations
