@@ -87,8 +87,8 @@ def _ask(out: Path) -> None:
     import numpy as np
 
     from kavc.evaluation.table import Column, Table
-    from kavc.serving.client import Client
-    from kavc.serving.server import LocalServer
+    from kavc.serving.client.blocking import Client
+    from kavc.serving.server.local import LocalServer
     from kavc.training.run import load_run
 
     run = load_run(out / "ti-avc")
@@ -103,6 +103,7 @@ def _ask(out: Path) -> None:
         "audio": np.stack([padded(videos[i]["audio"]) for i in sounds]),
         "audio_length": np.array([len(videos[i]["audio"]) for i in sounds], np.int32),
         "visual": np.stack([videos[i]["visual"] for i in frames]),
+        "visual_length": np.array([len(videos[i]["visual"]) for i in frames], np.int32),
         "theme": np.array([videos[i]["theme"] for i in frames], np.int32),
     }
     with LocalServer(out / "models", port=0) as server, Client(server.address) as client:

@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from kavc import __version__
-from kavc.cli import data, demo, evaluate, serve, train
+from kavc.cli import data, demo, evaluate, predict, serve, train
 from kavc.cli.output import errors
 from kavc.errors import KavcError
 
@@ -89,7 +89,7 @@ def _options(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-for module in (demo, train, evaluate, serve):
+for module in (demo, train, evaluate, serve, predict):
     for command in module.COMMANDS:
         app.command()(guarded(command))
 groups = typer.Typer(help=data.HELP, no_args_is_help=True)

@@ -8,11 +8,12 @@ from kavc.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "check_version": ".check",
         "export": ".savedmodel",
         "export_run": ".run",
         "model_card": ".model_card",
         "next_version": ".savedmodel",
-        "refuse_foreign_ops": ".stock_ops",
+        "refuse_foreign_ops": "..serving.inspection.stock_ops",
         "weights_fingerprint": ".model_card",
     },
 )

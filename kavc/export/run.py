@@ -6,11 +6,13 @@ import os
 from pathlib import Path
 
 from kavc.errors import ConfigError
+from kavc.export.config_files import check_config_files, write_config_files
 from kavc.export.model_card import model_card, weights_fingerprint
 from kavc.export.savedmodel import export, next_version
 from kavc.systems.base import SourceInfo
 from kavc.training.run import Run, versions
 
+INDEX = "index"
 INTENDED_USE = (
     "Scoring features of the kind that it was trained on, in research and in products that watch "
     "its errors on their own data."
@@ -23,20 +25,27 @@ def export_run(
     *,
     name: str | None = None,
     version: int | None = None,
+    index: str | os.PathLike | None = None,
 ) -> Path:
     """Exports a run's network as `MODELS_DIR/NAME/VERSION`.
+
+    Beside the models, `models.config`, `batching.config` and `monitoring.config` are written for
+    TensorFlow Serving where they are missing; to a `models.config` that is there the model is
+    added.
 
     Args:
         run: a finished run, or its folder.
         models_dir: folder of served models; made if it isn't there.
         name: of the model; the system's by default.
         version: a number that isn't there yet; by default one more than the highest.
+        index: folder of an index that the system's signatures search.
 
     Returns:
         The new version's folder.
 
     Raises:
-        ConfigError: no run folder, or training has not ended.
+        ConfigError: no run folder, training has not ended, the system serves no index, or a
+            `models.config` is there that can't be read.
         ExportError: the version exists, or the name can't be served.
     """
     run = run if isinstance(run, Run) else Run(run)
@@ -44,7 +53,11 @@ def export_run(
         raise ConfigError(f"{run.path}: no report yet; go on with `kavc train --resume`")
     name = name or run.system.name
     version = next_version(models_dir, name) if version is None else version
-    signatures = run.system.signatures(run.network, run.config)
+    if index is not None and INDEX not in run.system.assets:
+        raise ConfigError(f"{run.system.name} serves no index; export it without --index")
+    assets = None if index is None else {INDEX: Path(index)}
+    check_config_files(models_dir)
+    signatures = run.system.signatures(run.network, run.config, assets)
     data, headline = run.data, run.report.headline
     info = SourceInfo(
         data["counts"], data["widths"], data["classes"], data["fingerprint"], data["notes"]
@@ -68,7 +81,7 @@ def export_run(
         versions=versions(),
         fingerprint=weights_fingerprint(run.network),
     )
-    return export(
+    folder = export(
         run.network,
         signatures,
         models_dir,
@@ -77,3 +90,5 @@ def export_run(
         assets={"themes.txt": "".join(f"{theme}\n" for theme in info.classes)},
         version=version,
     )
+    write_config_files(models_dir, name, signatures)
+    return folder

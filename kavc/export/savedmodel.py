@@ -2,7 +2,8 @@
 
 saved_model.pb, variables/   what TensorFlow Serving loads
 assets/                      text files that belong to the answers, as the names of classes
-assets.extra/                model_card.md, and signatures.json: inputs and outputs explained
+assets.extra/                model_card.md; signatures.json: inputs and outputs explained; warm-up
+                             requests, which a server runs on the version before it answers
 """
 
 from __future__ import annotations
@@ -17,16 +18,23 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kavc.data.schema import Field
-from kavc.errors import ExportError
-from kavc.export.stock_ops import refuse_foreign_ops
+from kavc.errors import DataError, ExportError, ServingError
 from kavc.files import whole_folder, write_json, write_text
+from kavc.serving import wire
+from kavc.serving.inspection.stock_ops import refuse_foreign_ops
+from kavc.serving.server.graph import ServedGraph
+from kavc.serving.signature import SignatureInfo, TensorInfo
 from kavc.serving.versions import MAX_VERSION, is_version
+from kavc.serving.warmup import read_warmup, write_warmup
 from kavc.systems.base import Signature
 
 DEFAULT_SIGNATURE = "serving_default"
+SHOWN = 300  # characters of what a graph said
+VARYING = 4  # steps of an example where a signature gives none
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
 
 
@@ -56,7 +64,8 @@ def export(
 
     Raises:
         ExportError: the version exists, a name can't be served, a signature does not give what
-            it declares, or its graph holds an op that is refused. Nothing is left behind.
+            it declares or refuses its own example, or its graph holds an op that is refused.
+            Nothing is left behind.
 
     Example:
         signatures = system.signatures(network, config)
@@ -75,6 +84,8 @@ def export(
         extra = temporary / "assets.extra"
         write_text(extra / "model_card.md", card)
         write_json(extra / "signatures.json", _explained(name, version, signatures, assets))
+        write_warmup(temporary, name, {k: _example(k, s) for k, s in signatures.items()})
+        _run_warmup(temporary)
     return folder
 
 
@@ -177,6 +188,55 @@ def _check_outputs(
                 f"signature {key!r}, output {name!r}: gives {given[name].dtype.name} "
                 f"{given[name].shape}; it declares {field.dtype} {declared.shape}"
             )
+
+
+def _checked_example(key: str, signature: Signature) -> Mapping[str, np.ndarray]:
+    fields = {
+        name: TensorInfo(field.dtype, (1, *field.shape)) for name, field in signature.inputs.items()
+    }
+    example = signature.example or {}
+    try:
+        SignatureInfo(fields, {}).check_names(example)
+        for name, value in example.items():
+            dtype = "string" if value.dtype == object else value.dtype.name
+            fields[name].check(name, dtype, value.shape)
+    except DataError as error:
+        raise ExportError(f"signature {key!r}, example: {error}") from None
+    return example
+
+
+def _example(key: str, signature: Signature) -> Mapping[str, np.ndarray]:
+    """Returns a signature's example, or zeros and empty strings."""
+    if signature.example is not None:
+        return _checked_example(key, signature)
+    return {
+        name: np.full(
+            (1, *(VARYING if size is None else size for size in field.shape)),
+            b"" if field.dtype == "string" else 0,
+            object if field.dtype == "string" else field.dtype,
+        )
+        for name, field in signature.inputs.items()
+    }
+
+
+def _run_warmup(folder: Path) -> None:
+    """Proves that a server, which refuses a version over one bad request, will take this one."""
+    try:
+        graph = ServedGraph(folder)
+        try:
+            for request in read_warmup(folder):
+                key = request.model_spec.signature_name
+                inputs = {name: wire.to_array(p, name) for name, p in request.inputs.items()}
+                graph(key, inputs)
+        finally:
+            graph.close()
+    except tf.errors.OpError as error:
+        told = " ".join((error.message or type(error).__name__).split())[:SHOWN]
+        raise ExportError(
+            f"signature {key!r} refuses its example, with which servers warm up: {told}"
+        ) from error
+    except ServingError as error:
+        raise ExportError(str(error)) from error
 
 
 def _check_names(name: str, signatures: Mapping[str, Signature], assets: Mapping[str, str]) -> None:

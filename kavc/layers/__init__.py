@@ -11,6 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "MaskedGlobalMaxPooling1D": ".pooling",
         "MultiHeadAttentionPooling": ".attention",
         "SequenceAttentionPooling": ".attention",
+        "UnitNorm": ".unit_norm",
         "WeightedAttentionPooling": ".attention",
         "ZeroPadding": ".masking",
         "masked_softmax": ".masking",

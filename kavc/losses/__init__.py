@@ -2,4 +2,12 @@
 
 from kavc.lazy import attach
 
-__getattr__, __dir__, __all__ = attach(__name__, {"info_nce": ".contrastive"})
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "class_term": ".pairs",
+        "cosine_pair_loss": ".pairs",
+        "info_nce": ".contrastive",
+        "multilabel_cross_entropy": ".pairs",
+    },
+)

@@ -8,6 +8,7 @@ from kavc.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "MatchRanks": ".retrieval",
         "ReliabilityBins": ".calibration",
         "Threshold": ".calibration",
         "brier_score": ".calibration",
@@ -16,6 +17,9 @@ __getattr__, __dir__, __all__ = attach(
         "fit_temperature": ".calibration",
         "fit_threshold": ".calibration",
         "log_loss": ".calibration",
+        "match_ranks": ".retrieval",
+        "published_recall_at": ".retrieval",
+        "rank_scores": ".retrieval",
         "reliability_bins": ".calibration",
         "roc_auc": ".auc",
         "roc_auc_per_group": ".auc",

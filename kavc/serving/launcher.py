@@ -6,19 +6,27 @@ never been run from here, and the tests put a script of its name in its place.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import FrameType
 
-from kavc.errors import ServingError
-from kavc.serving.versions import model_folders
+from kavc.errors import ExportError, ServingError
+from kavc.serving.configs import MODELS_FILE, models_of, read_models
+from kavc.serving.flags import BINARY, differences, model_server_command
+from kavc.serving.inspection.stock_ops import refuse_foreign_ops
+from kavc.serving.options import ServerOptions
+from kavc.serving.versions import version_folders
 
-BINARY = "tensorflow_model_server"
+STOP = (signal.SIGINT, signal.SIGTERM)
+LOOK = 0.2  # seconds between looks at the binary
 
 
 def find_model_server() -> str | None:
@@ -28,88 +36,143 @@ def find_model_server() -> str | None:
 
 def serve(
     models_dir: str | os.PathLike,
-    host: str = "127.0.0.1",
-    port: int = 8500,
+    options: ServerOptions | None = None,
     *,
     report: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Serves a folder of models until SIGINT or SIGTERM.
+    """Serves a folder of models until SIGINT or SIGTERM; a second signal ends the process at once.
 
-    With `tensorflow_model_server` on the PATH this process becomes that server and the call does
-    not return. Call it from the main thread.
+    With `tensorflow_model_server` on the PATH that server is started and watched; else the local
+    one runs in this process. Call it from the main thread.
 
     Args:
         models_dir: folder with NAME/VERSION/saved_model.pb.
-        host: address that the local server listens on. The binary has no such flag: it listens
-            on every interface, and the report says so.
-        port: gRPC port; 0 lets the local server pick one.
-        report: told one line that says which server answers where.
+        options: how they are served.
+        report: told, a line each, which server answers where, and what it does otherwise than the
+            options say.
 
     Raises:
-        ServingError: no model is there, one can't be loaded, or the port is in use.
+        ConfigError: no model is there, or an option does not fit.
+        ServingError: a model can't be loaded, a port is in use, or the binary failed.
     """
-    models = model_folders(models_dir)
+    options = options or ServerOptions()
     binary = find_model_server()
     if binary is None:
-        _serve_locally(models_dir, host, port, report)
-        return
-    if port == 0:
-        raise ServingError(f"{BINARY} can't pick a port; give --port")
-    command = model_server_command(binary, models, port)
-    report(f"{' '.join(command)}: {', '.join(models)} on every interface, port {port}")
-    os.execv(binary, command)
+        # The threads of running requests would keep a process that only wants to exit.
+        with _signals(os._exit) as stopped:
+            _serve_locally(models_dir, options, report, stopped)
+    else:
+        with _signals(sys.exit) as stopped:
+            _serve_by_binary(binary, models_dir, options, report, stopped)
 
 
-def model_server_command(binary: str, models: dict[str, Path], port: int) -> list[str]:
-    """Returns the command line of TensorFlow Serving, and leaves its config in a temporary file.
-
-    Args:
-        binary: path of `tensorflow_model_server`.
-        models: name to folder, as `kavc.serving.versions.model_folders` finds them.
-        port: gRPC port.
-    """
-    with tempfile.NamedTemporaryFile(
-        "w", prefix="kavc-", suffix=".config", delete=False, encoding="utf-8"
-    ) as config:
-        config.write(models_config(models))
-    return [binary, f"--port={port}", f"--model_config_file={config.name}"]
-
-
-def models_config(models: dict[str, Path]) -> str:
-    """Returns a `ModelServerConfig` in protobuf's text format.
-
-    Args:
-        models: name to folder; TensorFlow Serving takes the highest version in each.
-    """
-    entries = "".join(
-        f"  config {{ name: {_quoted(name)} base_path: {_quoted(str(folder.absolute()))} "
-        'model_platform: "tensorflow" }\n'
-        for name, folder in models.items()
-    )
-    return f"model_config_list {{\n{entries}}}\n"
-
-
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
-
-
-def _serve_locally(
-    models_dir: str | os.PathLike, host: str, port: int, report: Callable[[str], None]
-) -> None:
-    from kavc.serving.server import LocalServer
-
+@contextlib.contextmanager
+def _signals(end: Callable[[int], object]) -> Iterator[threading.Event]:
+    """Yields what the first signal sets; the second one calls `end` with an exit code."""
     stopped = threading.Event()
-    before = {
-        number: signal.signal(number, lambda *_: stopped.set())
-        for number in (signal.SIGINT, signal.SIGTERM)
-    }
+
+    def stop(number: int, _: FrameType | None) -> None:
+        if stopped.is_set():
+            end(128 + number)
+        stopped.set()
+
+    before = {number: signal.signal(number, stop) for number in STOP}
     try:
-        with LocalServer(models_dir, host, port) as server:
-            names = ", ".join(
-                f"{name} {server.catalogue.versions(name)[-1]}" for name in server.catalogue.names()
-            )
-            report(f"local server ({BINARY} is not on the PATH) on {server.address}: {names}")
-            stopped.wait()
+        yield stopped
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _serve_locally(
+    models_dir: str | os.PathLike,
+    options: ServerOptions,
+    report: Callable[[str], None],
+    stopped: threading.Event,
+) -> None:
+    from kavc.serving.server.local import LocalServer
+    from kavc.serving.server.memory import keep_freed_memory, spare_the_collector
+
+    keep_freed_memory()
+    server = LocalServer(models_dir, options=options)
+    report_pins(models_dir, report)
+    server.start()
+    try:
+        catalogue = server.catalogue
+        names = ", ".join(f"{name} {catalogue.versions(name)[-1]}" for name in catalogue.names())
+        spare_the_collector()
+        report(f"local server ({BINARY} is not on the PATH) on {server.address}: {names}")
+        if server.monitoring_address is not None:
+            report(f"metrics on {server.monitoring_address}")
+        stopped.wait()
+        report(f"stopping: running requests have {options.grace_seconds:g} s")
+        server.drain()
+    finally:
+        server.stop(grace=0)
+
+
+def report_pins(models_dir: str | os.PathLike, report: Callable[[str], None]) -> None:
+    """Tells whose versions or labels an operator chose: the local server has no such choice.
+
+    Args:
+        models_dir: folder of served models.
+        report: told one line, or nothing.
+    """
+    file = Path(models_dir) / MODELS_FILE
+    if not file.exists():
+        return
+    pinned = [
+        entry.name
+        for entry in read_models(file).model_config_list.config
+        if entry.HasField("model_version_policy") or entry.version_labels
+    ]
+    if pinned:
+        report(
+            f"{file} chooses versions or labels of {', '.join(pinned)}: the local server does not "
+            "read it, and serves the highest version of every model"
+        )
+
+
+def _serve_by_binary(
+    binary: str,
+    models_dir: str | os.PathLike,
+    options: ServerOptions,
+    report: Callable[[str], None],
+    stopped: threading.Event,
+) -> None:
+    _refuse_foreign_versions(models_dir)
+    with tempfile.TemporaryDirectory(prefix="kavc-serve-") as folder:
+        command = model_server_command(binary, models_dir, options, folder)
+        names = ", ".join(entry.name for entry in models_of(models_dir).model_config_list.config)
+        report(f"{' '.join(command)}: {names}")
+        for line in differences(options):
+            report(line)
+        # In a group of its own: Ctrl-C reaches this process alone, which passes it on.
+        process = subprocess.Popen(command, start_new_session=True)
+        try:
+            _watch(process, stopped)
+            report(f"stopping {BINARY}")
+            process.terminate()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(options.grace_seconds)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+
+
+def _watch(process: subprocess.Popen, stopped: threading.Event) -> None:
+    """Waits for a signal; the binary's end must not come first."""
+    while not stopped.wait(LOOK):
+        if process.poll() is not None:
+            raise ServingError(f"{BINARY} ended with exit code {process.returncode}; see its log")
+
+
+def _refuse_foreign_versions(models_dir: str | os.PathLike) -> None:
+    """Checks the versions that are there; the binary itself checks none that come later."""
+    for entry in models_of(models_dir).model_config_list.config:
+        for version in version_folders(entry.base_path).values():
+            try:
+                refuse_foreign_ops(version)
+            except ExportError as error:
+                raise ServingError(f"{version} is refused: {error}") from error

@@ -6,10 +6,17 @@ made. They come with the extra `serve`.
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+
 from kavc.errors import ServingError
 
 try:
     import grpc
+    from grpc_health.v1.health import HealthServicer
+    from grpc_health.v1.health_pb2 import HealthCheckResponse
+    from grpc_health.v1.health_pb2_grpc import add_HealthServicer_to_server
+    from grpc_reflection.v1alpha.reflection import enable_server_reflection
     from tensorflow.core.framework.tensor_pb2 import TensorProto
     from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -42,14 +49,26 @@ except ImportError as error:
 
 MAX_MESSAGE_BYTES = 256 * 2**20
 DEFAULT_SIGNATURE = "serving_default"
+PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
+MODEL_SERVICE = "tensorflow.serving.ModelService"
+
+# Reflection shows the services from protobuf's pool, which importing their modules fills. Those of
+# tensorflow-serving-api 2.17 were generated for an older protobuf and stumble right after that.
+for _module in ("prediction_service_pb2", "model_service_pb2"):
+    with contextlib.suppress(AttributeError):
+        importlib.import_module(f"tensorflow_serving.apis.{_module}")
 
 __all__ = [
     "DEFAULT_SIGNATURE",
     "MAX_MESSAGE_BYTES",
+    "MODEL_SERVICE",
+    "PREDICTION_SERVICE",
     "GetModelMetadataRequest",
     "GetModelMetadataResponse",
     "GetModelStatusRequest",
     "GetModelStatusResponse",
+    "HealthCheckResponse",
+    "HealthServicer",
     "ModelServiceServicer",
     "ModelServiceStub",
     "ModelSpec",
@@ -62,7 +81,9 @@ __all__ = [
     "SignatureDef",
     "SignatureDefMap",
     "TensorProto",
+    "add_HealthServicer_to_server",
     "add_ModelServiceServicer_to_server",
     "add_PredictionServiceServicer_to_server",
+    "enable_server_reflection",
     "grpc",
 ]

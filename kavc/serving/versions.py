@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from kavc.errors import ServingError
+from kavc.errors import ConfigError
 
 GRAPH = "saved_model.pb"
 MAX_VERSION = 2**63 - 1
@@ -31,20 +31,20 @@ def model_folders(models_dir: str | os.PathLike) -> dict[str, Path]:
     """Returns the models of a folder that have at least one version, by name.
 
     Raises:
-        ServingError: there is no such folder, or no model in it.
+        ConfigError: there is no such folder, or no model in it.
     """
     models_dir = Path(models_dir)
     if not models_dir.is_dir():
-        raise ServingError(f"{models_dir}: no such folder")
+        raise ConfigError(f"{models_dir}: no such folder")
     if version_folders(models_dir):
-        raise ServingError(
+        raise ConfigError(
             f"{models_dir} holds the versions of one model; give the folder above it, "
             f"{models_dir.absolute().parent}"
         )
     models = {folder.name: folder for folder in sorted(models_dir.iterdir()) if folder.is_dir()}
     models = {name: folder for name, folder in models.items() if version_folders(folder)}
     if not models:
-        raise ServingError(
+        raise ConfigError(
             f"{models_dir} holds no model; expected NAME/VERSION/{GRAPH}, as `kavc export` writes"
         )
     return models

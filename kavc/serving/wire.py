@@ -7,6 +7,7 @@ that they fill the shape exactly, and `to_proto` goes the other way.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -33,26 +34,48 @@ FIELDS = {
     tf.string: "string_val",
 }
 MAX_RANK = 16
+MAX_TENSOR_BYTES = 2**31 - 1  # protobuf holds no more
+STRING = tf.string.as_datatype_enum
 
 
-def describe(proto: TensorProto, name: str) -> tuple[str, tuple[int, ...]]:
+class Kind(NamedTuple):
+    """A dtype on the wire: its name, the field of its values, and NumPy's dtype for it."""
+
+    name: str
+    field: str
+    numpy: np.dtype
+
+
+KINDS = {
+    dtype.as_datatype_enum: Kind(dtype.name, field, np.dtype(dtype.as_numpy_dtype))
+    for dtype, field in FIELDS.items()
+}
+NUMBERS = {kind.numpy: enum for enum, kind in KINDS.items() if enum != STRING}
+
+
+def describe(proto: TensorProto, name: str, *, side: str = "input") -> tuple[str, tuple[int, ...]]:
     """Returns the dtype and shape that a message claims; reads no value.
 
     Args:
         proto: the message.
         name: of the input, for messages.
+        side: "input" or "output", for messages.
 
     Raises:
         DataError: the dtype isn't one that travels, or the shape is no shape.
     """
-    shape = tuple(axis.size for axis in proto.tensor_shape.dim)
-    if proto.tensor_shape.unknown_rank or len(shape) > MAX_RANK or any(n < 0 for n in shape):
-        raise DataError(f"input {name!r} has no valid shape: {shape[:MAX_RANK]}")
-    return _dtype(proto, name).name, shape
+    claimed = proto.tensor_shape
+    shape = tuple([axis.size for axis in claimed.dim])
+    if claimed.unknown_rank or len(shape) > MAX_RANK or (shape and min(shape) < 0):
+        raise DataError(f"{side} {name!r} has no valid shape: {shape[:MAX_RANK]}")
+    if proto.dtype not in KINDS:
+        known = ", ".join(sorted(kind.name for kind in KINDS.values()))
+        raise DataError(f"{side} {name!r} has dtype {proto.dtype}, which isn't one of {known}")
+    return KINDS[proto.dtype].name, shape
 
 
-def to_array(proto: TensorProto, name: str) -> np.ndarray:
-    """Returns the values of a message as an array.
+def to_array(proto: TensorProto, name: str, *, side: str = "input") -> np.ndarray:
+    """Returns the values of a message as an array, which may be read-only.
 
     Unlike TensorFlow, which repeats the last value, this refuses a message whose values do not
     fill its shape: a few bytes could else claim gigabytes.
@@ -60,45 +83,51 @@ def to_array(proto: TensorProto, name: str) -> np.ndarray:
     Args:
         proto: the message.
         name: of the input, for messages.
+        side: "input" or "output", for messages.
 
     Returns:
-        An array of the claimed shape; strings as objects of type bytes.
+        An array of the claimed shape; strings as objects of type bytes. Numbers that came as
+        bytes are a read-only view of them.
 
     Raises:
         DataError: as `describe`, or the values do not fill the shape.
     """
-    shape = describe(proto, name)[1]
-    dtype = _dtype(proto, name)
+    _, shape = describe(proto, name, side=side)
+    kind = KINDS[proto.dtype]
     expected = math.prod(shape)
-    field = FIELDS[dtype]
-    if proto.tensor_content and dtype != tf.string:
-        came, unit = len(proto.tensor_content), "bytes"
-        expected *= dtype.size
+    content = b"" if proto.dtype == STRING else proto.tensor_content  # each look copies the bytes
+    if content:
+        came, unit = len(content), "bytes"
+        expected *= kind.numpy.itemsize
     else:
-        came, unit = len(getattr(proto, field)), "values"
+        came, unit = len(getattr(proto, kind.field)), "values"
     if came != expected:
         raise DataError(
-            f"input {name!r} carries {came} {unit} for {dtype.name} {shape}; expected {expected}"
+            f"{side} {name!r} carries {came} {unit} for {kind.name} {shape}; expected {expected}"
         )
+    if content:
+        return np.frombuffer(content, kind.numpy).reshape(shape)
     if math.prod(max(size, 1) for size in shape) > MAX_MESSAGE_BYTES:  # (0, 10**12)
-        raise DataError(f"input {name!r} is empty and claims {shape}; that is too large")
+        raise DataError(f"{side} {name!r} is empty and claims {shape}; that is too large")
     try:
         return tf.make_ndarray(proto)
     except (ValueError, TypeError, OverflowError) as error:  # 300 as a uint8, say
-        raise DataError(f"input {name!r} can't be read as {dtype.name}: {error}") from None
+        raise DataError(f"{side} {name!r} can't be read as {kind.name}: {error}") from None
 
 
 def to_proto(array: np.ndarray) -> TensorProto:
-    """Returns an array as a message; text is sent as UTF-8."""
-    return tf.make_tensor_proto(array)
+    """Returns an array as a message; text is sent as UTF-8, numbers as bytes.
 
-
-def _dtype(proto: TensorProto, name: str) -> tf.DType:
-    try:
-        dtype = tf.dtypes.as_dtype(proto.dtype)
-    except TypeError:
-        dtype = None
-    if dtype not in FIELDS:
-        known = ", ".join(sorted(known.name for known in FIELDS))
-        raise DataError(f"input {name!r} has dtype {proto.dtype}, which isn't one of {known}")
-    return dtype
+    Raises:
+        DataError: the array is over 2 GiB.
+    """
+    number = NUMBERS.get(array.dtype)
+    if number is None:
+        return tf.make_tensor_proto(array.astype(array.dtype.newbyteorder("=")))
+    if array.nbytes > MAX_TENSOR_BYTES:
+        raise DataError(f"{array.nbytes} bytes do not fit one message of {MAX_TENSOR_BYTES}")
+    return TensorProto(
+        dtype=number,
+        tensor_shape={"dim": [{"size": size} for size in array.shape]},
+        tensor_content=array.tobytes(),
+    )

@@ -20,6 +20,7 @@ from kavc.systems.config import Config
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
     import tensorflow as tf
 
     from kavc.data.source import Source
@@ -72,12 +73,15 @@ class Signature:
             that its field gives, and returns a dict of tensors, likewise. Traced in graph mode.
         inputs, outputs: name to field; shapes without the batch axis.
         meaning: one line.
+        example: a request that the function takes, batch 1, of a usual length; a server runs it
+            on a new version before that answers. None for small zeros.
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
     inputs: Mapping[str, Field]
     outputs: Mapping[str, Field]
     meaning: str
+    example: Mapping[str, np.ndarray] | None = None
 
 
 @dataclass(frozen=True)
@@ -159,12 +163,19 @@ class Stage(abc.ABC):
 
 
 class System(abc.ABC):
-    """One published system, behind the words that tools and commands use."""
+    """One published system, behind the words that tools and commands use.
+
+    Attributes:
+        name, summary, paper: what it is called, answers and comes from.
+        Config: its settings.
+        assets: names of what `signatures` can take from outside the network, as "index".
+    """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     paper: ClassVar[Paper]
     Config: ClassVar[type[Config]]
+    assets: ClassVar[Sequence[str]] = ()
 
     @abc.abstractmethod
     def examples(self, config: Any) -> ExampleSpec:
@@ -198,7 +209,13 @@ class System(abc.ABC):
     def signatures(
         self, network: keras.Model, config: Any, assets: Any = None
     ) -> dict[str, Signature]:
-        """Returns the in-graph functions that an export offers, by signature name."""
+        """Returns the in-graph functions that an export offers, by signature name.
+
+        Args:
+            network: trained.
+            config: the config that it was built with.
+            assets: name, one of the attribute `assets`, to path; None for none.
+        """
 
     @abc.abstractmethod
     def rows(self, config: Any) -> list[Row]:

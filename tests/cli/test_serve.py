@@ -1,15 +1,17 @@
-"""`kavc export`, `serve` and `predict`."""
+"""`kavc export` and `kavc serve`."""
 
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
-import numpy as np
 import pytest
 
-from kavc.serving.server import LocalServer
-
-VIDEOS = 3
+from kavc.serving import launcher
+from kavc.serving.configs import BatchingConfig, TLSConfig
+from kavc.serving.options import ServerOptions
+from kavc.serving.server.local import LocalServer
 
 
 @pytest.fixture(scope="session")
@@ -21,33 +23,14 @@ def models_dir(tiny_run, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def server(models_dir):
-    with LocalServer(models_dir, port=0) as running:
-        yield running.address
-
-
-def request(**changes):
-    """Inputs of three videos, the last without audio."""
-    rng = np.random.default_rng(0)
-    return {
-        "audio": rng.normal(size=(VIDEOS, 5, 128)).astype(np.float32),
-        "audio_length": np.array([5, 2, 0], np.int32),
-        "visual": rng.normal(size=(VIDEOS, 8, 32)).astype(np.float32),
-        "theme": np.array([0, 11, 3], np.int32),
-    } | changes
-
-
 @pytest.fixture
-def predict(server, tmp_path):
-    """The words of `kavc predict` for some inputs."""
-
-    def words(inputs, *more):
-        file = tmp_path / "inputs.npz"
-        np.savez(file, **{name: value for name, value in inputs.items() if value is not None})
-        return ["predict", "--server", server, "--model", "ti-avc", "--input", file, *more]
-
-    return words
+def launched(monkeypatch):
+    """What the launcher would have been told."""
+    calls = []
+    monkeypatch.setattr(
+        launcher, "serve", lambda models_dir, options, report: calls.append((models_dir, options))
+    )
+    return calls
 
 
 def test_export_prints_the_folder(cli, refused, tiny_run, tmp_path):
@@ -57,6 +40,7 @@ def test_export_prints_the_folder(cli, refused, tiny_run, tmp_path):
     assert (result.exit_code, result.stdout) == (0, f"{folder}\n"), result.stderr
     assert (folder / "saved_model.pb").is_file()
     assert len((folder / "assets" / "themes.txt").read_text().splitlines()) == 12
+    assert (tmp_path / "models" / "models.config").is_file()
     assert refused(*words) == f"{folder} exists; a version is never overwritten"
 
 
@@ -66,84 +50,108 @@ def test_export_refuses_names_that_cannot_be_served(refused, tiny_run, tmp_path)
     assert not (tmp_path / "models").exists()
 
 
-def test_predict_as_json_is_strict(cli, predict):
-    result = cli(*predict(request(), "--json"))
-    assert result.exit_code == 0, result.stderr
-    answers = json.loads(result.stdout, parse_constant=pytest.fail)
-    assert np.shape(answers["match_score"]) == (VIDEOS,)
-    assert np.shape(answers["theme_probabilities"]) == (VIDEOS, 12)
-    assert all(0 < score < 1 for score in answers["match_score"])
-
-
-def test_predict_as_a_table_and_into_a_file(cli, predict, tmp_path):
-    result = cli(*predict(request()))
-    assert result.exit_code == 0, result.stderr
-    assert "match_score" in result.stdout
-    out = tmp_path / "answers.npz"
-    result = cli(*predict(request(), "--out", out))
-    assert (result.stdout, result.stderr) == ("", f"answers: {out}\n")
-    with np.load(out) as answers:
-        assert answers["match_score"].shape == (VIDEOS,)
-
-
-def test_predict_with_another_signature(cli, predict):
-    inputs = request(visual=None, theme=None)
-    answers = json.loads(cli(*predict(inputs, "--signature", "embed_audio", "--json")).stdout)
-    embedding = np.array(answers["embedding"])
-    assert embedding.shape == (VIDEOS, 8)
-    assert not embedding[2].any()  # of no audio
+def test_export_with_an_index(refused, tiny_run, tmp_path):
+    line = refused("export", tiny_run, "--to", tmp_path / "models", "--index", tmp_path)
+    assert line == "ti-avc serves no index; export it without --index"
 
 
 @pytest.mark.parametrize(
-    ("changes", "code", "parts"),
+    ("words", "says"),
     [
-        ({"theme": np.array([0, 12, 0], np.int32)}, 1, ["INVALID_ARGUMENT", "theme", "0 to", "11"]),
-        ({"theme": np.array([-1, 0, 0], np.int32)}, 1, ["INVALID_ARGUMENT", "theme", "0 to", "11"]),
-        ({"audio_length": np.array([6, 1, 1], np.int32)}, 1, ["INVALID_ARGUMENT", "audio_length"]),
-        ({"theme": None}, 2, ["theme"]),
-        ({"themes": np.zeros(VIDEOS, np.int32), "theme": None}, 2, ["themes"]),
-        ({"visual": np.zeros((VIDEOS, 8, 31), np.float32)}, 2, ["visual", "31", "32"]),
-        ({"visual": np.zeros((VIDEOS, 8), np.float32)}, 2, ["visual"]),
-        ({"theme": np.zeros(VIDEOS, np.float32)}, 2, ["theme", "float32", "int32"]),
-        (
-            {"audio": np.full((VIDEOS, 5, 128), np.nan, np.float32)},
-            1,
-            ["INVALID_ARGUMENT", "audio"],
-        ),
-        ({"visual": np.zeros((VIDEOS, 0, 32), np.float32)}, 1, ["INVALID_ARGUMENT", "one frame"]),
-        ({"theme": np.zeros(VIDEOS - 1, np.int32)}, 1, ["INVALID_ARGUMENT"]),
+        ([], "give a run folder and --to MODELS_DIR, or --check FOLDER"),
+        (["run"], "give a run folder and --to"),
+        (["--check", ".", "--to", "x"], "neither a run nor --to"),
+        (["run", "--check", "."], "neither a run nor --to"),
+        (["--check", "nowhere"], "nowhere: no such folder"),
     ],
 )
-def test_wrong_requests(refused, predict, changes, code, parts):
-    line = refused(*predict(request(**changes)), code=code)
-    for part in parts:
-        assert part in line
+def test_export_of_nothing(refused, words, says):
+    assert says in refused("export", *words)
+
+
+def test_check_prints_versions(cli, models_dir):
+    result = cli("export", "--check", models_dir)
+    assert result.exit_code == 0, result.stderr
+    for word in ("ti-avc/1", "yes", "embed_audio, embed_visual, serving_default"):
+        assert word in result.stdout
+    (found,) = json.loads(cli("export", "--check", models_dir, "--json").stdout)
+    assert found["servable"] and found["warmup_records"] == 3 and found["fault"] is None
+
+
+def test_check_prints_versions_and_refuses(cli, models_dir, tmp_path):
+    shutil.copytree(models_dir / "ti-avc" / "1", tmp_path / "ti-avc" / "1")
+    (tmp_path / "ti-avc" / "1" / "variables" / "variables.index").unlink()
+    (tmp_path / "ti-avc" / "2").mkdir()
+    result = cli("export", "--check", tmp_path)
+    assert result.exit_code == 2
+    assert "ti-avc/1" in result.stdout and "ti-avc/2" in result.stdout
+    line = result.stderr.removeprefix("error: ")
+    assert line.endswith("variables.index: missing; the version is not whole (and 1 more)\n")
+
+
+def test_serve_hands_on_its_options(cli, launched, tmp_path):
+    batching, monitoring = tmp_path / "batching.config", tmp_path / "monitoring.config"
+    batching.write_text("max_batch_size { value: 8 } num_batch_threads { value: 2 }")
+    monitoring.write_text('prometheus_config { enable: true path: "/metrics" }')
+    words = ["--host", "0.0.0.0", "--port", 9000, "--batching", batching, "--threads", 4]
+    words += ["--monitoring-port", 9001, "--monitoring-config", monitoring, "--no-warmup"]
+    words += ["--tls-key", "key", "--tls-cert", "cert", "--tls-client-ca", "ca"]
+    words += ["--max-message-mb", 4, "--poll", 0.5, "--grace", 3]
+    result = cli("serve", tmp_path, *words)
+    assert result.exit_code == 0, result.stderr
+    ((folder, options),) = launched
+    assert folder == tmp_path
+    assert options == ServerOptions(
+        host="0.0.0.0",
+        port=9000,
+        threads=4,
+        max_message_bytes=4 * 2**20,
+        batching=BatchingConfig(max_batch_size=8, num_batch_threads=2),
+        monitoring_port=9001,
+        monitoring_path="/metrics",
+        tls=TLSConfig(Path("key"), Path("cert"), Path("ca"), client_verify=True),
+        poll_seconds=0.5,
+        grace_seconds=3,
+        warmup=False,
+    )
+
+
+def test_serve_without_options(cli, launched, tmp_path):
+    assert cli("serve", tmp_path).exit_code == 0
+    assert launched == [(tmp_path, ServerOptions())]
+
+
+def test_metrics_that_the_file_turns_off(cli, launched, tmp_path):
+    (tmp_path / "off.config").write_text("")
+    words = ["--monitoring-port", 9001, "--monitoring-config", tmp_path / "off.config"]
+    assert cli("serve", tmp_path, *words).exit_code == 0
+    assert launched[0][1].monitoring_port is None
 
 
 @pytest.mark.parametrize(
-    ("more", "code", "message"),
+    ("words", "says"),
     [
-        (["--signature", "embed_sound"], 2, "unknown signature 'embed_sound'"),
-        (["--model", "tiavc"], 1, "NOT_FOUND"),
-        (["--version", "9"], 1, "NOT_FOUND"),
-        (["--server", "localhost"], 2, "server 'localhost' is not an address"),
-        (["--server", "localhost:1"], 1, "no server answers at localhost:1"),
-        (["--input", "nowhere.npz"], 2, "nowhere.npz: no such file"),
+        (["--tls-key", "key"], "TLS needs both --tls-key and --tls-cert"),
+        (["--tls-client-ca", "ca"], "TLS needs both"),
+        (["--monitoring-config", "x"], "--monitoring-config needs --monitoring-port"),
+        (["--monitoring-port", 8500], "are both 8500"),
+        (["--batching", "nowhere"], "nowhere: No such file"),
     ],
 )
-def test_questions_that_nobody_can_answer(refused, predict, more, code, message):
-    assert message in refused(*predict(request()), *more, code=code)
+def test_options_that_do_not_go_together(refused, launched, tmp_path, words, says):
+    assert says in refused("serve", tmp_path, *words)
+    assert launched == []
 
 
-def test_serve_without_models(cli, tmp_path):
-    for folder, message in ((tmp_path, "holds no model"), (tmp_path / "none", "no such folder")):
-        result = cli("serve", folder)
-        assert result.exit_code == 1
-        assert message in result.stderr
-        assert result.stdout == ""
+@pytest.mark.parametrize(("folder", "says"), [("", "holds no model"), ("none", "no such folder")])
+def test_serve_without_models(cli, tmp_path, folder, says):
+    result = cli("serve", tmp_path / folder)
+    assert result.exit_code == 2
+    assert says in result.stderr
+    assert result.stdout == ""
 
 
-def test_serve_on_a_port_in_use(refused, models_dir, server):
-    _, _, port = server.rpartition(":")
-    line = refused("serve", models_dir, "--port", port, code=1)
+def test_serve_on_a_port_in_use(refused, models_dir):
+    with LocalServer(models_dir, port=0) as running:
+        line = refused("serve", models_dir, "--port", running.port, code=1)
     assert "the port is in use" in line

@@ -9,8 +9,8 @@ import pytest
 
 import kavc
 from kavc.cli.main import app
-from kavc.serving.client import Client
-from kavc.serving.server import LocalServer
+from kavc.serving.client.blocking import Client
+from kavc.serving.server.local import LocalServer
 from kavc.training.reproduce import reproduce
 from kavc.training.run import load_run
 
@@ -87,6 +87,7 @@ def test_the_server_answers_as_the_network_does(reproduced, tmp_path):
         "audio": np.stack([np.resize(video["audio"], (longest, 128)) for video in videos]),
         "audio_length": np.array([len(video["audio"]) for video in videos], np.int32),
         "visual": np.stack([video["visual"] for video in videos[::-1]]),
+        "visual_length": np.array([len(video["visual"]) for video in videos[::-1]], np.int32),
         "theme": np.array([video["theme"] for video in videos[::-1]], np.int32),
     }
     expected = run.network(inputs, training=False)

@@ -18,6 +18,8 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 from kavc.data.schema import Field
 from kavc.errors import ExportError
 from kavc.export.savedmodel import export, next_version
+from kavc.serving import wire
+from kavc.serving.warmup import read_warmup
 from kavc.systems.base import Signature
 
 # float32 sums in another order: measured 6e-8 on values below 1.
@@ -130,6 +132,43 @@ def test_assets_and_explanations_travel(version_folder, tiny):
         "shape": [None, None, 4],
         "meaning": "audio features, one step a second",
     }
+
+
+def test_a_warm_up_request_a_signature(version_folder, tiny):
+    default, echo = read_warmup(version_folder)
+    assert default.model_spec.name == echo.model_spec.name == "tiny"
+    assert default.model_spec.signature_name == "serving_default"
+    np.testing.assert_array_equal(wire.to_array(default.inputs["audio"], "x"), np.zeros((1, 4, 4)))
+    assert echo.model_spec.signature_name == "echo"
+    assert wire.to_array(echo.inputs["word"], "x").tolist() == [b""]
+
+
+def test_a_signatures_own_example_is_its_warm_up(network, tiny, tmp_path):
+    example = tiny.batch(1, 7)
+    default = dataclasses.replace(tiny.signatures(network)["serving_default"], example=example)
+    folder = export(network, {"serving_default": default}, tmp_path, name="m", card="")
+    (request,) = read_warmup(folder)
+    for name, value in example.items():
+        np.testing.assert_array_equal(wire.to_array(request.inputs[name], name), value)
+
+
+def test_an_example_that_the_graph_refuses(network, tiny, tmp_path):
+    example = tiny.batch(1, 7) | {"theme": np.array([3], "int32")}
+    default = dataclasses.replace(tiny.signatures(network)["serving_default"], example=example)
+    with pytest.raises(ExportError, match=r"refuses its example.*theme out of range") as error:
+        export(network, {"serving_default": default}, tmp_path / "models", name="m", card="")
+    assert "\n" not in str(error.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_example_of_another_shape(network, tiny, tmp_path):
+    example = tiny.batch(1, 7) | {"theme": np.zeros((1, 2), "int32")}
+    default = dataclasses.replace(tiny.signatures(network)["serving_default"], example=example)
+    with pytest.raises(
+        ExportError, match=r"signature 'serving_default', example: input 'theme' is int32 \(1, 2\)"
+    ):
+        export(network, {"serving_default": default}, tmp_path / "models", name="m", card="")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_versions_count_up_and_are_never_overwritten(tiny, network, tmp_path):

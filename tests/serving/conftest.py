@@ -38,7 +38,7 @@ def models_dir(tiny, network, tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def server(models_dir):
-    from kavc.serving.server import LocalServer
+    from kavc.serving.server.local import LocalServer
 
     with LocalServer(models_dir, port=0, max_message_bytes=2**20) as server:
         yield server
@@ -46,7 +46,7 @@ def server(models_dir):
 
 @pytest.fixture
 def client(server):
-    from kavc.serving.client import Client
+    from kavc.serving.client.blocking import Client
 
     with Client(server.address) as client:
         yield client

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kavc.errors import DataError
 from kavc.serving.protos import TensorProto
-from kavc.serving.wire import FIELDS, to_array, to_proto
+from kavc.serving.wire import FIELDS, describe, to_array, to_proto
 
 
 @pytest.mark.parametrize("dtype", sorted(FIELDS, key=lambda dtype: dtype.name))
@@ -28,3 +30,70 @@ def test_round_trip(dtype, shape):
 def test_dtypes_that_do_not_travel(dtype):
     with pytest.raises(DataError, match="isn't one of bfloat16, bool"):
         to_array(TensorProto(dtype=dtype.as_datatype_enum), "x")
+
+
+@pytest.mark.parametrize("dtype", sorted(FIELDS, key=lambda dtype: dtype.name))
+@pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0, 4)])
+def test_tensorflow_reads_what_is_sent_and_the_other_way_round(dtype, shape):
+    array = np.full(shape, b"a\0b", object)
+    if dtype != tf.string:
+        array = np.ones(shape, dtype.as_numpy_dtype)
+    np.testing.assert_array_equal(tf.make_ndarray(to_proto(array)), array)
+    np.testing.assert_array_equal(to_array(tf.make_tensor_proto(array, dtype), "x"), array)
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.arange(24, dtype="float32").reshape(2, 3, 4).transpose(2, 0, 1),
+        np.arange(24, dtype="int64")[::-3],
+        np.arange(6, dtype=">i4"),
+        np.array(["a", "ü"]),
+    ],
+    ids=["transposed", "strided", "big-endian", "text"],
+)
+def test_odd_arrays(array):
+    found = to_array(to_proto(array), "x")
+    expected = [word.encode() for word in array] if array.dtype.kind == "U" else array
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_numbers_are_a_view():
+    found = to_array(to_proto(np.ones((2, 3), "float32")), "x")
+    assert not found.flags.owndata and not found.flags.writeable
+
+
+FLOAT = 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields", "message"),
+    [
+        ((2, 3), {"tensor_content": b"1234"}, "carries 4 bytes for float32 (2, 3); expected 24"),
+        ((2, 3), {"float_val": [1]}, "carries 1 values for float32 (2, 3); expected 6"),
+        ((2, 3), {}, "carries 0 values for float32 (2, 3); expected 6"),
+        ((0, 2**40), {}, "is empty and claims (0, 1099511627776); that is too large"),
+        ((-1,), {}, "has no valid shape: (-1,)"),
+        ((1,) * 17, {"float_val": [1]}, "has no valid shape"),
+    ],
+)
+def test_messages_that_lie(shape, fields, message):
+    proto = TensorProto(**{"dtype": FLOAT, **fields})
+    for size in shape:
+        proto.tensor_shape.dim.add().size = size
+    for side in ("input", "output"):
+        with pytest.raises(DataError, match=re.escape(message)) as caught:
+            to_array(proto, "x", side=side)
+        assert str(caught.value).startswith(f"{side} 'x' ")
+
+
+def test_a_description_reads_no_value():
+    proto = TensorProto(dtype=FLOAT, tensor_content=b"123")
+    proto.tensor_shape.dim.add().size = 2**40
+    assert describe(proto, "x") == ("float32", (2**40,))
+
+
+def test_more_than_a_message_holds_is_refused():
+    huge = np.broadcast_to(np.float32(0), (2**29,))
+    with pytest.raises(DataError, match="2147483648 bytes do not fit one message"):
+        to_proto(huge)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kavc.data.schema import Field
@@ -12,10 +13,14 @@ from kavc.systems.base import Signature
 from kavc.systems.ti_avc.recipe import TiAVCConfig
 
 Answer = Callable[..., dict[str, tf.Tensor]]
+EXAMPLE_STEPS, EXAMPLE_FRAMES = 31, 8  # half a minute of sound, and as many frames as in the paper
 
 
 def signatures(network: keras.Model, config: TiAVCConfig) -> dict[str, Signature]:
     """Returns "serving_default", "embed_audio" and "embed_visual".
+
+    Every sequence comes with its length, so that a server may pad requests of different lengths
+    into one batch: what lies after the length changes no answer.
 
     Args:
         network: trained network of any variant.
@@ -26,7 +31,8 @@ def signatures(network: keras.Model, config: TiAVCConfig) -> dict[str, Signature
         "audio_length": Field((), "int32", "number of valid audio steps; 0 for none"),
     }
     visual = {
-        "visual": Field((None, config.visual_dim), "float32", "visual features of key frames")
+        "visual": Field((None, config.visual_dim), "float32", "visual features of key frames"),
+        "visual_length": Field((), "int32", "number of valid frames; at least 1"),
     }
     theme = {"theme": Field((), "int32", "index of the frames' true theme; names in themes.txt")}
     sub = getattr(network, "theme_learner", network)
@@ -36,36 +42,55 @@ def signatures(network: keras.Model, config: TiAVCConfig) -> dict[str, Signature
             (config.themes,), "float32", "what sound and frames together convey"
         )
     inputs = audio | visual | (theme if "theme" in network.input else {})
+    example = _example(config)
     return {
         "serving_default": Signature(
-            _match(network, config, list(inputs)),
+            _match(network, config),
             inputs,
             outputs,
             "Does this sound belong to these frames?",
+            {name: example[name] for name in inputs},
         ),
         "embed_audio": Signature(
             _embed_audio(sub, config),
             audio,
             {"embedding": Field((config.embedding_dim,), "float32", "of the whole sound")},
             "Audio embedding, as the fusion reads it.",
+            {name: example[name] for name in audio},
         ),
         "embed_visual": Signature(
             _embed_visual(sub),
             visual,
-            {"embedding": Field((None, config.embedding_dim), "float32", "of each frame")},
+            {
+                "embedding": Field(
+                    (None, config.embedding_dim), "float32", "of each frame; 0 after the length"
+                )
+            },
             "Embeddings of the frames, as the fusion reads them.",
+            {name: example[name] for name in visual},
         ),
     }
 
 
-def _match(network: keras.Model, config: TiAVCConfig, names: list[str]) -> Answer:
+def _example(config: TiAVCConfig) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(0)
+    return {
+        "audio": rng.normal(size=(1, EXAMPLE_STEPS, config.audio_dim)).astype(np.float32),
+        "audio_length": np.array([EXAMPLE_STEPS], np.int32),
+        "visual": rng.normal(size=(1, EXAMPLE_FRAMES, config.visual_dim)).astype(np.float32),
+        "visual_length": np.array([EXAMPLE_FRAMES], np.int32),
+        "theme": np.zeros(1, np.int32),
+    }
+
+
+def _match(network: keras.Model, config: TiAVCConfig) -> Answer:
     def match(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        _check_batch(inputs)
         _check_audio(inputs["audio"], inputs["audio_length"])
-        _check_visual(inputs["visual"])
-        if "theme" in names:
-            _check_range("theme", inputs["theme"], config.themes - 1)
-        lengths = {"visual_length": _full_length(inputs["visual"])}
-        answers = network(inputs | _cropped(inputs, config) | lengths, training=False)
+        _check_visual(inputs["visual"], inputs["visual_length"])
+        if "theme" in inputs:
+            _check_range("theme", inputs["theme"], 0, config.themes - 1)
+        answers = network(inputs | _cropped(inputs, config), training=False)
         outputs = {"match_score": tf.sigmoid(tf.cast(answers["match"][:, 0], tf.float32))}
         if "theme" in answers:
             outputs["theme_probabilities"] = tf.nn.softmax(tf.cast(answers["theme"], tf.float32))
@@ -75,19 +100,22 @@ def _match(network: keras.Model, config: TiAVCConfig, names: list[str]) -> Answe
 
 
 def _embed_audio(sub: keras.Model, config: TiAVCConfig) -> Answer:
-    def embed_audio(audio: tf.Tensor, audio_length: tf.Tensor) -> dict[str, tf.Tensor]:
-        _check_audio(audio, audio_length)
-        inputs = _cropped({"audio": audio, "audio_length": audio_length}, config)
-        return {"embedding": tf.cast(sub.audio_network(inputs, training=False), tf.float32)}
+    def embed_audio(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        _check_batch(inputs)
+        _check_audio(inputs["audio"], inputs["audio_length"])
+        embedding = sub.audio_network(_cropped(inputs, config), training=False)
+        return {"embedding": tf.cast(embedding, tf.float32)}
 
     return embed_audio
 
 
 def _embed_visual(sub: keras.Model) -> Answer:
-    def embed_visual(visual: tf.Tensor) -> dict[str, tf.Tensor]:
-        _check_visual(visual)
-        inputs = {"visual": visual, "visual_length": _full_length(visual)}
-        return {"embedding": tf.cast(sub.visual_network(inputs, training=False), tf.float32)}
+    def embed_visual(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
+        _check_batch(inputs)
+        _check_visual(inputs["visual"], inputs["visual_length"])
+        embedding = tf.cast(sub.visual_network(inputs, training=False), tf.float32)
+        valid = _valid(inputs["visual"], inputs["visual_length"])
+        return {"embedding": tf.where(valid, embedding, 0.0)}
 
     return embed_visual
 
@@ -101,20 +129,27 @@ def _cropped(inputs: dict[str, tf.Tensor], config: TiAVCConfig) -> dict[str, tf.
     return {"audio": audio, "audio_length": length}
 
 
-def _full_length(sequence: tf.Tensor) -> tf.Tensor:
-    shape = tf.shape(sequence)
-    return tf.fill([shape[0]], shape[1])
+def _valid(sequence: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
+    """Returns (batch, time, 1) bool, True at the first `length` steps."""
+    return tf.sequence_mask(length, tf.shape(sequence)[1])[..., tf.newaxis]
+
+
+def _check_batch(inputs: dict[str, tf.Tensor]) -> None:
+    """Refuses inputs of different batch sizes, which broadcasting would answer in silence."""
+    sizes = tf.stack([tf.shape(value)[0] for value in inputs.values()])
+    message = f"{', '.join(inputs)}: expected one batch size, received"
+    tf.debugging.Assert(tf.reduce_all(sizes == sizes[0]), [message, sizes])
 
 
 def _check_audio(audio: tf.Tensor, length: tf.Tensor) -> None:
-    _check_range("audio_length", length, tf.shape(audio)[1])
-    valid = tf.sequence_mask(length, tf.shape(audio)[1])[..., tf.newaxis]
-    _check_finite("audio", tf.where(valid, audio, 0.0))
+    _check_range("audio_length", length, 0, tf.shape(audio)[1])
+    _check_finite("audio", tf.where(_valid(audio, length), audio, 0.0))
 
 
-def _check_visual(visual: tf.Tensor) -> None:
+def _check_visual(visual: tf.Tensor, length: tf.Tensor) -> None:
     tf.debugging.assert_positive(tf.shape(visual)[1], message="visual: give at least one frame")
-    _check_finite("visual", visual)
+    _check_range("visual_length", length, 1, tf.shape(visual)[1])
+    _check_finite("visual", tf.where(_valid(visual, length), visual, 0.0))
 
 
 def _check_finite(name: str, values: tf.Tensor) -> None:
@@ -122,6 +157,6 @@ def _check_finite(name: str, values: tf.Tensor) -> None:
     tf.debugging.Assert(finite, [f"{name}: holds NaN or infinite values"])
 
 
-def _check_range(name: str, values: tf.Tensor, highest: tf.Tensor | int) -> None:
-    inside = tf.reduce_all((values >= 0) & (values <= highest))
-    tf.debugging.Assert(inside, [f"{name}: expected 0 to", highest, "received", values])
+def _check_range(name: str, values: tf.Tensor, lowest: int, highest: tf.Tensor | int) -> None:
+    inside = tf.reduce_all((values >= lowest) & (values <= highest))
+    tf.debugging.Assert(inside, [f"{name}: expected {lowest} to", highest, "received", values])

@@ -12,6 +12,7 @@ from kavc.systems.ti_avc.recipe import TiAVCConfig, build
 from kavc.systems.ti_avc.signatures import signatures
 
 THEMES, AUDIO, VISUAL = 3, 4, 5
+SIGNATURES = ("serving_default", "embed_audio", "embed_visual")
 FLOAT32 = 2e-5  # absolute, for probabilities: other fusions of ops, other order of sums
 SMALL = {
     "themes": THEMES, "audio_dim": AUDIO, "visual_dim": VISUAL,
@@ -44,6 +45,7 @@ def request(network, size=3, steps=4, frames=2, **changes):
         "audio": rng.normal(size=(size, steps, AUDIO)).astype("float32"),
         "audio_length": rng.integers(0, steps + 1, size).astype("int32"),
         "visual": rng.normal(size=(size, frames, VISUAL)).astype("float32"),
+        "visual_length": rng.integers(1, frames + 1, size).astype("int32"),
     }
     if "theme" in network.input:
         inputs["theme"] = rng.integers(0, THEMES, size).astype("int32")
@@ -76,9 +78,12 @@ def test_embeddings_are_what_the_fusion_reads(exported):
     sound = {name: inputs[name] for name in ("audio", "audio_length")}
     found = call(loaded, sound, "embed_audio")["embedding"]
     np.testing.assert_allclose(found, sub.audio_network(sound), atol=FLOAT32)
-    found = call(loaded, {"visual": inputs["visual"]}, "embed_visual")["embedding"]
-    frames = {"visual": inputs["visual"], "visual_length": np.array([2, 2, 2])}
-    np.testing.assert_allclose(found, sub.visual_network(frames), atol=FLOAT32)
+    frames = {"visual": inputs["visual"], "visual_length": np.array([2, 1, 2], "int32")}
+    found = call(loaded, frames, "embed_visual")["embedding"]
+    assert not found[1, 1:].any()
+    expected = np.array(sub.visual_network(frames))
+    expected[1, 1:] = 0
+    np.testing.assert_allclose(found, expected, atol=FLOAT32)
 
 
 def test_no_audio_is_an_answer_like_any_other(exported):
@@ -92,15 +97,51 @@ def test_no_audio_is_an_answer_like_any_other(exported):
 @pytest.mark.parametrize("filler", [np.nan, np.inf, 1e30])
 def test_what_lies_in_the_padding_is_nobodys_business(exported, filler):
     network, loaded, _ = exported
-    inputs = request(network, audio_length=np.array([4, 2, 0], "int32"))
-    filled = inputs["audio"].copy()
-    filled[1, 2:] = filled[2] = filler
-    for name in ("serving_default", "embed_audio"):
+    lengths = {
+        "audio_length": np.array([4, 2, 0], "int32"),
+        "visual_length": np.array([2, 1, 2], "int32"),
+    }
+    inputs = request(network, **lengths)
+    filled = {name: inputs[name].copy() for name in ("audio", "visual")}
+    filled["audio"][1, 2:] = filled["audio"][2] = filled["visual"][1, 1:] = filler
+    for name in SIGNATURES:
         taken = loaded.signatures[name].structured_input_signature[1]
         plain = {key: inputs[key] for key in taken}
-        answers = call(loaded, plain, name), call(loaded, plain | {"audio": filled}, name)
+        spoilt = plain | {key: filled[key] for key in filled if key in taken}
+        answers = call(loaded, plain, name), call(loaded, spoilt, name)
         for key in answers[0]:
             np.testing.assert_array_equal(answers[0][key], answers[1][key])
+
+
+def test_a_request_answers_the_same_when_it_is_padded_into_a_batch(exported):
+    """As TensorFlow Serving pads: with the first value of the tensor, up to the longest."""
+    network, loaded, _ = exported
+    inputs = request(network, 2, 4, 2)
+    longer = {"audio": 9, "visual": 5}
+    padded = inputs | {
+        name: np.pad(
+            inputs[name],
+            ((0, 0), (0, size - inputs[name].shape[1]), (0, 0)),
+            constant_values=inputs[name].flat[0],
+        )
+        for name, size in longer.items()
+    }
+    for name in SIGNATURES:
+        taken = loaded.signatures[name].structured_input_signature[1]
+        alone = call(loaded, {key: inputs[key] for key in taken}, name)
+        batched = call(loaded, {key: padded[key] for key in taken}, name)
+        for key, value in alone.items():
+            found = batched[key][:, : value.shape[1]] if value.ndim == 3 else batched[key]
+            np.testing.assert_allclose(found, value, atol=1e-6, rtol=0)
+
+
+def test_the_examples_are_taken(exported):
+    network, loaded, _ = exported
+    for name, signature in signatures(network, TiAVCConfig(**SMALL)).items():
+        taken = set(loaded.signatures[name].structured_input_signature[1])
+        assert taken == set(signature.example)
+        for value in call(loaded, signature.example, name).values():
+            assert np.isfinite(value).all()
 
 
 def with_nan(network, name):
@@ -115,6 +156,10 @@ def with_nan(network, name):
         (lambda n: {"audio": with_nan(n, "audio"), "audio_length": np.full(3, 4, "int32")},
          "audio: holds NaN or infinite values"),
         (lambda n: {"visual": with_nan(n, "visual")}, "visual: holds NaN or infinite values"),
+        (lambda n: {"visual_length": np.array([1, 3, 1], "int32")}, "visual_length: expected 1 to"),
+        (lambda n: {"visual_length": np.array([1, 0, 1], "int32")}, "visual_length: expected 1 to"),
+        (lambda n: {"visual_length": np.ones(1, "int32")}, "expected one batch size"),
+        (lambda n: {"audio_length": np.zeros(1, "int32")}, "expected one batch size"),
         (lambda n: {"audio_length": np.array([1, 5, 1], "int32")}, "audio_length: expected 0 to"),
         (lambda n: {"audio_length": np.array([1, -1, 1], "int32")}, "audio_length: expected 0 to"),
         (lambda n: {"visual": np.zeros((3, 0, VISUAL), "float32")}, "visual: give at least one"),
@@ -133,9 +178,9 @@ def test_what_cannot_be_answered_is_refused(exported, changes, message):
 
 def test_signatures_say_what_they_take_and_give(exported):
     network, loaded, _ = exported
-    assert set(loaded.signatures) == {"serving_default", "embed_audio", "embed_visual"}
+    assert set(loaded.signatures) == set(SIGNATURES)
     taken = loaded.signatures["serving_default"].structured_input_signature[1]
-    wanted = {"audio", "audio_length", "visual"} | ({"theme"} & set(network.input))
+    wanted = {"audio", "audio_length", "visual", "visual_length"} | ({"theme"} & set(network.input))
     assert set(taken) == wanted
     assert taken["audio"].shape.as_list() == [None, None, AUDIO]
 

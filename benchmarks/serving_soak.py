@@ -1,0 +1,205 @@
+"""Does a server keep its memory, threads and file descriptors, and does it end well?
+
+`kavc serve` in a process of its own. First its capacity under eight closed-loop callers; then
+minutes of open-loop requests (Poisson arrivals) at 70 % of that, with its memory, threads and file
+descriptors noted every second; then SIGTERM while the requests go on: those in flight must be
+answered, and the exit code must be 0.
+
+    kavc export RUN --to MODELS_DIR
+    python benchmarks/serving_soak.py MODELS_DIR MODEL
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import closed_loop
+import numpy as np
+from closed_loop import OPTIONS, PREDICT, Backend
+
+OUT = Path(__file__).parent / "results" / "serving_soak"
+KAVC = Path(sys.executable).with_name("kavc")
+LOAD = 0.7  # of capacity
+WARM_UP = 30.0  # seconds that the memory's slope leaves out
+# A request that left the caller this shortly before the signal may not have arrived by then.
+ON_THE_WAY = 0.05
+
+
+def main() -> None:
+    """Runs the three parts, writes what was seen and draws the memory."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("models_dir", type=Path)
+    parser.add_argument("model")
+    parser.add_argument("--seconds", type=float, default=300.0)
+    parser.add_argument("--out", type=Path, default=OUT, help="without a suffix")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        Backend(["messages", options.models_dir, options.model, folder]).stop()
+        request = (Path(folder) / "request-1").read_bytes()
+    server = subprocess.Popen(
+        [KAVC, "serve", options.models_dir, "--port", "0"], stderr=subprocess.PIPE, text=True
+    )
+    address = address_of(server)
+    capacity = closed_loop.run(address, request, clients=8, seconds=10).throughput
+    callers = OpenLoop(address, request, LOAD * capacity)
+    callers.start()
+    samples = watch(server.pid, options.seconds)
+    told = time.monotonic()
+    server.send_signal(signal.SIGTERM)
+    exit_code = server.wait(60)
+    took = time.monotonic() - told
+    calls = callers.stop()
+    found = {
+        "capacity (1/s)": round(capacity),
+        "offered (1/s)": round(LOAD * capacity),
+        "seconds": options.seconds,
+        **while_serving(calls, samples, told),
+        "SIGTERM": at_the_end(calls, told) | {"exit code": exit_code, "seconds": round(took, 2)},
+        "command": f"python {Path(sys.argv[0]).name} MODELS_DIR {options.model}",
+        "cores": os.cpu_count(),
+    }
+    text = json.dumps(found, indent=2)
+    options.out.with_suffix(".json").write_text(text + "\n")
+    print(text)
+    draw(samples, options.out.with_suffix(".png"))
+
+
+def address_of(server: subprocess.Popen) -> str:
+    """Returns where a server says that it listens."""
+    for line in server.stderr:
+        found = re.search(r" on (127\.0\.0\.1:\d+):", line)
+        if found:
+            threading.Thread(target=server.stderr.read, daemon=True).start()  # or it would fill
+            return found[1]
+    raise SystemExit("the server did not start")
+
+
+@dataclass
+class Call:
+    """One request: when it was due, when its answer came (monotonic), and its gRPC status."""
+
+    due: float
+    end: float = float("nan")
+    code: str = ""
+
+
+class OpenLoop:
+    """Sends requests at random moments, whether or not earlier ones were answered."""
+
+    def __init__(self, address: str, request: bytes, rate: float):
+        import grpc
+
+        self.channel = grpc.insecure_channel(address, options=OPTIONS)
+        self.call = self.channel.unary_unary(PREDICT)
+        self.request, self.rate = request, rate
+        self.calls: list[Call] = []
+        self.stopped = threading.Event()
+        self.thread = threading.Thread(target=self._send)
+
+    def start(self) -> None:
+        """Begins to send."""
+        self.thread.start()
+
+    def stop(self) -> list[Call]:
+        """Ends, and returns all calls once they are answered."""
+        time.sleep(0.5)
+        self.stopped.set()
+        self.thread.join()
+        end = time.monotonic() + 30
+        while any(not call.code for call in self.calls) and time.monotonic() < end:
+            time.sleep(0.05)
+        self.channel.close()
+        return self.calls
+
+    def _send(self) -> None:
+        draw = random.Random(0)
+        due = time.monotonic()
+        while not self.stopped.is_set():
+            due += draw.expovariate(self.rate)
+            time.sleep(max(0.0, due - time.monotonic()))
+            call = Call(due)
+            self.calls.append(call)
+            future = self.call.future(self.request, timeout=30)
+            future.add_done_callback(lambda future, call=call: self._note(future, call))
+
+    @staticmethod
+    def _note(future: Any, call: Call) -> None:
+        call.end = time.monotonic()
+        call.code = future.code().name
+
+
+def watch(process: int, seconds: float) -> np.ndarray:
+    """Returns (samples, 4): seconds, resident MiB, threads, file descriptors; one a second."""
+    samples = []
+    start = time.monotonic()
+    while (now := time.monotonic() - start) < seconds:
+        status = Path(f"/proc/{process}/status").read_text()
+        numbers = [int(re.search(rf"{key}:\s+(\d+)", status)[1]) for key in ("VmRSS", "Threads")]
+        descriptors = len(os.listdir(f"/proc/{process}/fd"))
+        samples.append((now, numbers[0] / 1024, numbers[1], descriptors))
+        time.sleep(1)
+    return np.array(samples)
+
+
+def while_serving(calls: list[Call], samples: np.ndarray, told: float) -> dict:
+    """Returns latencies before the signal, from the moment each request was due, and resources."""
+    before = [call for call in calls if call.end < told]
+    latencies = [(call.end - call.due) * 1e3 for call in before]
+    warm = samples[samples[:, 0] >= WARM_UP]
+    slope = np.polyfit(warm[:, 0] / 60, warm[:, 1], 1)[0]
+    return {
+        "answers": dict(Counter(call.code for call in before)),
+        "p50, p95, p99 (ms)": np.percentile(latencies, (50, 95, 99)).round(2).tolist(),
+        "memory slope after warm-up (MiB/min)": round(float(slope), 3),
+        "memory after warm-up: least, most (MiB)": [
+            round(float(warm[:, 1].min()), 1),
+            round(float(warm[:, 1].max()), 1),
+        ],
+        "threads: least, most": [int(warm[:, 2].min()), int(warm[:, 2].max())],
+        "file descriptors: least, most": [int(warm[:, 3].min()), int(warm[:, 3].max())],
+    }
+
+
+def at_the_end(calls: list[Call], told: float) -> dict:
+    """Returns how requests ended that the signal met in flight, or on their way."""
+    open_then = [call for call in calls if call.due < told <= call.end]
+    in_flight = [call for call in open_then if call.due < told - ON_THE_WAY]
+    return {
+        "in flight": dict(Counter(call.code for call in in_flight)),
+        "sent within 50 ms before": dict(
+            Counter(call.code for call in open_then if call.due >= told - ON_THE_WAY)
+        ),
+        "sent after": dict(Counter(call.code for call in calls if call.due >= told)),
+    }
+
+
+def draw(samples: np.ndarray, path: Path) -> None:
+    """Draws memory, threads and file descriptors over time."""
+    import matplotlib.pyplot as plt
+
+    figure, (upper, lower) = plt.subplots(2, sharex=True, figsize=(8, 4.5), layout="constrained")
+    upper.plot(samples[:, 0], samples[:, 1])
+    upper.set(ylabel="resident (MiB)", ylim=(0, 1.2 * samples[:, 1].max()))
+    for column, name in ((2, "threads"), (3, "file descriptors")):
+        lower.plot(samples[:, 0], samples[:, column], label=name)
+    lower.set(xlabel="seconds", ylim=(0, 1.3 * samples[:, 2:].max()))
+    lower.legend()
+    figure.savefig(path, dpi=120)
+
+
+if __name__ == "__main__":
+    main()

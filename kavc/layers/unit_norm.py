@@ -1,0 +1,36 @@
+"""Scaling to unit length."""
+
+from __future__ import annotations
+
+import keras
+
+from kavc.losses.contrastive import unit_norm
+
+
+@keras.saving.register_keras_serializable(package="kavc")
+class UnitNorm(keras.layers.Layer):
+    """Scales the last axis to Euclidean norm 1; zeros stay zeros.
+
+    Args:
+        epsilon: float. Least squared norm that is divided by.
+        **kwargs: see `keras.layers.Layer`.
+
+    Call arguments:
+        x: `(..., dim)`.
+
+    Returns:
+        The same shape and dtype.
+    """
+
+    def __init__(self, epsilon=1e-12, **kwargs):
+        super().__init__(**kwargs)
+        self.epsilon = epsilon
+
+    def call(self, x):
+        return unit_norm(x, self.epsilon)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "epsilon": self.epsilon}

@@ -1,0 +1,59 @@
+"""Losses of pairs that are marked as matching or not, and of the labels beside them."""
+
+from __future__ import annotations
+
+from keras import ops
+
+CLASS_TERM = ("sum", "sqrt")
+
+
+def cosine_pair_loss(cosine, is_negative, *, margin=0.2, scale_hinge=False):
+    """Pulls matching pairs together, and others apart down to a margin.
+
+    Args:
+        cosine: `(batch,)`, cosine similarity of each pair.
+        is_negative: `(batch,)`, true or 1 where the two do not belong together.
+        margin: float in [0, 1). Similarity above which a negative pair is pushed; 0.2 in the paper.
+        scale_hinge: whether the hinge is divided by 1 - margin, as the published code does.
+
+    Returns:
+        `(batch,)`: 1 - cosine for a matching pair, max(0, cosine - margin) for another.
+
+    Reference:
+        Surís et al., "Cross-modal Embeddings for Video and Audio Retrieval", 2018, section 3.
+    """
+    hinge = ops.relu(cosine - margin) / ((1 - margin) if scale_hinge else 1)
+    return ops.where(ops.cast(is_negative, "bool"), hinge, 1 - cosine)
+
+
+def multilabel_cross_entropy(logits, labels, *, epsilon=0.0):
+    """Sum over labels of the binary cross-entropies.
+
+    Args:
+        logits: `(batch, labels)`.
+        labels: `(batch, labels)`, 0 or 1.
+        epsilon: float. Added to the probabilities under the logarithm; 1e-5 in the published code,
+            which takes the logarithm of sigmoids. 0 is exact, from the logits.
+
+    Returns:
+        `(batch,)`.
+    """
+    labels = ops.cast(labels, logits.dtype)
+    if not epsilon:
+        return ops.sum(ops.softplus(logits) - labels * logits, axis=-1)
+    probability = ops.sigmoid(logits)
+    yes = labels * ops.log(probability + epsilon)
+    no = (1 - labels) * ops.log(1 - probability + epsilon)
+    return -ops.sum(yes + no, axis=-1)
+
+
+def class_term(audio, visual, *, kind="sum"):
+    """Joins the mean cross-entropies of the two branches.
+
+    Args:
+        audio, visual: scalars.
+        kind: "sum" (the paper, as it reads), or "sqrt", the root of the sum (published code).
+    """
+    if kind not in CLASS_TERM:
+        raise ValueError(f"kind must be one of {', '.join(CLASS_TERM)}; received: {kind!r}")
+    return ops.sqrt(audio + visual) if kind == "sqrt" else audio + visual

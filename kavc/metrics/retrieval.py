@@ -1,0 +1,166 @@
+"""Where each query finds its own match in a gallery: recall at K, ranks, reciprocal rank, nDCG.
+
+Query i belongs to gallery item i. Ties are taken by expectation: among equals the match is as
+likely to stand in one place as in another, so that a network which gives one answer to everything
+gets recall K/N. The published rule of the cross-modal embedding code is there for comparison.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kavc.errors import DataError
+
+BLOCK = 1024  # queries that are scored at a time
+
+
+@dataclass(frozen=True)
+class MatchRanks:
+    """How many items stand before and beside each query's match.
+
+    Args:
+        better: `(queries,) int64`: items that score higher than the match.
+        tied: `(queries,) int64`: other items that score the same.
+    """
+
+    better: np.ndarray
+    tied: np.ndarray
+
+    @property
+    def expected(self) -> np.ndarray:
+        """`(queries,) float64`: the match's expected rank, from 1."""
+        return 1 + self.better + self.tied / 2
+
+    def recall_at(self, k: int) -> float:
+        """Share of queries whose match is among the first `k`, in expectation over ties."""
+        if k < 1:
+            raise DataError(f"recall at {k}: expected at least 1")
+        places = np.clip(k - self.better, 0, self.tied + 1)
+        return float(np.mean(places / (self.tied + 1)))
+
+    def median_rank(self) -> float:
+        """Median of the expected ranks, from 1."""
+        return float(np.median(self.expected))
+
+    def mean_reciprocal_rank(self) -> float:
+        """Mean of 1 / rank, in expectation over ties."""
+        return self._mean_gain(1 / np.arange(1, self._places() + 1))
+
+    def ndcg_at(self, k: int = 10) -> float:
+        """Normalised discounted cumulative gain where the match alone is relevant.
+
+        That is the mean of 1 / log2(1 + rank) over matches among the first `k`, in expectation over
+        ties.
+        """
+        gains = 1 / np.log2(1 + np.arange(1, self._places() + 1))
+        gains[k:] = 0
+        return self._mean_gain(gains)
+
+    def _places(self) -> int:
+        return int((self.better + self.tied).max()) + 1
+
+    def _mean_gain(self, gains: np.ndarray) -> float:
+        """Mean over queries of the mean gain over the places that the match may have."""
+        sums = np.concatenate([[0.0], np.cumsum(gains)])
+        among = sums[self.better + self.tied + 1] - sums[self.better]
+        return float(np.mean(among / (self.tied + 1)))
+
+
+def match_ranks(queries: ArrayLike, gallery: ArrayLike, *, block: int = BLOCK) -> MatchRanks:
+    """Scores every query against the whole gallery by dot product, and ranks its match.
+
+    Give unit vectors for cosine similarity. Memory is that of `block` times the gallery.
+
+    Args:
+        queries: `(n, width)`, finite; query i belongs to item i.
+        gallery: `(m, width)`, m at least n.
+        block: queries that are scored at a time.
+
+    Raises:
+        DataError: the shapes do not fit, or a value is not finite.
+
+    Example:
+        >>> ranks = match_ranks([[1.0, 0.0], [0.0, 1.0]], [[0.9, 0.1], [1.0, 0.9]])
+        >>> ranks.recall_at(1), ranks.median_rank()
+        (0.5, 1.5)
+    """
+    queries, gallery = _vectors("queries", queries), _vectors("gallery", gallery)
+    if queries.shape[1] != gallery.shape[1] or not 0 < len(queries) <= len(gallery):
+        raise DataError(
+            f"queries {queries.shape} and gallery {gallery.shape}: expected the same width, and "
+            "an item for each query"
+        )
+    parts = [
+        rank_scores(queries[start : start + block] @ gallery.T, first=start)
+        for start in range(0, len(queries), block)
+    ]
+    return MatchRanks(
+        np.concatenate([part.better for part in parts]),
+        np.concatenate([part.tied for part in parts]),
+    )
+
+
+def rank_scores(scores: ArrayLike, *, first: int = 0) -> MatchRanks:
+    """Ranks the matches of given scores.
+
+    Args:
+        scores: `(n, m)`, finite; the match of row i is column `first + i`.
+        first: column of the first row's match.
+
+    Raises:
+        DataError: the shape does not fit, or a score is not finite.
+    """
+    scores = np.asarray(scores)
+    if scores.ndim != 2 or not 0 < len(scores) <= scores.shape[1] - first:
+        raise DataError(f"scores {scores.shape}: expected a column for each row's match")
+    if not np.isfinite(scores).all():
+        raise DataError("scores are not finite")
+    rows = np.arange(len(scores))
+    match = scores[rows, first + rows][:, None]
+    better = np.count_nonzero(scores > match, axis=1)
+    not_worse = np.count_nonzero(scores >= match, axis=1)
+    return MatchRanks(better, not_worse - better - 1)
+
+
+def published_recall_at(scores: ArrayLike, ks: Iterable[int]) -> list[float]:
+    """Recall at K by the rule of the published cross-modal embedding code.
+
+    It keeps a list of K, in the order of the gallery: an item that scores strictly more than the
+    least of the list takes the first place that holds that least. Among equals this is no stable
+    order. A score of -1 or less never enters.
+
+    Args:
+        scores: `(n, n)`; the match of row i is column i.
+        ks: sizes of the list.
+
+    Raises:
+        DataError: as `rank_scores`.
+    """
+    scores = np.asarray(scores)
+    rank_scores(scores)  # for its checks
+    return [_published(scores, k) for k in ks]
+
+
+def _published(scores: np.ndarray, k: int) -> float:
+    rows = np.arange(len(scores))
+    kept = np.full((len(scores), k), -1, scores.dtype)
+    items = np.full((len(scores), k), -1)
+    for item, column in enumerate(scores.T):
+        least = kept.argmin(axis=1)
+        enters = column > kept[rows, least]
+        kept[rows[enters], least[enters]] = column[enters]
+        items[rows[enters], least[enters]] = item
+    return float(np.mean((items == rows[:, None]).any(axis=1)))
+
+
+def _vectors(name: str, values: ArrayLike) -> np.ndarray:
+    values = np.asarray(values)
+    if values.ndim != 2 or values.dtype.kind not in "fiu":
+        raise DataError(f"{name}: expected numbers (n, width), got {values.dtype} {values.shape}")
+    if not np.isfinite(values).all():
+        raise DataError(f"{name}: holds values that are not finite")
+    return values

@@ -1,0 +1,74 @@
+"""A caller's arrays, cast to what a signature takes where no meaning is lost."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import numpy as np
+
+from kavc.errors import DataError
+from kavc.serving.signature import TensorInfo, describe
+
+
+def cast(value: Any, info: TensorInfo, name: str) -> np.ndarray:
+    """Returns an input as the signature wants it.
+
+    Args:
+        value: array or nested lists.
+        info: what the signature takes.
+        name: of the input, for messages.
+
+    Returns:
+        The array: floats and integers narrowed, integers as floats, text as bytes.
+
+    Raises:
+        DataError: the list is ragged, a number doesn't fit the dtype, or dtype or shape are
+            others than the signature's.
+    """
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise DataError(f"input {name!r} is a ragged list; expected {info}") from None
+    if info.dtype == "string":
+        array = _bytes(array)
+        info.check(name, "string" if array.dtype == object else array.dtype.name, array.shape)
+        return array
+    wanted = _numpy(info.dtype)
+    if array.size == 0 and array.dtype == np.float64:  # an empty list has no dtype of its own
+        array = array.astype(wanted)
+    if wanted != array.dtype and np.can_cast(array.dtype, wanted, "same_kind"):
+        array = _narrowed(array, wanted, name)
+    info.check(name, array.dtype.name, array.shape)
+    return array
+
+
+def _narrowed(array: np.ndarray, wanted: np.dtype, name: str) -> np.ndarray:
+    with np.errstate(over="ignore"):
+        narrow = array.astype(wanted)
+    if array.dtype.kind in "iu" and not np.array_equal(narrow, array):  # 2**40, or 2**24 + 1
+        raise DataError(f"input {name!r} holds integers that don't fit {wanted.name}")
+    if wanted.kind == "f" and array.dtype.kind == "f":
+        overflow = np.isinf(narrow) & ~np.isinf(array)
+        if overflow.any():
+            where = describe(array.dtype.name, array.shape)
+            raise DataError(f"input {name!r}, {where}, holds numbers too large for {wanted.name}")
+    return narrow
+
+
+@functools.cache
+def _numpy(dtype: str) -> np.dtype:
+    import tensorflow as tf
+
+    return np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype)
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+    if array.dtype.kind not in "USO":
+        return array
+    words = [word.encode() if isinstance(word, str) else word for word in array.ravel().tolist()]
+    if not all(isinstance(word, bytes) for word in words):
+        return array
+    flat = np.empty(len(words), object)
+    flat[:] = words
+    return flat.reshape(array.shape)

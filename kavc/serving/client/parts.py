@@ -1,0 +1,231 @@
+"""One question to a model, cut into requests below the message limit, and its answers joined.
+
+Nothing here sends: bytes go out, answers come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kavc.errors import DataError, ServingError
+from kavc.serving import wire
+from kavc.serving.client.discovery import Signatures, answered_by
+from kavc.serving.protos import ModelSpec, PredictRequest, PredictResponse
+from kavc.serving.signature import SignatureInfo, TensorInfo, describe
+
+TOO_LARGE = "RESOURCE_EXHAUSTED"
+FRAME = 64  # bytes of lengths and tags that one input may need beyond those of an empty one
+
+
+class Parts:
+    """The requests of one call, and what came back.
+
+    A call is cut along the batch axis where every input has one: its first, of any size by the
+    signature. The first answer's version is asked for by name in all further requests.
+
+    Args:
+        known: the model's functions.
+        signature: name of the function.
+        arrays: input name to array, as the signature takes them.
+        version: that the caller asks for; None for the latest.
+        outputs: names of those to ask for; None for all.
+        limit: bytes that no request exceeds.
+
+    Attributes:
+        known: as given.
+        most: rows that a request carries at most; falls when one proves too large.
+        version: as given, later the one that answers.
+
+    Raises:
+        DataError: the inputs have different batch sizes.
+        ServingError: RESOURCE_EXHAUSTED: one row alone is over the limit.
+    """
+
+    def __init__(
+        self,
+        known: Signatures,
+        signature: str,
+        arrays: Mapping[str, np.ndarray],
+        *,
+        version: int | None,
+        outputs: Sequence[str] | None,
+        limit: int,
+    ):
+        self.known = known
+        self.version = version
+        self._signature = signature
+        self._info = known[signature]
+        self._arrays = arrays
+        self._outputs = outputs
+        self._limit = limit
+        self._batch = batch_size(self._info, arrays)
+        self._rows = 1 if self._batch is None else self._batch
+        self._next = 0
+        self._answers: dict[int, tuple[int, dict[str, np.ndarray]]] = {}
+        self.most = self._fitting_rows()
+
+    def take(self) -> tuple[int, int] | None:
+        """Returns the next rows to be asked for, as (start, stop); None when all are taken."""
+        if self._next >= max(self._rows, 1):  # a batch of none is asked for once
+            return None
+        start, self._next = self._next, min(self._next + self.most, max(self._rows, 1))
+        return start, self._next
+
+    def encode(self, start: int, stop: int) -> bytes:
+        """Returns the request for some rows, serialised: what is measured is what is sent."""
+        whole = self._batch is None or (start, stop) == (0, self._batch)
+        request = PredictRequest(
+            model_spec=ModelSpec(name=self.known.model, signature_name=self._signature),
+            inputs={
+                name: wire.to_proto(array if whole else array[start:stop])
+                for name, array in self._arrays.items()
+            },
+            output_filter=self._outputs,
+        )
+        if self.version is not None:
+            request.model_spec.version.value = self.version
+        return request.SerializeToString()
+
+    def halve(self, rows: int, size: int, told: str = "") -> None:
+        """Makes the requests smaller, after one of `rows` rows was too large.
+
+        Args:
+            rows: of that request.
+            size: its bytes.
+            told: what the server or gRPC said; empty if the request is over our own limit.
+
+        Raises:
+            ServingError: RESOURCE_EXHAUSTED: there is nothing to be cut.
+        """
+        if rows <= 1 or self._batch is None:
+            raise self._too_large(size, told)
+        self.most = max(1, min(self.most, rows // 2))
+
+    def keep(self, start: int, stop: int, response: PredictResponse) -> None:
+        """Takes the answer of some rows.
+
+        Raises:
+            ServingError: INTERNAL: it can't be read, lacks an output that was asked for, or comes
+                from another version than was asked; OUT_OF_RANGE: it can't be joined with others.
+        """
+        version = answered_by(response)
+        if None not in (version, self.version) and version != self.version:
+            line = f"version {version} of {self.known.model!r} answered for version {self.version}"
+            raise ServingError(line, "INTERNAL")
+        self.version = version if self.version is None else self.version
+        try:
+            arrays = {
+                name: wire.to_array(proto, name, side="output")
+                for name, proto in response.outputs.items()
+            }
+        except DataError as error:
+            raise ServingError(f"the answer can't be read: {error}", "INTERNAL") from None
+        lacking = sorted(set(self._outputs or ()) - set(arrays))
+        if lacking:
+            raise ServingError(f"the answer lacks the output {lacking[0]!r}", "INTERNAL")
+        if stop - start < self._rows:
+            self._check_joinable(arrays, stop - start)
+        self._answers[start] = stop, arrays
+
+    def told(self, error: ServingError) -> ServingError:
+        """Returns a failure with how far the call came, if it was cut."""
+        done = sum(stop - start for start, (stop, _) in self._answers.items())
+        if self.most >= self._rows or self._batch is None:
+            return error
+        line = f"{error}; {done} of {self._rows} rows were answered, and none is returned"
+        return ServingError(line, error.code)
+
+    @property
+    def left(self) -> bool:
+        """Whether rows are still to be taken."""
+        return self._next < self._rows
+
+    @property
+    def pinned(self) -> bool:
+        """Whether an answer has come."""
+        return bool(self._answers)
+
+    def joined(self) -> dict[str, np.ndarray]:
+        """Returns output name to array, in the order of the rows; arrays are the caller's own.
+
+        Raises:
+            ServingError: OUT_OF_RANGE: the answers do not fit each other.
+        """
+        answers = [self._answers[start][1] for start in sorted(self._answers)]
+        if len(answers) == 1:
+            return {name: array.copy() for name, array in answers[0].items()}
+        joined = {}
+        for name in answers[0]:
+            try:
+                joined[name] = np.concatenate([answer[name] for answer in answers])
+            except (KeyError, ValueError):
+                shapes = sorted({str(answer[name].shape) for answer in answers if name in answer})
+                raise self._unjoinable(name, f"came as {' and '.join(shapes)}") from None
+        return joined
+
+    def _fitting_rows(self) -> int:
+        """Returns the rows of a request just below the limit, by the arrays' sizes."""
+        total = sum(_bytes(array) for array in self._arrays.values())
+        rows = max(self._rows, 1)
+        if total // rows > self._limit:
+            raise self._too_large(total // rows, "")
+        if self._batch is None or 2 * total <= self._limit:
+            return rows
+        if total <= self._limit and len(self.encode(0, rows)) <= self._limit:
+            return rows
+        room = self._limit - len(self.encode(0, 0)) - FRAME * len(self._arrays)
+        return max(1, min(rows, room * rows // total))
+
+    def _check_joinable(self, arrays: Mapping[str, np.ndarray], rows: int) -> None:
+        for name, array in arrays.items():
+            declared = self._info.outputs.get(name)
+            fixed = declared is not None and declared.shape is not None and not _batched(declared)
+            if fixed or array.ndim == 0 or len(array) != rows:
+                shape = describe(array.dtype.name, array.shape)
+                raise self._unjoinable(name, f"is {shape} for {rows} rows")
+
+    def _unjoinable(self, name: str, what: str) -> ServingError:
+        return ServingError(
+            f"output {name!r} of {self.known.model!r} {what}, so the answers to the parts of a "
+            f"large batch can't be joined; ask for at most {self.most} rows at a time, or for "
+            "other outputs",
+            "OUT_OF_RANGE",
+        )
+
+    def _too_large(self, size: int, told: str) -> ServingError:
+        uncut = "the request (inputs without a batch axis can't be cut)"
+        what = uncut if self._batch is None else "one row of the request"
+        told = told or f"max_message_bytes is {self._limit}"
+        return ServingError(f"{what} takes at least {size} bytes; {told}", TOO_LARGE)
+
+
+def batch_size(info: SignatureInfo, arrays: Mapping[str, np.ndarray]) -> int | None:
+    """Returns how many rows the inputs have; None where they can't be cut into rows.
+
+    An input has a batch axis if its first one is of any size by the signature.
+
+    Args:
+        info: the signature.
+        arrays: input name to array that fits it.
+
+    Raises:
+        DataError: inputs with a batch axis have different sizes.
+    """
+    sizes = {name: len(arrays[name]) for name, tensor in info.inputs.items() if _batched(tensor)}
+    if len(set(sizes.values())) > 1:
+        came = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
+        raise DataError(f"inputs differ in their batch size: {came}; expected one number of rows")
+    return next(iter(sizes.values())) if sizes and len(sizes) == len(info.inputs) else None
+
+
+def _batched(tensor: TensorInfo) -> bool:
+    """Returns whether a tensor's first axis is the batch; one of unknown rank may have none."""
+    return bool(tensor.shape) and tensor.shape[0] is None  # type: ignore[index]
+
+
+def _bytes(array: np.ndarray) -> int:
+    if array.dtype != object:
+        return array.nbytes
+    return sum(len(word) + 2 for word in array.ravel().tolist())

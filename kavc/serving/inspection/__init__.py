@@ -1,0 +1,11 @@
+"""What is looked at before a version is loaded: its ops, its assets, and whether it is whole."""
+
+from kavc.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "check_variables": ".version_files",
+        "refuse_foreign_ops": ".stock_ops",
+    },
+)

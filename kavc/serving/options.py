@@ -1,0 +1,63 @@
+"""What a server is told on the command line, whichever server it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kavc.errors import ConfigError
+from kavc.serving.configs import METRICS_PATH, BatchingConfig, TLSConfig
+
+MAX_MESSAGE_BYTES = 256 * 2**20
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """How models are served.
+
+    Args:
+        host: address to listen on.
+        port: gRPC port; 0 lets the local server pick one.
+        threads: requests that are worked on at a time; None leaves it to the server.
+        max_message_bytes: larger requests are refused before they are read.
+        batching: how simultaneous requests are put together; None serves each alone.
+        monitoring_port: HTTP port of the metrics, 0 to let the local server pick one; None for no
+            metrics.
+        monitoring_path: where on that port the metrics are.
+        tls: key and certificates; None for plain text.
+        poll_seconds: how often the models folder is looked at for new and removed versions.
+        grace_seconds: how long running requests may take when the server stops.
+        warmup: whether a version's warm-up requests are run before it answers.
+
+    Raises:
+        ConfigError: a value is out of range; the message names the option.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8500
+    threads: int | None = None
+    max_message_bytes: int = MAX_MESSAGE_BYTES
+    batching: BatchingConfig | None = None
+    monitoring_port: int | None = None
+    monitoring_path: str = METRICS_PATH
+    tls: TLSConfig | None = None
+    poll_seconds: float = 1.0
+    grace_seconds: float = 10.0
+    warmup: bool = True
+
+    def __post_init__(self) -> None:
+        ports = {"port": self.port, "monitoring_port": self.monitoring_port}
+        for name, port in ports.items():
+            if port is not None and not 0 <= port < 65536:
+                raise ConfigError(f"{name} is {port}; expected 0 to 65535")
+        if self.port and self.port == self.monitoring_port:
+            raise ConfigError(f"port and monitoring_port are both {self.port}; give two ports")
+        if self.threads is not None and self.threads < 1:
+            raise ConfigError(f"threads is {self.threads}; expected at least 1")
+        if not 1 <= self.max_message_bytes < 2**31:
+            raise ConfigError(
+                f"max_message_bytes is {self.max_message_bytes}; expected 1 to {2**31 - 1}"
+            )
+        if not self.poll_seconds > 0:
+            raise ConfigError(f"poll_seconds is {self.poll_seconds:g}; expected more than 0")
+        if not self.grace_seconds >= 0:
+            raise ConfigError(f"grace_seconds is {self.grace_seconds:g}; expected 0 or more")

@@ -1,0 +1,43 @@
+"""Whether requests are worked on, as the end of a server wants to know."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+
+class Activity:
+    """Counts the requests that are worked on, from many threads.
+
+    Args:
+        counted: makes a context of (method, model), which this one wraps.
+    """
+
+    def __init__(self, counted: Callable[[str, str], Any]):
+        self._counted = counted
+        self._lock = threading.Lock()
+        self._running = 0
+        self._last = time.monotonic()
+
+    @contextlib.contextmanager
+    def request(self, method: str, model: str) -> Iterator[Callable[[str], None]]:
+        """Marks one request, from its first line to its last."""
+        self._add(1)
+        try:
+            with self._counted(method, model) as ended:
+                yield ended
+        finally:
+            self._add(-1)
+
+    def idle(self) -> float:
+        """Returns for how many seconds there has been none."""
+        with self._lock:
+            return 0.0 if self._running else time.monotonic() - self._last
+
+    def _add(self, change: int) -> None:
+        with self._lock:
+            self._running += change
+            self._last = time.monotonic()

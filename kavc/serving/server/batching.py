@@ -1,0 +1,219 @@
+"""Requests that come at the same time, run as one batch, by the rules of TensorFlow Serving.
+
+A batch is closed when it is full or has waited long enough, and run when a thread is free. Unlike
+there, one request that the graph refuses does not spoil the others of its batch, and requests of
+different lengths that must not be padded wait in different batches instead of being refused.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+
+import numpy as np
+import tensorflow as tf
+
+from kavc.errors import ServingError
+from kavc.serving.configs import BatchingConfig
+from kavc.serving.server.graph import ServedGraph
+
+Arrays = Mapping[str, np.ndarray]
+
+
+@dataclass(eq=False)
+class Task:
+    """One request in a batch."""
+
+    inputs: Arrays
+    rows: int
+    answer: Future[dict[str, np.ndarray]] = field(default_factory=Future)
+
+
+@dataclass(eq=False)
+class Batch:
+    """Requests that are run together; `due` is when it waits no longer, on the monotonic clock."""
+
+    graph: ServedGraph
+    signature: str
+    due: float
+    tasks: list[Task] = field(default_factory=list)
+    rows: int = 0
+
+
+class BatchScheduler:
+    """Calls graphs with batches made of what several threads ask.
+
+    Args:
+        config: sizes, waiting time, threads.
+
+    Example:
+        scheduler = BatchScheduler(BatchingConfig(max_batch_size=64, batch_timeout_micros=2000))
+        outputs = scheduler(graph, "serving_default", inputs)  # from many threads
+    """
+
+    def __init__(self, config: BatchingConfig):
+        self.config = config
+        self._open: dict[tuple, Batch] = {}
+        self._queue: list[Batch] = []
+        self._changed = threading.Condition()
+        self._stopping = False
+        self._threads = [
+            threading.Thread(target=self._work, name=f"kavc-batch-{number}", daemon=True)
+            for number in range(config.num_batch_threads)
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def __call__(self, graph: ServedGraph, signature: str, inputs: Arrays) -> dict[str, np.ndarray]:
+        """Returns what the graph says to these inputs, run with others' if there are any.
+
+        Raises:
+            ServingError: INVALID_ARGUMENT for more rows than a batch may hold, or for inputs of
+                different numbers of rows; UNAVAILABLE if too many batches wait;
+                FAILED_PRECONDITION if an output has not one row for each of the inputs.
+            tf.errors.OpError: the graph refuses the values.
+        """
+        if any(array.ndim == 0 for array in inputs.values()):  # has no rows to put together
+            return graph(signature, inputs)
+        task = Task(inputs, self._rows(inputs))
+        if task.rows == 0:
+            return graph(signature, inputs)
+        self._enqueue(graph, signature, task)
+        return task.answer.result()
+
+    def stop(self) -> None:
+        """Runs what waits, then ends the threads."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _rows(self, inputs: Arrays) -> int:
+        sizes = {len(array) for array in inputs.values()}
+        if len(sizes) > 1:
+            told = ", ".join(f"{name!r} {len(array)}" for name, array in inputs.items())
+            raise ServingError(
+                f"inputs must have the same number of rows; got {told}", "INVALID_ARGUMENT"
+            )
+        (rows,) = sizes
+        if rows > self.config.max_batch_size:
+            raise ServingError(
+                f"{rows} rows are more than a batch may hold, {self.config.max_batch_size}",
+                "INVALID_ARGUMENT",
+            )
+        return rows
+
+    def _enqueue(self, graph: ServedGraph, signature: str, task: Task) -> None:
+        key = (id(graph), signature, self._shapes(task.inputs))
+        with self._changed:
+            batch = self._open.get(key)
+            if batch is None or batch.rows + task.rows > self.config.max_batch_size:
+                if self._stopping or len(self._queue) >= self.config.max_enqueued_batches:
+                    raise ServingError(
+                        "The batch scheduling queue to which this task was submitted is full",
+                        "UNAVAILABLE",
+                    )
+                due = time.monotonic() + self.config.batch_timeout_micros / 1e6
+                batch = Batch(graph, signature, due)
+                self._queue.append(batch)
+                self._open[key] = batch
+            batch.tasks.append(task)
+            batch.rows += task.rows
+            self._changed.notify()
+
+    def _shapes(self, inputs: Arrays) -> tuple:
+        """Returns what two requests must have in common to share a batch."""
+        if self.config.pad_variable_length_inputs:
+            return ()
+        return tuple((name, array.shape[1:]) for name, array in sorted(inputs.items()))
+
+    def _work(self) -> None:
+        while (batch := self._take()) is not None:
+            try:
+                self._run(batch)
+            except BaseException as error:  # whatever it was, nobody may wait for ever
+                for task in batch.tasks:
+                    if not task.answer.done():
+                        task.answer.set_exception(error)
+
+    def _take(self) -> Batch | None:
+        """Waits for a batch that is full or due, and closes it; None when all is done."""
+        with self._changed:
+            while True:
+                now = time.monotonic()
+                for batch in self._queue:
+                    full = batch.rows >= self.config.max_batch_size
+                    if full or self._stopping or batch.due <= now:
+                        self._queue.remove(batch)
+                        self._open = {k: b for k, b in self._open.items() if b is not batch}
+                        return batch
+                if self._stopping:
+                    return None
+                nearest = min((batch.due for batch in self._queue), default=None)
+                self._changed.wait(None if nearest is None else nearest - now)
+
+    def _run(self, batch: Batch) -> None:
+        tasks = batch.tasks
+        if len(tasks) == 1 and not self.config.allowed_batch_sizes:
+            tasks[0].answer.set_result(batch.graph(batch.signature, tasks[0].inputs))
+            return
+        try:
+            answers = self._together(batch)
+        except tf.errors.InvalidArgumentError:
+            if len(tasks) == 1:
+                raise
+            for task in tasks:  # one of them is to blame; the others get their answers
+                try:
+                    task.answer.set_result(batch.graph(batch.signature, task.inputs))
+                except tf.errors.InvalidArgumentError as error:
+                    task.answer.set_exception(error)
+            return
+        for task, answer in zip(tasks, answers, strict=True):
+            task.answer.set_result(answer)
+
+    def _together(self, batch: Batch) -> list[dict[str, np.ndarray]]:
+        tasks = batch.tasks
+        size = next((n for n in self.config.allowed_batch_sizes if n >= batch.rows), batch.rows)
+        inputs = {
+            name: _joined([task.inputs[name] for task in tasks], size) for name in tasks[0].inputs
+        }
+        outputs = batch.graph(batch.signature, inputs)
+        for name, array in outputs.items():
+            if array.ndim == 0 or len(array) != size:
+                raise ServingError(
+                    f"output {name!r} has the shape {array.shape} for {size} rows; a signature "
+                    "without a row for each of its inputs can't be batched",
+                    "FAILED_PRECONDITION",
+                )
+        ends = np.cumsum([task.rows for task in tasks])
+        return [
+            {name: array[end - task.rows : end] for name, array in outputs.items()}
+            for task, end in zip(tasks, ends, strict=True)
+        ]
+
+
+def _joined(arrays: Sequence[np.ndarray], size: int) -> np.ndarray:
+    """Joins arrays of one rank along the first axis, padded with their first values.
+
+    Args:
+        arrays: not empty; where they differ in a later axis, the longest decides.
+        size: rows of the result; the first row stands in for what is missing.
+    """
+    longest = np.max([array.shape[1:] for array in arrays], axis=0)
+    parts = [_padded(array, longest) for array in arrays]
+    missing = size - sum(len(part) for part in parts)
+    if missing:
+        parts.append(np.repeat(parts[0][:1], missing, axis=0))
+    return np.concatenate(parts)
+
+
+def _padded(array: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    short = sizes - array.shape[1:]
+    if not short.any():
+        return array
+    first = array.flat[0] if array.size else np.zeros((), array.dtype)
+    return np.pad(array, [(0, 0), *((0, n) for n in short)], constant_values=first)

@@ -1,0 +1,131 @@
+"""The models that are served: which versions can be asked, and how every version fares."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kavc.errors import ServingError
+from kavc.serving.protos import ModelVersionStatus
+from kavc.serving.server.model import Model
+
+LOADING = ModelVersionStatus.LOADING
+AVAILABLE = ModelVersionStatus.AVAILABLE
+UNLOADING = ModelVersionStatus.UNLOADING
+END = ModelVersionStatus.END
+REMEMBERED = 20  # ended versions of a model whose fate is still told
+
+
+@dataclass(frozen=True)
+class VersionState:
+    """How a version fares.
+
+    Args:
+        state: one of `ModelVersionStatus.State`.
+        error: why it could not be loaded; empty if nothing went wrong.
+    """
+
+    state: Any
+    error: str = ""
+
+
+class Catalogue:
+    """The models that a server answers for.
+
+    Readers take no lock: a change replaces the table of versions as a whole.
+
+    Example:
+        catalogue.offer(Model("ti-avc", 3, "models/ti-avc/3"))
+        with catalogue.lease("ti-avc") as model:
+            response = model.predict(request)
+    """
+
+    def __init__(self) -> None:
+        self._models: Mapping[str, Mapping[int, Model]] = {}
+        self._states: dict[str, dict[int, VersionState]] = {}
+        self._lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def lease(self, name: str, version: int | None = None) -> Iterator[Model]:
+        """Yields a version of a model, the latest by default, that lives on through the block.
+
+        Raises:
+            ServingError: NOT_FOUND.
+        """
+        model = self._get(name, version)
+        while not model.leases.take():  # withdrawn since; the table has its successor by now
+            model = self._get(name, version)
+        try:
+            yield model
+        finally:
+            model.leases.give_back()
+
+    def offer(self, model: Model) -> None:
+        """Offers a version beside those that are there."""
+        with self._lock:
+            versions = {**self._models.get(model.name, {}), model.version: model}
+            self._models = {**self._models, model.name: versions}
+        self.mark(model.name, model.version, AVAILABLE)
+
+    def withdraw(self, name: str, version: int) -> None:
+        """Offers a version no more; it is freed when the last request that holds it is answered.
+
+        Does nothing if it isn't there.
+        """
+        with self._lock:
+            model = self._models.get(name, {}).get(version)
+            if model is None:
+                return
+            left = {key: other for key, other in self._models[name].items() if key != version}
+            others = {key: models for key, models in self._models.items() if key != name}
+            self._models = {**others, name: left} if left else others
+        self.mark(name, version, UNLOADING)
+
+        def free() -> None:
+            model.close()
+            self.mark(name, version, END)
+
+        model.leases.end(free)
+
+    def mark(self, name: str, version: int, state: Any, error: str = "") -> None:
+        """Notes how a version fares; ended ones are forgotten after a while."""
+        with self._lock:
+            states = self._states.setdefault(name, {})
+            states.pop(version, None)  # the latest news stands last
+            states[version] = VersionState(state, error)
+            ended = [key for key, found in states.items() if found.state == END]
+            for key in ended[:-REMEMBERED]:
+                del states[key]
+
+    def names(self) -> list[str]:
+        """Returns the names of all models that can be asked."""
+        return sorted(self._models)
+
+    def known(self) -> list[str]:
+        """Returns the names of all models of which a state is told, whether they can be asked."""
+        with self._lock:
+            return sorted(self._states)
+
+    def versions(self, name: str) -> list[int]:
+        """Returns the versions of one model that can be asked, ascending; none if unknown."""
+        return sorted(self._models.get(name, {}))
+
+    def states(self, name: str) -> dict[int, VersionState]:
+        """Returns how each version of a model fares, the highest first; empty if unknown."""
+        with self._lock:
+            return dict(sorted(self._states.get(name, {}).items(), reverse=True))
+
+    def _get(self, name: str, version: int | None) -> Model:
+        versions = self._models.get(name, {})
+        model = versions.get(max(versions, default=0) if version is None else version)
+        if model is not None:
+            return model
+        which = f"Latest({name})" if version is None else f"Specific({name}, {version})"
+        there = [f"{key} {self.versions(key)}" for key in self.names()]
+        raise ServingError(
+            f"Servable not found for request: {which}; served here: {', '.join(there)}",
+            "NOT_FOUND",
+        )

@@ -1,0 +1,245 @@
+"""A local server: TensorFlow Serving's calls on plain gRPC, for where its binary is not at hand."""
+
+from __future__ import annotations
+
+import functools
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+from kavc.errors import ServingError
+from kavc.serving.options import ServerOptions
+from kavc.serving.protos import (
+    MODEL_SERVICE,
+    PREDICTION_SERVICE,
+    HealthCheckResponse,
+    HealthServicer,
+    add_HealthServicer_to_server,
+    add_ModelServiceServicer_to_server,
+    add_PredictionServiceServicer_to_server,
+    enable_server_reflection,
+    grpc,
+)
+from kavc.serving.server.activity import Activity
+from kavc.serving.server.batching import BatchScheduler
+from kavc.serving.server.catalogue import Catalogue
+from kavc.serving.server.manager import VersionManager
+from kavc.serving.server.model import Model
+from kavc.serving.server.service import Models, Predictions, uncounted
+from kavc.serving.server.tls import server_credentials
+from kavc.serving.versions import model_folders
+
+THREADS = 8
+# A request holds its thread while its batch waits: fewer threads than rows could never fill one.
+THREADS_WHEN_BATCHING = 64
+WAITING = 1000  # requests beyond those that are worked on; further ones get RESOURCE_EXHAUSTED
+HEALTH_SERVICE = "grpc.health.v1.Health"
+LAST_ORDERS = 0.25  # seconds
+# Seconds without a request after which the end waits no longer. gRPC would wait for callers that
+# watch the health, and for calls that were begun and will never come whole.
+QUIET = 0.5
+
+
+class LocalServer:
+    """Serves the highest version that loads of every model in a folder, and follows the folder.
+
+    Args:
+        models_dir: folder with NAME/VERSION/saved_model.pb.
+        host, port: address to listen on; port 0 picks a free one.
+        options: everything else; host and port of it count where they are not given here.
+        more: fields of `ServerOptions` that differ from `options`.
+
+    Attributes:
+        options: with the ports that were picked, after `start`.
+        catalogue: the loaded models.
+
+    Example:
+        with LocalServer("models", port=0) as server:
+            Client(server.address).predict("ti-avc", inputs)
+    """
+
+    def __init__(
+        self,
+        models_dir: str | os.PathLike,
+        host: str | None = None,
+        port: int | None = None,
+        *,
+        options: ServerOptions | None = None,
+        **more: Any,
+    ):
+        given = {"host": host, "port": port}
+        more |= {name: value for name, value in given.items() if value is not None}
+        self.models_dir = Path(models_dir)
+        self.options = replace(options or ServerOptions(), **more)
+        self.catalogue = Catalogue()
+        self._scheduler: BatchScheduler | None = None
+        self._manager: VersionManager | None = None
+        self._metrics_server: Any = None
+        self._activity = Activity(uncounted)
+        self._server = self._grpc_server()
+        self._health = HealthServicer()
+
+    @property
+    def port(self) -> int:
+        """The gRPC port; the one that was picked, after `start`."""
+        return self.options.port
+
+    @property
+    def address(self) -> str:
+        """HOST:PORT."""
+        return _address(self.options.host, self.options.port)
+
+    @property
+    def monitoring_address(self) -> str | None:
+        """URL of the metrics; None if nobody asked for them."""
+        options = self.options
+        if options.monitoring_port is None:
+            return None
+        where = _address(options.host, options.monitoring_port)
+        return f"http://{where}{options.monitoring_path}"
+
+    def start(self) -> None:
+        """Takes the ports, loads the models, answers.
+
+        Raises:
+            ConfigError: no model is there, or key and certificate do not fit.
+            ServingError: a port is taken, or no model can be loaded.
+        """
+        model_folders(self.models_dir)  # the cheap mistake first
+        self.options = replace(self.options, port=self._listen())
+        try:
+            self._activity = Activity(self._start_metrics())
+            self._start_models()
+        except BaseException:
+            self.stop(grace=0)
+            raise
+        counted = self._activity.request
+        add_PredictionServiceServicer_to_server(Predictions(self.catalogue, counted), self._server)
+        add_ModelServiceServicer_to_server(Models(self.catalogue, counted), self._server)
+        add_HealthServicer_to_server(self._health, self._server)
+        services = (PREDICTION_SERVICE, MODEL_SERVICE, HEALTH_SERVICE)
+        enable_server_reflection(
+            (*services, "grpc.reflection.v1alpha.ServerReflection"), self._server
+        )
+        self._server.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the server has stopped; returns whether it still runs after `timeout` s."""
+        return self._server.wait_for_termination(timeout)
+
+    def drain(self) -> None:
+        """Stops as a server under load should, within `options.grace_seconds`.
+
+        Health says NOT_SERVING at once, but requests are taken a moment longer: gRPC cancels those
+        that have arrived and that no thread has looked at when it stops to listen.
+        """
+        grace = self.options.grace_seconds
+        self._health.enter_graceful_shutdown()
+        time.sleep(min(LAST_ORDERS, grace))
+        self.stop(max(0.0, grace - LAST_ORDERS))
+
+    def stop(self, grace: float | None = None) -> None:
+        """Takes no new request, waits at most `grace` seconds for running ones, stops.
+
+        Does nothing if it has stopped.
+
+        Args:
+            grace: seconds; `options.grace_seconds` by default.
+        """
+        self._health.enter_graceful_shutdown()
+        grpc_stopped = self._server.stop(self.options.grace_seconds if grace is None else grace)
+        while not grpc_stopped.wait(QUIET / 5):
+            if self._activity.idle() > QUIET:
+                self._server.stop(None)
+        if self._manager is not None:
+            self._manager.stop()
+        if self._scheduler is not None:
+            self._scheduler.stop()
+        if self._metrics_server is not None:
+            self._metrics_server.stop()
+            self._metrics_server = None
+        for name in self.catalogue.names():
+            for version in self.catalogue.versions(name):
+                self.catalogue.withdraw(name, version)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def _grpc_server(self) -> Any:
+        options = self.options
+        threads = options.threads or (THREADS_WHEN_BATCHING if options.batching else THREADS)
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="kavc-serving")
+        return grpc.server(
+            self._pool,
+            maximum_concurrent_rpcs=threads + WAITING,
+            options=[
+                ("grpc.max_receive_message_length", options.max_message_bytes),
+                ("grpc.max_send_message_length", options.max_message_bytes),
+                ("grpc.so_reuseport", 0),  # else two servers share a port in silence
+            ],
+        )
+
+    def _listen(self) -> int:
+        tls = self.options.tls
+        credentials = server_credentials(tls) if tls else None
+        try:
+            if credentials is None:
+                port = self._server.add_insecure_port(self.address)
+            else:
+                port = self._server.add_secure_port(self.address, credentials)
+        except RuntimeError:  # newer grpcio raises, older returns 0
+            port = 0
+        if port == 0:
+            raise ServingError(
+                f"can't listen on {self.address}: the port is in use, or the host is not an "
+                "address of this machine; choose others with --host and --port"
+            )
+        return port
+
+    def _start_metrics(self) -> Any:
+        """Returns what counts requests."""
+        options = self.options
+        if options.monitoring_port is None:
+            return uncounted
+        from kavc.serving.server.monitoring import Metrics, MetricsServer
+
+        metrics = Metrics(self.catalogue)
+        self._metrics_server = MetricsServer(
+            metrics, options.host, options.monitoring_port, options.monitoring_path
+        )
+        self.options = replace(options, monitoring_port=self._metrics_server.port)
+        return metrics.request
+
+    def _start_models(self) -> None:
+        options = self.options
+        if options.batching is not None:
+            self._scheduler = BatchScheduler(options.batching)
+        self._manager = VersionManager(
+            self.models_dir,
+            self.catalogue,
+            functools.partial(Model, scheduler=self._scheduler),
+            warmup=options.warmup,
+            on_change=self._tell_health,
+        )
+        self._manager.load_all()
+        self._manager.start(options.poll_seconds)
+
+    def _tell_health(self) -> None:
+        """Health of the whole, of the services, and of each model by its name."""
+        serving, not_serving = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
+        names = self.catalogue.names()
+        for service in ("", PREDICTION_SERVICE, MODEL_SERVICE):
+            self._health.set(service, serving if names else not_serving)
+        for name in self.catalogue.known():
+            self._health.set(name, serving if name in names else not_serving)
+
+
+def _address(host: str, port: int) -> str:
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,139 @@
+"""One served version of a model: requests in, responses out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from kavc.errors import DataError, ServingError
+from kavc.serving import wire
+from kavc.serving.protos import (
+    DEFAULT_SIGNATURE,
+    ModelSpec,
+    PredictRequest,
+    PredictResponse,
+    SignatureDef,
+)
+from kavc.serving.server.batching import BatchScheduler
+from kavc.serving.server.graph import ServedGraph, graph_message
+from kavc.serving.server.leases import Leases
+from kavc.serving.signature import SignatureInfo
+
+
+class Model:
+    """A loaded version of a model. Calls may come from many threads.
+
+    Args:
+        name: of the model.
+        version: its number.
+        folder: the SavedModel.
+        scheduler: puts simultaneous requests together; None serves each alone.
+
+    Attributes:
+        name, version: as given.
+        leases: of the requests that use it.
+
+    Raises:
+        ServingError: the folder can't be loaded.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        version: int,
+        folder: str | os.PathLike,
+        scheduler: BatchScheduler | None = None,
+    ):
+        self.name = name
+        self.version = version
+        self._graph = ServedGraph(folder)
+        self._scheduler = scheduler
+        self.leases = Leases()
+
+    @property
+    def definitions(self) -> Mapping[str, SignatureDef]:
+        """Signature name to `SignatureDef`, as the file has them."""
+        return self._graph.definitions
+
+    def predict(self, request: PredictRequest) -> PredictResponse:
+        """Answers a request, whatever model and version it names.
+
+        Args:
+            request: with the inputs of a signature, and optionally an output filter.
+
+        Raises:
+            ServingError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for
+                inputs or a filter that don't fit it: TensorFlow Serving's codes.
+            tf.errors.OpError: the graph refuses the values.
+        """
+        signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
+        info = self._info(signature)
+        try:
+            inputs = _inputs(info, request.inputs)
+            wanted = _wanted(info, request.output_filter)
+        except DataError as error:
+            raise ServingError(str(error), "INVALID_ARGUMENT") from None
+        if self._scheduler is None:
+            outputs = self._graph(signature, inputs)
+        else:
+            outputs = self._scheduler(self._graph, signature, inputs)
+        response = PredictResponse(
+            model_spec=ModelSpec(name=self.name, signature_name=signature),
+            outputs={key: wire.to_proto(outputs[key]) for key in wanted},
+        )
+        response.model_spec.version.value = self.version
+        return response
+
+    def warm_up(self, requests: Iterable[PredictRequest]) -> None:
+        """Runs requests for their side effect: the first calls of a graph are slow.
+
+        Raises:
+            ServingError: the model refuses one.
+        """
+        for number, request in enumerate(requests, 1):
+            try:
+                signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
+                inputs = _inputs(self._info(signature), request.inputs)
+                self._graph.warm_up(signature, inputs)
+            except (ServingError, DataError, tf.errors.OpError) as error:
+                line = graph_message(error) if isinstance(error, tf.errors.OpError) else error
+                raise ServingError(f"warm-up request {number} is refused: {line}") from error
+
+    def close(self) -> None:
+        """Frees the graph; no request may use it."""
+        self._graph.close()
+
+    def _info(self, signature: str) -> SignatureInfo:
+        info = self._graph.signatures.get(signature)
+        if info is None:
+            known = ", ".join(sorted(self._graph.signatures))
+            raise ServingError(
+                f"Serving signature key {signature!r} not found in model {self.name!r}, "
+                f"version {self.version}; known: {known}",
+                "FAILED_PRECONDITION",
+            )
+        return info
+
+
+def _inputs(info: SignatureInfo, protos: Mapping) -> dict[str, np.ndarray]:
+    """Unpacks the inputs only when all of them fit."""
+    info.check_names(protos)
+    for name, proto in protos.items():
+        info.inputs[name].check(name, *wire.describe(proto, name))
+    return {name: wire.to_array(proto, name) for name, proto in protos.items()}
+
+
+def _wanted(info: SignatureInfo, output_filter: Iterable[str]) -> list[str]:
+    names = list(output_filter) or list(info.outputs)
+    for name in names:
+        if name not in info.outputs:
+            raise DataError(
+                f"output tensor alias not found in signature: {name}; "
+                f"known: {', '.join(info.outputs)}"
+            )
+    if len(set(names)) != len(names):
+        raise DataError(f"duplicate output tensor alias in {names}")
+    return names
