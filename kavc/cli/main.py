@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from kavc import __version__
-from kavc.cli import data, demo, evaluate, predict, serve, train
+from kavc.cli import data, demo, evaluate, index, predict, retrieve, serve, train
 from kavc.cli.output import errors
 from kavc.errors import KavcError
 
@@ -89,13 +89,14 @@ def _options(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-for module in (demo, train, evaluate, serve, predict):
+for module in (demo, train, evaluate, retrieve, serve, predict):
     for command in module.COMMANDS:
         app.command()(guarded(command))
-groups = typer.Typer(help=data.HELP, no_args_is_help=True)
-for command in data.COMMANDS:
-    groups.command()(guarded(command))
-app.add_typer(groups, name="data")
+for name, group in {"data": data, "index": index}.items():
+    commands = typer.Typer(help=group.HELP, no_args_is_help=True)
+    for command in group.COMMANDS:
+        commands.command()(guarded(command))
+    app.add_typer(commands, name=name)
 
 
 def main() -> None:

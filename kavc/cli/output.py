@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
 if TYPE_CHECKING:
     from kavc.evaluation.report import Report
@@ -49,7 +50,7 @@ def print_table(table: Table) -> None:
     for column in table.columns:
         rich.add_column(column.label, justify="right" if column.format else "left", overflow="fold")
     for row in table.shown_rows():
-        rich.add_row(*row)
+        rich.add_row(*map(Text, row))  # never markup, whatever an id looks like
     results.print(rich)
     if table.source:
         results.print(f"  {table.source}", style="dim", markup=False, highlight=False)

@@ -61,6 +61,14 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that stopped.")
     ] = False,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            "--devices",
+            min=1,
+            help="GPUs that share each batch; without a GPU logical CPUs, to try it.",
+        ),
+    ] = None,
     from_run: Annotated[
         Path | None,
         typer.Option("--from-run", help="Repeat this run; options here override it."),
@@ -94,6 +102,7 @@ def train(
         seed=seed or 0,
         splits=splits,
         resume=resume,
+        devices=devices,
         after_epoch=epoch_line,
     )
     print_report(run.report, as_json=as_json)

@@ -27,10 +27,12 @@ from kavc.data.tfrecord import PARSE_AT_ONCE, one_by_one
 from kavc.data.themes import Survey, survey, with_themes
 from kavc.data.youtube8m_records import (
     AUDIO_DIM,
+    MEANS,
     SPEC,
     VISUAL_DIM,
     Batch,
     detect,
+    means,
     read_frames,
     read_videos,
     silent,
@@ -96,6 +98,23 @@ def read_batches(
         return {name: tf.ragged.boolean_mask(values, keep) for name, values in batch.items()}
 
     return batches.map(members)
+
+
+def read_means(source: Source, split: str) -> tf.data.Dataset:
+    """Reads the videos of one split with one vector a modality: the mean over their seconds.
+
+    Args:
+        source: folder of the published files; of frame level the means are computed.
+        split: "train", "validation" or "test".
+
+    Returns:
+        Data set of dicts "id" () string, "labels" (any,) int64, "audio" (128,) float32, "visual"
+        (1024,) float32 and "silent" () bool; the audio of a video without any second is zero.
+
+    Raises:
+        DataError: as `read`.
+    """
+    return one_by_one(read_batches(source, split).map(means), MEANS)
 
 
 def load(source: Source, split: str) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
 from kavc.data.damage import Check, Where, row_of
@@ -27,6 +28,13 @@ SPEC: ExampleSpec = {
     "labels": Field((None,), "int64", "class indices; none in public test partitions"),
     "audio": Field((None, AUDIO_DIM), "float32", "audio features; video level: their mean alone"),
     "visual": Field((None, VISUAL_DIM), "float32", "visual features; video level: their mean"),
+}
+MEANS: ExampleSpec = {
+    "id": SPEC["id"],
+    "labels": SPEC["labels"],
+    "audio": Field((AUDIO_DIM,), "float32", "audio features, mean over the video"),
+    "visual": Field((VISUAL_DIM,), "float32", "visual features, mean over the video"),
+    "silent": Field((), "bool", "whether the audio features are those of silence"),
 }
 _SILENT_START = (0.721538, -1.568658, -0.015717, -0.501991)
 _SILENT_NORM = 6.484
@@ -214,3 +222,26 @@ def silent(audio: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
     start = tf.reduce_max(tf.abs(mean[:, :4] - tf.constant(_SILENT_START)), axis=-1)
     silence = (start < 1e-4) & (tf.abs(norm - _SILENT_NORM) < 1e-3)
     return silence | ~(norm > 0)  # the mean of no steps is NaN
+
+
+def silence() -> np.ndarray:
+    """Returns a vector that `silent` takes for the embedding of silence: (128,) float32."""
+    start = np.array(_SILENT_START)
+    rest = ((_SILENT_NORM**2 - (start**2).sum()) / (AUDIO_DIM - len(start))) ** 0.5
+    return np.concatenate([start, np.full(AUDIO_DIM - len(start), rest)]).astype(np.float32)
+
+
+def means(batch: Batch) -> Batch:
+    """Replaces the steps of each modality by their mean; zero where there are none."""
+
+    def mean(steps: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
+        value = tf.reduce_mean(steps, axis=1)
+        return tf.where(tf.math.is_nan(value), 0.0, value)
+
+    return {
+        "id": batch["id"],
+        "labels": batch["labels"],
+        "audio": mean(batch["audio"]),
+        "visual": mean(batch["visual"]),
+        "silent": silent(batch["audio"]),
+    }

@@ -15,14 +15,14 @@ from kavc.metrics.binary import check_binary
 
 @dataclass(frozen=True, eq=False)
 class Bootstrap:
-    """An AUC, and what it was in each of many draws.
+    """A number, such as an AUC or a mean, and what it was in each of many draws.
 
     The difference of two systems is that of their `samples`, if both were drawn with the same
     clusters and seed.
 
     Args:
-        value: AUC on all examples.
-        samples: `(draws,) float64`. AUC in each draw; NaN where a draw lacks a class.
+        value: on all examples.
+        samples: `(draws,) float64`. In each draw; NaN where a draw lacks a class.
     """
 
     value: float

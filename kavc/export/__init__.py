@@ -14,6 +14,6 @@ __getattr__, __dir__, __all__ = attach(
         "model_card": ".model_card",
         "next_version": ".savedmodel",
         "refuse_foreign_ops": "..serving.inspection.stock_ops",
-        "weights_fingerprint": ".model_card",
+        "weights_fingerprint": "..layers.fingerprint",
     },
 )

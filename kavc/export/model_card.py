@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import Any
 
 from kavc.data.schema import Field
 from kavc.systems.base import Paper, Signature, SourceInfo
-
-if TYPE_CHECKING:
-    import keras
 
 
 def model_card(
@@ -49,7 +43,7 @@ def model_card(
         limits: sentences, one a limit.
         signatures: what it answers to.
         versions: package to version, as it was trained.
-        fingerprint: of the weights, as `weights_fingerprint` gives it.
+        fingerprint: of the weights, as `kavc.layers.fingerprint.weights_fingerprint` gives it.
 
     Returns:
         Markdown.
@@ -77,22 +71,6 @@ def model_card(
         _table(("package", "version"), versions.items()),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def weights_fingerprint(network: keras.Model) -> str:
-    """Returns the SHA-256 over a network's weights: dtypes, shapes and values; hexadecimal.
-
-    Names are left out: Keras numbers those of unnamed layers by how many a process has made.
-
-    Args:
-        network: built.
-    """
-    digest = hashlib.sha256()
-    for weight in network.weights:
-        value = np.asarray(weight)
-        digest.update(f"{value.dtype} {value.shape}\n".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()
 
 
 def _signature(key: str, signature: Signature) -> str:

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from kavc.errors import ConfigError
 from kavc.export.config_files import check_config_files, write_config_files
-from kavc.export.model_card import model_card, weights_fingerprint
+from kavc.export.model_card import model_card
 from kavc.export.savedmodel import export, next_version
+from kavc.layers.fingerprint import weights_fingerprint
 from kavc.systems.base import SourceInfo
 from kavc.training.run import Run, versions
 

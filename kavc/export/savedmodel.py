@@ -142,6 +142,8 @@ def _write(
     archive = keras.export.ExportArchive()
     archive.track(network)
     for key, signature in signatures.items():
+        for resource in signature.resources:
+            archive.track(resource)
         try:
             _check_outputs(key, signature, _add_endpoint(archive, key, signature))
         except (ValueError, TypeError, KeyError, AttributeError, tf.errors.OpError) as error:

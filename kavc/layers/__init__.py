@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
         "MaskedGlobalAveragePooling1D": ".pooling",
         "MaskedGlobalMaxPooling1D": ".pooling",
         "MultiHeadAttentionPooling": ".attention",
+        "Projection": ".projection",
         "SequenceAttentionPooling": ".attention",
         "UnitNorm": ".unit_norm",
         "WeightedAttentionPooling": ".attention",

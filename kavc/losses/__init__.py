@@ -5,6 +5,7 @@ from kavc.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "batch_mean": ".reduction",
         "class_term": ".pairs",
         "cosine_pair_loss": ".pairs",
         "info_nce": ".contrastive",

@@ -8,14 +8,18 @@ from kavc.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "LabelRelevance": ".relevance",
         "MatchRanks": ".retrieval",
+        "RandomGalleries": ".random_galleries",
         "ReliabilityBins": ".calibration",
         "Threshold": ".calibration",
+        "blocked_scores": ".retrieval",
         "brier_score": ".calibration",
         "check_binary": ".binary",
         "expected_calibration_error": ".calibration",
         "fit_temperature": ".calibration",
         "fit_threshold": ".calibration",
+        "label_relevance": ".relevance",
         "log_loss": ".calibration",
         "match_ranks": ".retrieval",
         "published_recall_at": ".retrieval",

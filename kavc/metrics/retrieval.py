@@ -7,7 +7,7 @@ gets recall K/N. The published rule of the cross-modal embedding code is there f
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,7 +48,7 @@ class MatchRanks:
 
     def mean_reciprocal_rank(self) -> float:
         """Mean of 1 / rank, in expectation over ties."""
-        return self._mean_gain(1 / np.arange(1, self._places() + 1))
+        return float(np.mean(self.gains(1 / np.arange(1, self.places + 1))))
 
     def ndcg_at(self, k: int = 10) -> float:
         """Normalised discounted cumulative gain where the match alone is relevant.
@@ -56,18 +56,27 @@ class MatchRanks:
         That is the mean of 1 / log2(1 + rank) over matches among the first `k`, in expectation over
         ties.
         """
-        gains = 1 / np.log2(1 + np.arange(1, self._places() + 1))
-        gains[k:] = 0
-        return self._mean_gain(gains)
+        by_place = 1 / np.log2(1 + np.arange(1, self.places + 1))
+        by_place[k:] = 0
+        return float(np.mean(self.gains(by_place)))
 
-    def _places(self) -> int:
+    @property
+    def places(self) -> int:
+        """The last place that any match may have, from 1."""
         return int((self.better + self.tied).max()) + 1
 
-    def _mean_gain(self, gains: np.ndarray) -> float:
-        """Mean over queries of the mean gain over the places that the match may have."""
-        sums = np.concatenate([[0.0], np.cumsum(gains)])
+    def gains(self, by_place: np.ndarray) -> np.ndarray:
+        """What each match is worth, in expectation over ties.
+
+        Args:
+            by_place: `(places,)` or longer: what a match is worth in each place, from the first.
+
+        Returns:
+            `(queries,) float64`.
+        """
+        sums = np.concatenate([[0.0], np.cumsum(by_place)])
         among = sums[self.better + self.tied + 1] - sums[self.better]
-        return float(np.mean(among / (self.tied + 1)))
+        return among / (self.tied + 1)
 
 
 def match_ranks(queries: ArrayLike, gallery: ArrayLike, *, block: int = BLOCK) -> MatchRanks:
@@ -88,20 +97,60 @@ def match_ranks(queries: ArrayLike, gallery: ArrayLike, *, block: int = BLOCK) -
         >>> ranks.recall_at(1), ranks.median_rank()
         (0.5, 1.5)
     """
+    parts = [
+        rank_scores(scores, first=first)
+        for first, scores in blocked_scores(queries, gallery, block)
+    ]
+    return MatchRanks(
+        np.concatenate([part.better for part in parts]),
+        np.concatenate([part.tied for part in parts]),
+    )
+
+
+def blocked_scores(
+    queries: ArrayLike, gallery: ArrayLike, block: int = BLOCK
+) -> Iterator[tuple[int, np.ndarray]]:
+    """Scores queries against the whole gallery by dot product, `block` of them at a time.
+
+    Equal items score equally, to the last bit. A matrix product alone does not see to that: in
+    float32 it rounds equal columns differently, and silent videos, which all sound the same,
+    would seem to differ.
+
+    Args:
+        queries, gallery, block: see `match_ranks`.
+
+    Yields:
+        Number of the block's first query, and its scores `(block or fewer, m)`, the caller's own.
+
+    Raises:
+        DataError: see `match_ranks`.
+    """
     queries, gallery = _vectors("queries", queries), _vectors("gallery", gallery)
     if queries.shape[1] != gallery.shape[1] or not 0 < len(queries) <= len(gallery):
         raise DataError(
             f"queries {queries.shape} and gallery {gallery.shape}: expected the same width, and "
             "an item for each query"
         )
-    parts = [
-        rank_scores(queries[start : start + block] @ gallery.T, first=start)
-        for start in range(0, len(queries), block)
-    ]
-    return MatchRanks(
-        np.concatenate([part.better for part in parts]),
-        np.concatenate([part.tied for part in parts]),
-    )
+    originals = first_equal(gallery)
+    copies = np.flatnonzero(originals != np.arange(len(gallery)))
+    for first in range(0, len(queries), block):
+        scores = queries[first : first + block] @ gallery.T
+        scores[:, copies] = scores[:, originals[copies]]
+        yield first, scores
+
+
+def first_equal(rows: np.ndarray) -> np.ndarray:
+    """Returns for each row the number of the first row that equals it.
+
+    Args:
+        rows: `(n, width)`.
+
+    Example:
+        >>> first_equal(np.array([[1, 2], [3, 4], [1, 2]])).tolist()
+        [0, 1, 0]
+    """
+    _, first, back = np.unique(rows, axis=0, return_index=True, return_inverse=True)
+    return first[back.ravel()]  # NumPy 2.0 gives `back` another axis
 
 
 def rank_scores(scores: ArrayLike, *, first: int = 0) -> MatchRanks:
@@ -163,4 +212,4 @@ def _vectors(name: str, values: ArrayLike) -> np.ndarray:
         raise DataError(f"{name}: expected numbers (n, width), got {values.dtype} {values.shape}")
     if not np.isfinite(values).all():
         raise DataError(f"{name}: holds values that are not finite")
-    return values
+    return values.astype(np.result_type(values, np.float32), copy=False)  # what BLAS multiplies

@@ -75,6 +75,8 @@ class Signature:
         meaning: one line.
         example: a request that the function takes, batch 1, of a usual length; a server runs it
             on a new version before that answers. None for small zeros.
+        resources: each `tf.Module` with variables that the function uses beside the network's, as
+            a catalogue; an export keeps them.
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
@@ -82,6 +84,7 @@ class Signature:
     outputs: Mapping[str, Field]
     meaning: str
     example: Mapping[str, np.ndarray] | None = None
+    resources: Sequence[Any] = ()
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,9 @@ class Stage(abc.ABC):
     """One fit.
 
     A stage can be resumed at any epoch, since its data are a function of (examples, epoch, seed)
-    and its state is what the checkpoint holds.
+    and its state is what the checkpoint holds. If its optimizer averages weights (`use_ema`), what
+    is validated and what the stage ends on are the averages; state that is not trained, such as
+    BatchNormalization's, is the last one.
 
     Attributes:
         name: folder-safe name, unique within a system.
@@ -147,6 +152,19 @@ class Stage(abc.ABC):
         del network, folder
         return examples
 
+    def callbacks(self, validation: Any) -> Sequence[keras.callbacks.Callback]:
+        """Returns what `fit` is to call, freshly made.
+
+        What these add to `logs` at an epoch's end can be `monitor` and is kept in the history.
+        Where the optimizer averages weights, they see the averaged ones from validation on. A
+        resumed fit makes them anew, so they must not remember earlier epochs.
+
+        Args:
+            validation: what `prepare` returned for the validation split.
+        """
+        del validation
+        return []
+
     @abc.abstractmethod
     def dataset(self, examples: Any, epoch: tf.Tensor | int | None, seed: int) -> tf.data.Dataset:
         """Returns one epoch of batches: a function of these three alone.
@@ -158,7 +176,8 @@ class Stage(abc.ABC):
             seed: the run's seed.
 
         Returns:
-            What `fit` takes; for an int with a known cardinality, the same in every epoch.
+            What `fit` takes, in dense tensors (batch, ...); for an int with a known cardinality,
+            the same in every epoch. Several devices get truth values as 0 and 1.
         """
 
 
@@ -169,6 +188,7 @@ class System(abc.ABC):
         name, summary, paper: what it is called, answers and comes from.
         Config: its settings.
         assets: names of what `signatures` can take from outside the network, as "index".
+        modalities: names of what `embed` embeds, as "audio"; each an array of an example.
     """
 
     name: ClassVar[str]
@@ -176,6 +196,7 @@ class System(abc.ABC):
     paper: ClassVar[Paper]
     Config: ClassVar[type[Config]]
     assets: ClassVar[Sequence[str]] = ()
+    modalities: ClassVar[Sequence[str]] = ()
 
     @abc.abstractmethod
     def examples(self, config: Any) -> ExampleSpec:
@@ -220,6 +241,22 @@ class System(abc.ABC):
     @abc.abstractmethod
     def rows(self, config: Any) -> list[Row]:
         """Returns the rows of the paper's main table that `kavc reproduce` trains."""
+
+    def embed(
+        self, network: keras.Model, modality: str, features: np.ndarray, config: Any
+    ) -> np.ndarray:
+        """Returns the embeddings of one modality alone, in the space of all (optional).
+
+        Args:
+            network: trained.
+            modality: one of the attribute `modalities`.
+            features: (n, width) float32, finite, as examples have them.
+            config: the config that the network was built with.
+
+        Returns:
+            (n, dim) float32, of norm 1.
+        """
+        raise NotImplementedError(f"{self.name} embeds no modality alone")
 
     def compare(self, reports: Mapping[str, Report]) -> Report:
         """Returns a report that sets several runs' reports side by side (optional)."""

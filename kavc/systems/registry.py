@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from kavc.systems.base import System
 
 SYSTEMS = {
+    "cross-modal-embedding": (
+        "kavc.systems.cross_modal_embedding.system",
+        "CrossModalEmbeddingSystem",
+    ),
     "ti-avc": ("kavc.systems.ti_avc.system", "TiAVCSystem"),
 }
 

@@ -6,8 +6,13 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "Run": ".run",
+        "add_to_index": ".index",
+        "build_index": ".index",
+        "from_preset": ".run",
         "load_run": ".run",
+        "remove_from_index": ".index",
         "reproduce": ".reproduce",
+        "retrieve": ".index",
         "train": ".fit",
     },
 )

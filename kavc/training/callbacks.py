@@ -32,6 +32,28 @@ class EpochSeeds(keras.callbacks.Callback):
         reseed(self.model, self.seed, epoch)
 
 
+class AveragedWeights(keras.callbacks.Callback):
+    """From each validation to the end of its epoch, the model holds its optimizer's averages.
+
+    So validation and the callbacks before this one see the averaged weights, those after it the
+    raw ones. Keras' `SwapEMAWeights` swaps by adding and subtracting, whose rounding would change
+    the weights at every validation; here they come back as they were.
+    """
+
+    def on_test_begin(self, logs: dict[str, Any] | None = None) -> None:
+        self.raw = [variable.numpy() for variable in self.model.trainable_variables]
+        self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        for variable, value in zip(self.model.trainable_variables, self.raw, strict=True):
+            variable.assign(value)
+
+
+def averages(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether an optimizer keeps an average of the weights."""
+    return getattr(optimizer, "inner_optimizer", optimizer).use_ema
+
+
 class Checkpoint(keras.callbacks.Callback):
     """After each epoch: stops early if it is time, and writes a checkpoint.
 

@@ -19,8 +19,9 @@ from kavc.evaluation.figure import Figure
 from kavc.files import sweep_partials
 from kavc.systems.base import Stage, System
 from kavc.systems.registry import get
-from kavc.training.callbacks import Checkpoint, EpochSeeds
+from kavc.training.callbacks import AveragedWeights, Checkpoint, EpochSeeds, averages
 from kavc.training.checkpoint import Checkpoints, FitState
+from kavc.training.devices import gather, share_out, strategy_for
 from kavc.training.run import (
     CONFIG,
     Run,
@@ -45,6 +46,7 @@ def train(
     seed: int = 0,
     splits: str | os.PathLike | None = None,
     resume: bool = False,
+    devices: int | None = None,
     after_epoch: AfterEpoch | None = None,
 ) -> Run:
     """Trains a system and evaluates it; leaves everything in a run folder.
@@ -61,13 +63,17 @@ def train(
         seed: of weights, pairs, order and dropout.
         splits: optional splits file, when `data` is text.
         resume: go on where an earlier run in `out` was stopped; a new one begins if there is none.
+        devices: how many of this machine's GPUs share each batch; None or 1 for one device. The
+            batches are the same whatever it is, but for a last one that it does not divide
+            (`kavc.training.devices`). A run may be resumed on another number of devices.
         after_epoch: called after each epoch, for progress.
 
     Returns:
         The finished run.
 
     Raises:
-        ConfigError: an option doesn't fit, or `out` is in use or holds another run.
+        ConfigError: an option doesn't fit, `out` is in use or holds another run, or there are
+            fewer devices.
         DataError: the data are missing, damaged or of another shape.
 
     Example:
@@ -76,6 +82,7 @@ def train(
     system = get(system) if isinstance(system, str) else system
     source = Source.parse(data, splits) if isinstance(data, str) else data
     overrides = dict(overrides or {})
+    strategy = strategy_for(devices)  # before anything else makes TensorFlow choose its devices
     if not 0 <= seed < 2**31:
         raise ConfigError(f"seed must lie in 0 to {2**31 - 1}; got {seed}")
     config = system.Config.preset(preset).replace(**overrides)
@@ -92,7 +99,8 @@ def train(
             begin(out, settings, source, info)
         run = Run(out)
         if not run.finished:
-            save_network(out, _fit_stages(system, source, config, out, seed, after_epoch))
+            network = _fit_stages(system, source, config, out, seed, strategy, after_epoch)
+            save_network(out, network)
         if not (out / "report.json").exists():
             report = system.evaluate(run.network, source, config)
             figures = [*report.figures, _training_curves(system, config, out)]
@@ -119,10 +127,12 @@ def _fit_stages(
     config: Any,
     out: Path,
     seed: int,
+    strategy: tf.distribute.Strategy,
     after_epoch: AfterEpoch | None,
 ) -> keras.Model:
     keras.utils.set_random_seed(seed)
-    network = system.build(config)
+    with strategy.scope():
+        network = system.build(config)
     fresh = network.get_weights()
     histories: dict[str, list[dict[str, float]]] = {}
     checkpoints: dict[str, Checkpoints] = {}
@@ -149,7 +159,7 @@ def _fit_stages(
             if after_epoch is not None:
                 after_epoch(stage, state)
 
-        state = _fit(stage, network, read, out / "artefacts", mine, seed, report)
+        state = _fit(stage, network, read, out / "artefacts", mine, seed, strategy, report)
         histories[stage.name] = state.history  # also of a fit that had ended when it was killed
         mine.save_final(network, state)
     write_history(out, histories)
@@ -163,6 +173,7 @@ def _fit(
     artefacts: Path,
     checkpoints: Checkpoints,
     seed: int,
+    strategy: tf.distribute.Strategy,
     report: Callable[[FitState], None],
 ) -> FitState:
     """Runs one stage to its end, from its latest checkpoint; leaves its weights in `network`."""
@@ -170,24 +181,34 @@ def _fit(
     training = stage.prepare(network, read("train"), folder / "train")
     validation = stage.prepare(network, read("validation"), folder / "validation")
     counter = tf.Variable(0, dtype=tf.int64, trainable=False)
-    dataset = epochs_of(stage, training, counter, seed)
-
-    model = stage.trainee(network)
-    steps = min(stage.steps_per_execution, int(dataset.cardinality()))
-    model.compile(**stage.compile_arguments(), steps_per_execution=steps)
-    state = checkpoints.restore(model)
+    batches = epochs_of(stage, training, counter, seed), stage.dataset(validation, None, seed)
+    steps = min(stage.steps_per_execution, int(batches[0].cardinality()))
+    with strategy.scope():
+        model = stage.trainee(network)
+        model.compile(**stage.compile_arguments(), steps_per_execution=steps)
+        state = checkpoints.restore(model)
+    if strategy.num_replicas_in_sync > 1:
+        batches = tuple(share_out(each, strategy.num_replicas_in_sync) for each in batches)
+        if hasattr(model, "gather"):
+            model.gather = gather
     if not state.stopped:
         model.fit(
-            dataset,
+            batches[0],
             initial_epoch=state.epoch,
             epochs=stage.epochs,
-            validation_data=stage.dataset(validation, None, seed),
-            callbacks=[EpochSeeds(counter, seed), Checkpoint(checkpoints, state, stage, report)],
+            validation_data=batches[1],
+            callbacks=[
+                EpochSeeds(counter, seed),
+                *stage.callbacks(validation),
+                *([AveragedWeights()] if averages(model.optimizer) else []),
+                Checkpoint(checkpoints, state, stage, report),
+            ],
             shuffle=False,
             verbose=0,
         )
     if stage.restore_best:
         checkpoints.load_epoch(model, state.best_epoch)
+    model.optimizer.finalize_variable_values(model.trainable_variables)  # averages, if it has any
     # Else a part of the network, such as the theme learner, would be saved with its optimizer.
     model.compiled, model.optimizer = False, None
     return state

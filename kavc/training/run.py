@@ -2,6 +2,8 @@
 
 config.json  versions.json  data.json  history.csv  tensorboard/  checkpoints/  artefacts/
 model.keras  report.json  report.md  tables/  figures/  predictions.npz
+
+A preset that ships is the same in small, with model.weights.h5 for model.keras, and model_card.md.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import importlib.metadata
 import io
 import os
 import platform
+import warnings
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -23,6 +26,7 @@ from typing import TYPE_CHECKING, Any
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.files import read_json, whole_file, write_json, write_text
+from kavc.presets.folders import folder as preset_folder
 from kavc.systems.base import SourceInfo, System
 from kavc.systems.registry import get
 
@@ -32,6 +36,8 @@ if TYPE_CHECKING:
     from kavc.evaluation.report import Report
 
 CONFIG, DATA, VERSIONS, MODEL = "config.json", "data.json", "versions.json", "model.keras"
+WEIGHTS, CARD = "model.weights.h5", "model_card.md"
+PRESET = "preset:"
 DATA_ENTRIES = {"source", "splits", "counts", "widths", "classes", "notes", "fingerprint"}
 PACKAGES = ("kavc", "tensorflow", "keras", "numpy")
 
@@ -59,17 +65,19 @@ class Run:
     """A run folder, opened for reading.
 
     Args:
-        path: the folder.
+        path: the folder, or "preset:NAME" for that of a trained network that ships.
 
     Attributes:
         path, settings (`RunConfig`), system, config, source.
 
     Raises:
-        ConfigError: the folder is no run folder.
+        ConfigError: the folder is no run folder, or there is no such preset.
     """
 
     def __init__(self, path: str | os.PathLike):
-        self.path = Path(path)
+        text = os.fspath(path)
+        preset = text.startswith(PRESET)
+        self.path = preset_folder(text.removeprefix(PRESET)) if preset else Path(path)
         if not (self.path / CONFIG).is_file():
             raise ConfigError(f"{self.path}: no run folder (it holds no {CONFIG})")
         try:
@@ -82,7 +90,7 @@ class Run:
     @property
     def finished(self) -> bool:
         """Whether training has ended and the network is there."""
-        return (self.path / MODEL).is_file()
+        return (self.path / MODEL).is_file() or (self.path / WEIGHTS).is_file()
 
     @property
     def data(self) -> dict[str, Any]:
@@ -114,6 +122,8 @@ class Run:
             raise ConfigError(
                 f"{self.path}: training has not ended; go on with `kavc train --resume`"
             )
+        if not (self.path / MODEL).is_file():
+            return self._built()
         if not zipfile.is_zipfile(self.path / MODEL):  # Keras says of these: file not found
             raise DataError(
                 f"{self.path / MODEL}: cut or damaged; bring it back, or remove it and go on with "
@@ -123,6 +133,31 @@ class Run:
             return keras.models.load_model(self.path / MODEL, compile=False)
         except (OSError, ValueError, TypeError, KeyError) as error:
             raise DataError(f"{self.path / MODEL}: can't be loaded ({error})") from None
+
+    def _built(self) -> keras.Model:
+        """Returns the network of the config, with the weights of a preset."""
+        network, path = self.system.build(self.config), self.path / WEIGHTS
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error", UserWarning)  # of layers that keep random weights
+                network.load_weights(path)
+        except (OSError, ValueError, TypeError, KeyError, UserWarning) as error:
+            reason = " ".join(str(error).split())
+            raise DataError(
+                f"{path}: can't be read as weights of this network ({reason}); bring it back"
+            ) from None
+        return network
+
+    @property
+    def model_card(self) -> str:
+        """What to know before using a preset, in Markdown.
+
+        Raises:
+            ConfigError: the run is no preset.
+        """
+        if not (self.path / CARD).is_file():
+            raise ConfigError(f"{self.path}: no preset (it holds no {CARD}); export the run")
+        return (self.path / CARD).read_text(encoding="utf-8")
 
     @property
     def report(self) -> Report:
@@ -136,7 +171,7 @@ def load_run(path: str | os.PathLike) -> Run:
     """Opens a run folder.
 
     Args:
-        path: what `kavc train --out` wrote.
+        path: what `kavc train --out` wrote, or "preset:NAME".
 
     Example:
         run = kavc.load_run("runs/ti-avc")
@@ -147,6 +182,25 @@ def load_run(path: str | os.PathLike) -> Run:
         ConfigError: the folder is no run folder.
     """
     return Run(path)
+
+
+def from_preset(name: str) -> Run:
+    """Opens a trained network that ships: the same as `load_run("preset:NAME")`.
+
+    Commands that take a run folder take "preset:NAME", too.
+
+    Args:
+        name: one of `kavc.presets.names()`, as "cross-modal-embedding/youtube8m".
+
+    Example:
+        preset = kavc.from_preset("cross-modal-embedding/youtube8m")
+        print(preset.model_card)
+        preset.network.summary()
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    return Run(PRESET + name)
 
 
 @contextlib.contextmanager

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 
 import pytest
+import tensorflow as tf
 
 from kavc.training.run import Run, lock
 
@@ -221,3 +224,32 @@ def test_reproduce_refuses_the_option_that_tells_rows_apart(refused, tiny_corpus
     line = refused("reproduce", "ti-avc", "--data", f"synthetic:{tiny_corpus}", "--out",
                    tmp_path / "out", "--set", "variant=joint")  # fmt: skip
     assert line == "option 'variant' tells the rows of the table apart; leave it out"
+
+
+DEVICES = """
+import sys
+from kavc.cli.main import main
+try:
+    main()
+except SystemExit as end:
+    assert end.code in (0, None), end.code
+import tensorflow as tf
+print(len(tf.config.list_logical_devices()))
+"""
+
+
+def test_devices_are_made_where_there_is_no_gpu(train_words, tmp_path):
+    """In a process of its own, in which nothing has run on TensorFlow."""
+    words = train_words(tmp_path / "run", "--devices", 2, variant="baseline-1")
+    command = [sys.executable, "-c", DEVICES, *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "2"
+    assert Run(tmp_path / "run").finished
+
+
+def test_devices_that_are_not_there(refused, train_words, tmp_path):
+    tf.constant(0)  # from here on TensorFlow has the one CPU
+    line = refused(*train_words(tmp_path / "run", "--devices", 2))
+    assert line.startswith("2 devices were asked for, this process has 0 GPUs and 1 CPUs; ask for")
+    assert not (tmp_path / "run").exists()

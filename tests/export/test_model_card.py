@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kavc.export.model_card import model_card, weights_fingerprint
+from kavc.export.model_card import model_card
+from kavc.layers.fingerprint import weights_fingerprint
 from kavc.systems.base import Paper, SourceInfo
 
 PAPER = Paper("Sounds and Sights", "A. Author and B. Author", 2020, "https://example.org", "X", {})

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from kavc.errors import DataError
-from kavc.metrics.retrieval import MatchRanks, match_ranks, published_recall_at, rank_scores
+from kavc.metrics.retrieval import (
+    MatchRanks,
+    blocked_scores,
+    first_equal,
+    match_ranks,
+    published_recall_at,
+    rank_scores,
+)
 
 KS = (1, 5, 10)
 
@@ -131,3 +138,28 @@ def test_published_rule_against_its_loop():
                     kept[place], items[place] = score, item
             hits += match in items
         assert published_recall_at(scores, [k]) == [pytest.approx(hits / 12)]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_equal_items_tie_to_the_last_bit(dtype):
+    """A float32 product of these shapes rounds equal columns differently."""
+    draw = np.random.default_rng(3)
+    queries, gallery = (draw.normal(size=(n, 250)).astype(dtype) for n in (300, 2839))
+    silent = draw.choice(2839, 45, replace=False)
+    gallery[silent] = gallery[silent[0]]
+    seen = 0
+    for first, scores in blocked_scores(queries, gallery, 128):
+        assert first == seen
+        assert (scores[:, silent] == scores[:, silent[:1]]).all()
+        np.testing.assert_allclose(
+            scores, queries[first : first + 128].astype(float) @ gallery.T.astype(float), atol=1e-3
+        )
+        seen += len(scores)
+    assert seen == 300
+
+
+def test_first_equal():
+    draw = np.random.default_rng(4)
+    rows = draw.integers(0, 2, (40, 3))
+    expected = [np.flatnonzero((rows == row).all(axis=1))[0] for row in rows]
+    assert first_equal(rows).tolist() == expected

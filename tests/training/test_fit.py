@@ -7,6 +7,7 @@ import dataclasses
 import itertools
 import json
 
+import keras
 import numpy as np
 import pytest
 
@@ -133,4 +134,48 @@ def test_two_processes_cannot_have_one_folder(system, source, tmp_path):
         lock(tmp_path / "run"),
         pytest.raises(ConfigError, match="another process is writing to this folder"),
     ):
+        train(system, source, tmp_path / "run")
+
+
+class Extra(keras.callbacks.Callback):
+    """Logs a number that falls, and what it was given."""
+
+    given = None
+
+    def __init__(self, validation):
+        super().__init__()
+        Extra.given = validation
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_extra"] = -float(epoch)
+
+
+@pytest.fixture
+def extra(tiny, system, monkeypatch):
+    """The system with `Extra` in its stages, which follow what it logs."""
+
+    class Followed(tiny.TinyStage):
+        monitor, direction = "val_extra", "max"
+
+        def callbacks(self, validation):
+            return [Extra(validation)]
+
+    monkeypatch.setattr(type(system), "Stage", Followed)
+    return system
+
+
+def test_a_stage_can_follow_what_its_callbacks_log(extra, source, tmp_path):
+    run = train(extra, source, tmp_path / "run", overrides={"epochs": 10, "patience": 2})
+    with open(run.path / "history.csv") as stream:
+        rows = [r for r in csv.DictReader(stream) if r["stage"] == "first"]
+    assert [float(r["val_extra"]) for r in rows] == [0, -1, -2]  # the first one is the best
+    x, y = Extra.given
+    validation = list(extra.read(source, "validation", None).as_numpy_iterator())
+    np.testing.assert_array_equal(x, [row["x"] for row in validation])
+    np.testing.assert_array_equal(y, [row["y"] for row in validation])
+
+
+def test_a_stage_that_follows_what_nobody_logs(tiny, system, source, tmp_path, monkeypatch):
+    monkeypatch.setattr(tiny.TinyStage, "monitor", "val_extra")
+    with pytest.raises(KavcError, match="follows 'val_extra', which the fit does not report; it"):
         train(system, source, tmp_path / "run")

@@ -5,7 +5,11 @@ from kavc.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "CanonicalEmbedding": ".networks",
+        "ContrastiveTrainee": ".trainees",
         "CrossModalEmbedding": ".networks",
+        "PairTrainee": ".trainees",
+        "canonical_branch": ".networks",
         "embedding_branch": ".networks",
     },
 )

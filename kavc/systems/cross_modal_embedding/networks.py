@@ -1,8 +1,17 @@
-"""The network of Surís et al., 2018: two branches into one space, and a classifier for both.
+"""Two branches into one space, and a classifier for both.
 
-visual (1024) ─ 2000 ─ 2000 ─ 700 ─ 700 ─ 250 ─ unit norm ─┬─ cosine
-audio   (128) ─  450 ─  450 ─ 200 ─ 200 ─ 250 ─ unit norm ─┤
-                                                           └─ classifier, shared
+`CrossModalEmbedding`, Surís et al., 2018:
+
+    visual (1024) ─ 2000 ─ 2000 ─ 700 ─ 700 ─ 250 ─ unit norm ─┬─ cosine
+    audio   (128) ─  450 ─  450 ─ 200 ─ 200 ─ 250 ─ unit norm ─┤
+                                                               └─ classifier, shared
+
+`CanonicalEmbedding`, ours: each branch starts from canonical coordinates, and several members
+correct them, each with a linear skip:
+
+                           ┌───────────────── linear ─────────────────┐
+    features ─ coordinates ┴ (dense ─ norm ─ GELU ─ dropout) x 2 ─ dense ┴ unit norm ─ concatenate
+                             ... the same for every other member ...                ─┘
 """
 
 from __future__ import annotations
@@ -12,12 +21,15 @@ from keras import layers, ops, regularizers
 
 from kavc.errors import ConfigError, unknown
 from kavc.layers.network import Network
+from kavc.layers.projection import Projection
 from kavc.layers.unit_norm import UnitNorm
 
 VISUAL_UNITS = (2000, 2000, 700, 700)
 AUDIO_UNITS = (450, 450, 200, 200)
 INPUT_NORM = ("none", "per_modality", "joint")
 EMBEDDING_ACTIVATION = ("linear", "relu")
+# Statistics of the whole batch on several devices; Keras has that for TensorFlow alone.
+SYNCHRONIZED = keras.backend.backend() == "tensorflow"
 
 
 def embedding_branch(
@@ -159,6 +171,132 @@ class CrossModalEmbedding(Network):
                 "embedding_activation": embedding_activation,
                 "input_norm": input_norm,
                 "l2": l2,
+            },
+            dtype=policy,
+            name=name,
+        )
+
+
+def canonical_branch(
+    input_dim,
+    *,
+    coordinates,
+    units=1024,
+    depth=2,
+    members=1,
+    embedding_dim=256,
+    dropout=0.3,
+    name=None,
+    dtype=None,
+):
+    """One branch of `CanonicalEmbedding`.
+
+    Args:
+        input_dim: int. Width of the features.
+        coordinates: int. Canonical coordinates that are kept. Their directions are the weights of
+            the layer "coordinates", a `kavc.layers.Projection`, and are given, not trained.
+        units, depth: width and number of each member's hidden layers.
+        members: int. Networks beside each other, each with an embedding of its own.
+        embedding_dim: int. Width of each member's embedding.
+        dropout: float. After each hidden layer.
+        name: str.
+        dtype: `keras.DTypePolicy` or its name.
+
+    Returns:
+        `keras.Model`: `(batch, input_dim)` to `(batch, members * embedding_dim)` of norm 1. The dot
+        product of two such embeddings is the mean over members of their cosines.
+    """
+    features = keras.Input((input_dim,), name="features", dtype=_compute(dtype))
+    start = Projection(coordinates, name="coordinates", dtype=dtype)(features)
+    embeddings = []
+    for member in range(1, members + 1):
+        x = start
+        for number in range(1, depth + 1):
+            place = f"{member}_{number}"
+            x = layers.Dense(units, use_bias=False, name=f"dense{place}", dtype=dtype)(x)
+            x = layers.BatchNormalization(
+                momentum=0.9, synchronized=SYNCHRONIZED, name=f"norm{place}", dtype=dtype
+            )(x)
+            x = layers.Activation("gelu", name=f"gelu{place}", dtype=dtype)(x)
+            x = layers.Dropout(dropout, name=f"dropout{place}", dtype=dtype)(x)
+        x = layers.Dense(embedding_dim, name=f"embedding{member}", dtype=dtype)(x)
+        linear = layers.Dense(embedding_dim, use_bias=False, name=f"linear{member}", dtype=dtype)(
+            start
+        )
+        x = layers.Add(name=f"sum{member}", dtype=dtype)([x, linear])
+        embeddings.append(UnitNorm(name=f"unit_norm{member}", dtype=dtype)(x))
+    if members == 1:
+        return keras.Model(features, embeddings[0], name=name)
+    both = layers.Concatenate(name="members", dtype=dtype)(embeddings)
+    return keras.Model(features, UnitNorm(name="unit_norm", dtype=dtype)(both), name=name)
+
+
+@keras.saving.register_keras_serializable(package="kavc")
+class CanonicalEmbedding(Network):
+    """As `CrossModalEmbedding`, but regularised, and starting from canonical coordinates.
+
+    Args:
+        classes: int. Number of labels.
+        audio_dim, visual_dim: widths of the features.
+        audio_coordinates, visual_coordinates: canonical coordinates that enter each branch.
+        units, depth, members, embedding_dim, dropout: see `canonical_branch`.
+        dtype: `keras.DTypePolicy` or its name.
+        name: str.
+
+    Call arguments, returns: as `CrossModalEmbedding`.
+    """
+
+    def __init__(
+        self,
+        classes=1000,
+        audio_dim=128,
+        visual_dim=1024,
+        *,
+        audio_coordinates=128,
+        visual_coordinates=512,
+        units=1024,
+        depth=2,
+        members=1,
+        embedding_dim=256,
+        dropout=0.3,
+        dtype=None,
+        name="canonical_embedding",
+    ):
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        shared = {
+            "units": units,
+            "depth": depth,
+            "members": members,
+            "embedding_dim": embedding_dim,
+            "dropout": dropout,
+        }
+        self.audio_branch = canonical_branch(
+            audio_dim, coordinates=audio_coordinates, **shared, name="audio_branch", dtype=policy
+        )
+        self.visual_branch = canonical_branch(
+            visual_dim, coordinates=visual_coordinates, **shared, name="visual_branch", dtype=policy
+        )
+        self.classifier = layers.Dense(classes, name="classifier", dtype=policy)
+        inputs = {
+            "audio": keras.Input((audio_dim,), name="audio", dtype=policy.compute_dtype),
+            "visual": keras.Input((visual_dim,), name="visual", dtype=policy.compute_dtype),
+        }
+        audio, visual = self.audio_branch(inputs["audio"]), self.visual_branch(inputs["visual"])
+        super().__init__(
+            inputs,
+            {
+                "audio_embedding": audio,
+                "visual_embedding": visual,
+                "audio_logits": self.classifier(audio),
+                "visual_logits": self.classifier(visual),
+            },
+            config={
+                "classes": classes,
+                "audio_dim": audio_dim,
+                "visual_dim": visual_dim,
+                "audio_coordinates": audio_coordinates,
+                "visual_coordinates": visual_coordinates,
+                **shared,
             },
             dtype=policy,
             name=name,

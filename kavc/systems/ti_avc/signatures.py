@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from kavc.data.schema import Field
+from kavc.serving.input_checks import check_batch, check_finite, check_range
 from kavc.systems.base import Signature
 from kavc.systems.ti_avc.recipe import TiAVCConfig
 
@@ -85,11 +86,11 @@ def _example(config: TiAVCConfig) -> dict[str, np.ndarray]:
 
 def _match(network: keras.Model, config: TiAVCConfig) -> Answer:
     def match(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        _check_batch(inputs)
+        check_batch(inputs)
         _check_audio(inputs["audio"], inputs["audio_length"])
         _check_visual(inputs["visual"], inputs["visual_length"])
         if "theme" in inputs:
-            _check_range("theme", inputs["theme"], 0, config.themes - 1)
+            check_range("theme", inputs["theme"], 0, config.themes - 1)
         answers = network(inputs | _cropped(inputs, config), training=False)
         outputs = {"match_score": tf.sigmoid(tf.cast(answers["match"][:, 0], tf.float32))}
         if "theme" in answers:
@@ -101,7 +102,7 @@ def _match(network: keras.Model, config: TiAVCConfig) -> Answer:
 
 def _embed_audio(sub: keras.Model, config: TiAVCConfig) -> Answer:
     def embed_audio(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        _check_batch(inputs)
+        check_batch(inputs)
         _check_audio(inputs["audio"], inputs["audio_length"])
         embedding = sub.audio_network(_cropped(inputs, config), training=False)
         return {"embedding": tf.cast(embedding, tf.float32)}
@@ -111,7 +112,7 @@ def _embed_audio(sub: keras.Model, config: TiAVCConfig) -> Answer:
 
 def _embed_visual(sub: keras.Model) -> Answer:
     def embed_visual(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
-        _check_batch(inputs)
+        check_batch(inputs)
         _check_visual(inputs["visual"], inputs["visual_length"])
         embedding = tf.cast(sub.visual_network(inputs, training=False), tf.float32)
         valid = _valid(inputs["visual"], inputs["visual_length"])
@@ -134,29 +135,12 @@ def _valid(sequence: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     return tf.sequence_mask(length, tf.shape(sequence)[1])[..., tf.newaxis]
 
 
-def _check_batch(inputs: dict[str, tf.Tensor]) -> None:
-    """Refuses inputs of different batch sizes, which broadcasting would answer in silence."""
-    sizes = tf.stack([tf.shape(value)[0] for value in inputs.values()])
-    message = f"{', '.join(inputs)}: expected one batch size, received"
-    tf.debugging.Assert(tf.reduce_all(sizes == sizes[0]), [message, sizes])
-
-
 def _check_audio(audio: tf.Tensor, length: tf.Tensor) -> None:
-    _check_range("audio_length", length, 0, tf.shape(audio)[1])
-    _check_finite("audio", tf.where(_valid(audio, length), audio, 0.0))
+    check_range("audio_length", length, 0, tf.shape(audio)[1])
+    check_finite("audio", tf.where(_valid(audio, length), audio, 0.0))
 
 
 def _check_visual(visual: tf.Tensor, length: tf.Tensor) -> None:
     tf.debugging.assert_positive(tf.shape(visual)[1], message="visual: give at least one frame")
-    _check_range("visual_length", length, 1, tf.shape(visual)[1])
-    _check_finite("visual", tf.where(_valid(visual, length), visual, 0.0))
-
-
-def _check_finite(name: str, values: tf.Tensor) -> None:
-    finite = tf.reduce_all(tf.math.is_finite(values))
-    tf.debugging.Assert(finite, [f"{name}: holds NaN or infinite values"])
-
-
-def _check_range(name: str, values: tf.Tensor, lowest: int, highest: tf.Tensor | int) -> None:
-    inside = tf.reduce_all((values >= lowest) & (values <= highest))
-    tf.debugging.Assert(inside, [f"{name}: expected {lowest} to", highest, "received", values])
+    check_range("visual_length", length, 1, tf.shape(visual)[1])
+    check_finite("visual", tf.where(_valid(visual, length), visual, 0.0))

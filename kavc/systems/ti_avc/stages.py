@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kavc.data.epochs import Columns, of_epoch
 from kavc.data.pairing import pairs
 from kavc.data.store import VideoStore
 from kavc.files import whole_file
@@ -17,7 +17,6 @@ from kavc.systems.base import Stage
 from kavc.systems.ti_avc import networks, trainees
 from kavc.systems.ti_avc.recipe import TiAVCConfig
 
-Columns = tuple[np.ndarray, ...]
 Batch = dict[str, tf.Tensor]
 
 
@@ -112,17 +111,7 @@ class _VideoStage(Stage):
             return tuple(column[order] for column in columns)
 
         draw = fixed if config.negatives == "fixed" else fresh
-        return _of_epoch(draw, epoch, (tf.int32, tf.int32, tf.float32))
-
-
-def _of_epoch(
-    draw: Callable[[int], Columns], epoch: tf.Tensor | int, dtypes: Sequence[tf.DType]
-) -> tuple:
-    """Returns `draw(epoch)`, arrays of NumPy, also where `epoch` is known only in the graph."""
-    if not tf.is_tensor(epoch):
-        return draw(epoch)
-    columns = tf.numpy_function(lambda epoch: draw(int(epoch)), [epoch], dtypes)
-    return tuple(tf.ensure_shape(column, (None,)) for column in columns)
+        return of_epoch(draw, epoch, (tf.int32, tf.int32, tf.float32))
 
 
 def _shuffled_videos(store: VideoStore, epoch: tf.Tensor | int | None, seed: int) -> Columns:
@@ -138,7 +127,7 @@ def _shuffled_videos(store: VideoStore, epoch: tf.Tensor | int | None, seed: int
     def shuffled(epoch: int) -> Columns:
         return matched(np.random.default_rng([seed, epoch]).permutation(len(store)))
 
-    return _of_epoch(shuffled, epoch, (tf.int32, tf.int32, tf.float32))
+    return of_epoch(shuffled, epoch, (tf.int32, tf.int32, tf.float32))
 
 
 class ThemeStage(_VideoStage):

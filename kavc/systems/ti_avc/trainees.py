@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import keras
-from keras import layers, ops
+from keras import layers
 
 from kavc.layers.masking import LengthMask
 from kavc.layers.network import Network
 from kavc.layers.pooling import MaskedGlobalAveragePooling1D
 from kavc.losses.contrastive import info_nce
+from kavc.losses.reduction import batch_mean
 from kavc.systems.ti_avc.networks import correspondence, embedding_inputs, embeddings
 
 
@@ -72,6 +73,10 @@ class Alignment(keras.Model):
         network: `ThemeLearner`, `TiAVC` or a baseline; shares its layers.
         temperature: float. Divides the cosine similarities.
 
+    Attributes:
+        gather: function of a device's part of a batch, `(part, ...)`, that returns the whole,
+            `(batch, ...)`. On one device the part is the whole; training on several sets it.
+
     Reference:
         van den Oord et al., 2018, equation 4.
     """
@@ -84,6 +89,8 @@ class Alignment(keras.Model):
         frames = MaskedGlobalAveragePooling1D()(embedded["visual_embedding"], mask=mask)
         super().__init__(inputs, {"audio": embedded["audio_embedding"], "visual": frames})
         self.temperature = temperature
+        self.gather = lambda part: part
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        return ops.mean(info_nce(y_pred["audio"], y_pred["visual"], temperature=self.temperature))
+        audio, visual = self.gather(y_pred["audio"]), self.gather(y_pred["visual"])
+        return batch_mean(info_nce(audio, visual, temperature=self.temperature))

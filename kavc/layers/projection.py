@@ -1,0 +1,60 @@
+"""A linear map that is given, not trained."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="kavc")
+class Projection(keras.layers.Layer):
+    """Coordinates along given directions: (x - centre) @ directions.
+
+    Until `assign` is called the centre is zero and the directions are the first axes.
+
+    Args:
+        units: int. Number of directions.
+        **kwargs: see `keras.layers.Layer`.
+
+    Call arguments:
+        x: `(..., dim)`.
+
+    Returns:
+        `(..., units)`.
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = units
+
+    def build(self, input_shape):
+        dim = input_shape[-1]
+        self.centre = self.add_weight(
+            shape=(dim,), initializer="zeros", trainable=False, name="centre"
+        )
+        self.directions = self.add_weight(
+            shape=(dim, self.units), initializer=_first_axes, trainable=False, name="directions"
+        )
+
+    def assign(self, centre, directions):
+        """Sets both.
+
+        Args:
+            centre: `(dim,)`.
+            directions: `(dim, at least units)`; the first columns are taken.
+        """
+        self.centre.assign(centre)
+        self.directions.assign(directions[:, : self.units])
+
+    def call(self, x):
+        return ops.matmul(x - self.centre, self.directions)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+def _first_axes(shape, dtype=None):
+    return ops.eye(*shape, dtype=dtype)

@@ -1,0 +1,103 @@
+"""What may go into an index: vectors with a direction, and ids that a line of text can hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kavc.errors import DataError
+
+ROWS = 8192  # normalised at a time, in float64
+UNIT_TOLERANCE = 1e-4  # float32 rows of 65,536 stay within 1e-5
+MAX_ID_BYTES = 256
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+def unit_rows(name: str, values: ArrayLike, dim: int) -> np.ndarray:
+    """Returns vectors of norm 1 in the directions of the given ones.
+
+    Args:
+        name: what the vectors are, for the message.
+        values: `(n, dim)` numbers, n at least 1.
+        dim: their width.
+
+    Returns:
+        `(n, dim) float32`, in C order.
+
+    Raises:
+        DataError: another shape, no row, or a row that is zero or not finite; names the first.
+
+    Example:
+        >>> unit_rows("queries", [[3, 4]], 2).tolist()
+        [[0.600000..., 0.800000...]]
+    """
+    values = np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != dim or values.dtype.kind not in "fiu":
+        raise DataError(
+            f"{name}: expected numbers (n, {dim}), the width of the index; got {values.dtype} "
+            f"{values.shape}"
+        )
+    if not len(values):
+        raise DataError(f"{name}: there is none; expected at least one row")
+    units = np.empty(values.shape, np.float32)
+    for start in range(0, len(values), ROWS):
+        rows = values[start : start + ROWS].astype(np.float64)
+        units[start : start + ROWS] = rows / _norms(name, rows, start)[:, None]
+    return units
+
+
+def are_units(vectors: np.ndarray) -> bool:
+    """Returns whether all rows are finite and of norm 1, to float32 precision.
+
+    Args:
+        vectors: `(n, dim) float32`; may lie on disk: read in parts.
+    """
+    parts = (vectors[start : start + ROWS] for start in range(0, len(vectors), ROWS))
+    squares = (np.einsum("nd,nd->n", part, part) for part in parts)
+    return all(np.all(np.abs(each - 1) < 2 * UNIT_TOLERANCE) for each in squares)  # NaN: False
+
+
+def check_ids(ids: Iterable[str]) -> list[str]:
+    """Returns ids as a list, each once and fit for a line of a file.
+
+    Args:
+        ids: text, each of 1 to 256 bytes in UTF-8, without control characters.
+
+    Raises:
+        DataError: an id that is not so, or that is given twice; names the first.
+    """
+    if isinstance(ids, str | bytes):
+        raise DataError(f"ids: expected several texts, got one: {ids!r}")
+    found = list(ids)
+    seen: set[str] = set()
+    for row, each in enumerate(found):
+        fault = _fault(each) or ("is given twice" if each in seen else "")
+        if fault:
+            raise DataError(f"id {str(each)[:MAX_ID_BYTES]!r} (number {row}) {fault}")
+        seen.add(each)
+    return found
+
+
+def _norms(name: str, rows: np.ndarray, start: int) -> np.ndarray:
+    norms = np.linalg.norm(rows, axis=1)
+    bad = np.flatnonzero(~np.isfinite(norms) | (norms == 0))
+    if bad.size:
+        what = "is all zero, without a direction" if norms[bad[0]] == 0 else "is not finite"
+        raise DataError(f"{name}: row {start + bad[0]} {what}")
+    return norms
+
+
+def _fault(given: object) -> str:
+    """Returns what is wrong with an id, or nothing."""
+    if not isinstance(given, str):
+        return f"is {type(given).__name__}; expected text"
+    if not given or CONTROL.search(given):
+        return "is empty or holds control characters"
+    try:
+        size = len(given.encode())
+    except UnicodeEncodeError:
+        return "can't be written as UTF-8"
+    return f"takes {size} bytes; at most {MAX_ID_BYTES}" if size > MAX_ID_BYTES else ""

@@ -1,0 +1,213 @@
+"""A catalogue of embeddings with their ids, and its search."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from kavc.errors import ConfigError, DataError
+from kavc.retrieval.checks import check_ids, unit_rows
+from kavc.retrieval.exact import exact_search
+from kavc.retrieval.faiss_search import EXACT, FaissSearch, check_backend
+from kavc.retrieval.folder import MAX_COUNT, MAX_DIM, Content, read_index, write_index
+
+SHOWN = 12  # characters of a fingerprint in a message
+
+
+class Index:
+    """Vectors of one modality from one model, found by their cosine with a query.
+
+    What raises has changed nothing.
+
+    Args:
+        dim: width of the vectors; 1 to 65,536.
+        modality: what they embed, as "audio"; "" if nobody needs to know.
+        model: fingerprint of the weights that made them, as
+            `kavc.layers.fingerprint.weights_fingerprint` gives it; "" likewise.
+        backend: "exact", or "flat", "ivf" or "hnsw" of FAISS. "ivf" and "hnsw" may miss some of the
+            nearest. Their structures are not saved: the first search after loading or `remove`
+            makes them, from the vectors, so that a folder holds nothing that only one version of
+            FAISS reads, and that FAISS would have to trust. FAISS keeps a copy of the vectors.
+
+    Raises:
+        ConfigError: an argument is out of range, or FAISS is needed and missing.
+
+    Example:
+        >>> index = Index(2, modality="audio")
+        >>> index.add(["bark", "meow"], [[3.0, 4.0], [1.0, 0.0]])
+        >>> ids, scores = index.search([[2.0, 0.0]], k=2)
+        >>> ids.tolist(), scores.round(2).tolist()
+        ([['meow', 'bark']], [[1.0, 0.6...]])
+    """
+
+    _search: FaissSearch | None  # None for the exact search, and until the first one
+
+    def __init__(self, dim: int, *, modality: str = "", model: str = "", backend: str = EXACT):
+        if not 1 <= dim <= MAX_DIM:
+            raise ConfigError(f"dim is {dim}; expected 1 to {MAX_DIM}")
+        check_backend(backend)
+        self.dim, self.modality, self.model, self.backend = dim, modality, model, backend
+        self._name = "the index"
+        self._set([], np.empty((0, dim), np.float32))
+
+    def __len__(self) -> int:
+        return len(self._ids)
+
+    @property
+    def ids(self) -> list[str]:
+        """The ids, in the order of `vectors`."""
+        return self._ids.tolist()
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """`(len, dim) float32` of norm 1; can't be written to."""
+        return self._vectors
+
+    def add(self, ids: Iterable[str], vectors: ArrayLike) -> None:
+        """Adds vectors behind those that are there. One call for many is fastest.
+
+        Args:
+            ids: text, each of 1 to 256 bytes in UTF-8 without control characters.
+            vectors: `(n, dim)` numbers; their norms don't matter.
+
+        Raises:
+            DataError: an id is unfit, given twice or there already; another number of ids than of
+                vectors; another width; or a vector that is zero or not finite.
+        """
+        units, new = unit_rows("vectors", vectors, self.dim), check_ids(ids)
+        if len(new) != len(units):
+            raise DataError(f"{len(new)} ids for {len(units)} vectors; expected one each")
+        there = set(self._ids)
+        for each in new:
+            if each in there:
+                raise DataError(f"id {each!r} is in {self._name} already; remove it first")
+        if len(self) + len(new) > MAX_COUNT:
+            raise DataError(f"{self._name} would hold more than {MAX_COUNT} vectors")
+        search = self._search
+        self._set(self.ids + new, np.concatenate([self._vectors, units]))
+        if search is not None:
+            search.add(self._vectors)
+            self._search = search
+
+    def remove(self, ids: Iterable[str]) -> None:
+        """Removes vectors; the others keep their order.
+
+        Raises:
+            DataError: an id is given twice or not there.
+        """
+        row_of = {each: row for row, each in enumerate(self._ids)}
+        gone = check_ids(ids)
+        for each in gone:
+            if each not in row_of:
+                raise DataError(f"id {each!r} is not in {self._name}; nothing was removed")
+        kept = np.ones(len(self), bool)
+        kept[[row_of[each] for each in gone]] = False
+        self._set(self._ids[kept].tolist(), self._vectors[kept])
+
+    def search(self, queries: ArrayLike, k: int) -> tuple[np.ndarray, np.ndarray]:
+        """Finds the nearest of each query.
+
+        Args:
+            queries: `(n, dim)` numbers; their norms don't matter.
+            k: how many, from 1 to the size of the index.
+
+        Returns:
+            Ids `(n, k)` text and cosines `(n, k) float32`, best first; with the backend "exact",
+            of equal ones that which was added first.
+
+        Raises:
+            ConfigError: the index is empty, or `k` is out of range.
+            DataError: another width, no query, or one that is zero or not finite.
+        """
+        self.check_k(k)
+        units = unit_rows("queries", queries, self.dim)
+        if self.backend == EXACT:
+            positions, scores = exact_search(units, self._vectors, k)
+        else:
+            self._search = self._search or FaissSearch(self.backend, self._vectors)
+            positions, scores = self._search.search(units, k)
+        return self._ids[positions].astype(str), scores
+
+    def check(
+        self, *, model: str | None = None, modality: str | None = None, dim: int | None = None
+    ) -> None:
+        """Raises unless the index fits what will search it or add to it.
+
+        Args:
+            model: fingerprint of a network's weights.
+            modality: what the vectors must embed.
+            dim: their width.
+
+        Raises:
+            ConfigError: names what the index has and what was expected.
+        """
+        if model is not None and model != self.model:
+            raise ConfigError(
+                f"{self._name} was made by the model {_short(self.model)}, this is "
+                f"{_short(model)}: their vectors can't be compared; build the index again"
+            )
+        for what, has, wanted in (("modality", self.modality, modality), ("dim", self.dim, dim)):
+            if wanted is not None and has != wanted:
+                raise ConfigError(f"{self._name} has the {what} {has!r}; expected {wanted!r}")
+
+    def check_k(self, k: int) -> None:
+        """Raises unless so many can be found.
+
+        Raises:
+            ConfigError: the index is empty, or `k` is not between 1 and its size.
+        """
+        if not len(self):
+            raise ConfigError(f"{self._name} is empty; add vectors first")
+        if not isinstance(k, int | np.integer) or not 1 <= k <= len(self):
+            raise ConfigError(f"k is {k}; expected 1 to {len(self)}, the size of {self._name}")
+
+    def save(self, folder: str | os.PathLike) -> None:
+        """Writes the index; if the folder holds one, that is replaced in one step.
+
+        A reader sees the former index or this one, also when the writer is killed. Of two writers
+        at a time the later wins.
+
+        Args:
+            folder: made if it isn't there.
+
+        Raises:
+            ConfigError: the folder exists and holds no index.
+            DataError: it holds one that can't be read.
+        """
+        content = Content(
+            self.dim, self.modality, self.model, self.backend, self.ids, self._vectors
+        )
+        write_index(Path(folder), content)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike) -> Index:
+        """Reads an index. The vectors are mapped: processes on one machine share their memory.
+
+        Args:
+            folder: what `save` wrote.
+
+        Raises:
+            DataError: there is none, or a file is missing, cut or altered.
+            ConfigError: its backend is unknown, or FAISS is needed and missing.
+        """
+        content = read_index(Path(folder))
+        index = cls(
+            content.dim, modality=content.modality, model=content.model, backend=content.backend
+        )
+        index._name = os.fspath(folder)
+        index._set(content.ids, content.vectors)
+        return index
+
+    def _set(self, ids: list[str], vectors: np.ndarray) -> None:
+        self._ids = np.array(ids, dtype=object)
+        self._vectors = vectors
+        self._vectors.flags.writeable = False
+        self._search = None
+
+
+def _short(fingerprint: str) -> str:
+    return f"{fingerprint[:SHOWN]}…" if len(fingerprint) > SHOWN else repr(fingerprint)

@@ -1,0 +1,240 @@
+"""From a trained network and examples to the paper's tables and what they leave out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+import scipy.sparse
+
+from kavc.data.canonical import canonical_correlation
+from kavc.data.feature_store import FeatureStore
+from kavc.evaluation.figure import Figure
+from kavc.evaluation.report import Report
+from kavc.evaluation.retrieval_charts import modality_map, recall_curves
+from kavc.evaluation.table import Table
+from kavc.metrics.random_galleries import RandomGalleries
+from kavc.metrics.relevance import LabelRelevance, label_relevance
+from kavc.systems.cross_modal_embedding import paper
+from kavc.systems.cross_modal_embedding.embeddings import (
+    CCA_DIRECTIONS,
+    DIRECTIONS,
+    Embedded,
+    Ranks,
+    embed_alone,
+    embed_canonical,
+    embed_pairs,
+)
+from kavc.systems.cross_modal_embedding.galleries import headline_size, per_query
+from kavc.systems.cross_modal_embedding.qualitative import class_name, qualitative_table
+from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
+from kavc.systems.cross_modal_embedding.tables import (
+    headline,
+    interval_table,
+    label_table,
+    protocol_table,
+    rank_table,
+    recall_table,
+)
+
+# What is evaluated, by the name that its ranks have in a report's predictions.
+NETWORK, ALONE, CCA = "network", "alone", "cca"
+NAMES = {
+    NETWORK: "this network",
+    ALONE: "this network, each modality alone",
+    CCA: "linear CCA",
+}
+LEAKS = "this network, as published (leaks)"
+SEED = 0  # of the pictures' choice of videos
+MAP_VIDEOS = 400
+MAP_GROUPS = 5
+
+NOTES = (
+    "A2V: a sound is the query and pictures are the gallery; V2A the other way round.",
+    "A gallery holds the match and other test videos, drawn without replacement; recall is the "
+    "mean over all draws, exactly, and over the orders of ties.",
+    "Intervals: 95 %, percentile bootstrap over the test videos as queries, 2,000 draws.",
+    "Relevance by labels leaves the query's own match out: gain is the Jaccard index of both label "
+    "sets; queries that share no label with any other test video are left out.",
+    f"The paper's numbers belong to {paper.CORPUS} and to one gallery of each size.",
+)
+JOINT_NOTE = (
+    "The joint norm divides both features of a pair by one number, so that a pair shares a scale: "
+    "recall as published leaks. Alone: each modality is divided by its own norm, as it must be to "
+    "be embedded without the other."
+)
+
+
+@dataclass(frozen=True)
+class Held:
+    """The data of an evaluation.
+
+    Args:
+        test: the videos that are evaluated.
+        train: those that linear CCA is fitted on; None to leave that row out.
+        classes: names of the labels, by index.
+        source: where the numbers come from, printed under every table.
+        notes: sentences for the report.
+    """
+
+    test: FeatureStore
+    train: FeatureStore | None
+    classes: Sequence[str]
+    source: str
+    notes: Sequence[str] = ()
+
+
+def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Report:
+    """Evaluates one trained network on the test split.
+
+    Returns:
+        A report whose headline is recall at 1, in percent, mean of both directions, in galleries
+        of 1,024, or the largest that fits the split. `predictions` hold the videos' "id" and, for
+        each system and direction, how many others score higher than each query's match, and as
+        much: "network_a2v_better", "network_a2v_tied" `(videos,) int64` and so on.
+    """
+    joint = config.input_norm == "joint"
+    systems = _systems(network, held, joint)
+    names = NAMES | {NETWORK: LEAKS} if joint else NAMES
+    embedded = {names[key]: of for key, of in systems.items()}
+    ranks = {key: of.ranks() for key, of in systems.items()}
+    named = {names[key]: of for key, of in ranks.items()}
+    labels = held.test.label_matrix(len(held.classes))
+    relevance = {name: _relevance(of, labels) for name, of in embedded.items()}
+    tables = [
+        recall_table(named, held.source),
+        interval_table({name: per_query(of) for name, of in named.items()}, held.source),
+        *_protocol(embedded, held),
+        *_without_silent(embedded, held),
+        rank_table(named, held.source),
+        label_table(relevance, held.source),
+        qualitative_table(
+            systems[NETWORK], ranks[NETWORK], held.test.ids, labels, held.classes, held.source
+        ),
+    ]
+    return Report(
+        title=f"Cross-modal embedding on {held.source}",
+        headline=headline(per_query(ranks[NETWORK]), ", as published (leaks)" if joint else ""),
+        tables=tables,
+        figures=[_curves(named, held), _map(systems[NETWORK], labels, held)],
+        notes=[*held.notes, *_notes(held, joint, relevance)],
+        predictions=_predictions(held.test, ranks),
+    )
+
+
+def _systems(network: keras.Model, held: Held, joint: bool) -> dict[str, Embedded]:
+    embed = embed_pairs if joint else embed_alone
+    found = {NETWORK: embed(network, held.test)}
+    if joint:
+        found[ALONE] = embed_alone(network, held.test, normalize=True)
+    if held.train is not None:
+        directions = canonical_correlation(held.train.audio, held.train.visual)
+        found[CCA] = embed_canonical(directions, held.test)
+    return found
+
+
+def _relevance(embedded: Embedded, labels: scipy.sparse.csr_matrix) -> dict[str, LabelRelevance]:
+    return {direction: label_relevance(*embedded.of(direction), labels) for direction in DIRECTIONS}
+
+
+def _protocol(systems: Mapping[str, Embedded], held: Held) -> list[Table]:
+    fits = len(held.test) >= min(paper.GALLERIES)
+    return [protocol_table(systems, held.source)] if fits else []
+
+
+def _without_silent(systems: Mapping[str, Embedded], held: Held) -> list[Table]:
+    heard = np.flatnonzero(~held.test.silent)
+    if not 0 < len(heard) < len(held.test):
+        return []
+    ranks = {name: of.select(heard).ranks() for name, of in systems.items()}
+    caption = f"Recall without the {len(held.test) - len(heard)} silent videos"
+    return [recall_table(ranks, held.source, name="recall-without-silent", caption=caption)]
+
+
+def _curves(ranks: Mapping[str, Ranks], held: Held) -> Figure:
+    size = headline_size(len(held.test))
+    ks = np.unique(np.geomspace(1, size, 40).astype(int))
+    drawn = RandomGalleries(size, len(held.test))
+    panels = {
+        heading: {
+            system: (ks, 100 * drawn.hits(of[direction], ks.tolist()).mean(axis=0))
+            for system, of in ranks.items()
+        }
+        for direction, heading in DIRECTIONS.items()
+    }
+    published = {
+        heading: (paper.KS, paper.RECALL[direction][size])
+        for direction, heading in DIRECTIONS.items()
+        if size in paper.GALLERIES
+    }
+    return recall_curves(
+        "recall",
+        panels,
+        size,
+        published=published,
+        caption=f"Recall against K in galleries of {size}.",
+        source=held.source,
+    )
+
+
+def _map(embedded: Embedded, labels: scipy.sparse.csr_matrix, held: Held) -> Figure:
+    videos = len(held.test)
+    chosen = np.random.default_rng(SEED).permutation(videos)[:MAP_VIDEOS]
+    groups, classes = _groups(labels[chosen])
+    return modality_map(
+        "map",
+        embedded.audio[chosen],
+        embedded.visual[chosen],
+        groups,
+        [class_name(held.classes, one) for one in classes],
+        seed=SEED,
+        caption=f"Sound and picture of {len(chosen)} test videos in the shared space (t-SNE), "
+        "coloured by their most frequent labels.",
+        source=held.source,
+    )
+
+
+def _groups(labels: scipy.sparse.csr_matrix) -> tuple[np.ndarray, list[int]]:
+    """Puts videos under few labels: the most frequent, then that of those left, and so on."""
+    groups, classes = np.full(labels.shape[0], -1), []
+    for group in range(MAP_GROUPS):
+        counts = np.asarray(labels[groups < 0].sum(axis=0)).ravel()
+        if not counts.any():
+            break
+        classes.append(int(counts.argmax()))
+        has = np.asarray(labels[:, classes[-1]].todense()).ravel()
+        groups[(groups < 0) & has] = group
+    return groups, classes
+
+
+def _notes(
+    held: Held, joint: bool, relevance: Mapping[str, Mapping[str, LabelRelevance]]
+) -> list[str]:
+    silent, videos = int(held.test.silent.sum()), len(held.test)
+    dropped = ", ".join(f"{n} {why}" for why, n in held.test.dropped.items() if n) or "none"
+    answerable = next(iter(relevance.values()))["a2v"].answerable
+    notes = [
+        f"Test videos: {videos}, {silent} of them silent and, but for the table without them, "
+        f"included; left out: {dropped}.",
+        *NOTES,
+        f"{int(answerable.sum())} of {videos} queries share a label with another test video.",
+    ]
+    if held.train is None:
+        notes.append("No training videos at hand: linear CCA is not shown.")
+    else:
+        notes.append(
+            f"Linear CCA: fitted on {len(held.train)} training videos, ridge 0.1 of the mean "
+            f"eigenvalue, {CCA_DIRECTIONS} directions, weighted by their correlation squared."
+        )
+    return [*notes, JOINT_NOTE] if joint else notes
+
+
+def _predictions(test: FeatureStore, ranks: Mapping[str, Ranks]) -> dict[str, np.ndarray]:
+    found = {"id": np.asarray(test.ids, bytes)}
+    for key, of in ranks.items():
+        for direction, one in of.items():
+            found[f"{key}_{direction}_better"] = one.better.astype(np.int64)
+            found[f"{key}_{direction}_tied"] = one.tied.astype(np.int64)
+    return found

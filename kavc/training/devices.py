@@ -1,0 +1,101 @@
+"""One fit on several devices of a machine: which they are, and how they share a batch.
+
+Each device holds a copy of the model and takes its part of every batch. Gradients are added up, so
+that a step is that of one device on the whole batch: for a mean over examples because Keras divides
+by the number of devices, and for a loss that compares all examples of a batch because it gathers
+them (`gather`). What a layer computes over a batch, as BatchNormalization does, is of one device's
+part; `synchronized=True` makes it whole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+import tensorflow as tf
+
+from kavc.errors import ConfigError
+
+
+def strategy_for(devices: int | None) -> tf.distribute.Strategy:
+    """Returns what a fit is to run under.
+
+    A machine without a GPU runs as many logical CPUs, to try a system out: they share the same
+    cores and are no faster. They must be made before TensorFlow first runs anything.
+
+    Args:
+        devices: number of devices; None or 1 for TensorFlow's default one.
+
+    Raises:
+        ConfigError: there are fewer.
+    """
+    if devices is None or devices == 1:
+        return tf.distribute.get_strategy()
+    if devices < 1:
+        raise ConfigError(f"devices must be at least 1; got {devices}")
+    if not tf.config.list_physical_devices("GPU"):
+        _make_logical_cpus(devices)
+    found = {kind: tf.config.list_logical_devices(kind) for kind in ("GPU", "CPU")}
+    for some in found.values():
+        if len(some) >= devices:
+            # TensorFlow's default all-reduce is refused inside a branch of a graph, which is where
+            # Keras puts it for steps_per_execution > 1.
+            return tf.distribute.MirroredStrategy(
+                [device.name for device in some[:devices]],
+                cross_device_ops=tf.distribute.ReductionToOneDevice(),
+            )
+    counts = " and ".join(f"{len(some)} {kind}s" for kind, some in found.items())
+    raise ConfigError(
+        f"{devices} devices were asked for, this process has {counts}; ask for fewer, or, for "
+        "logical CPUs where there is no GPU, do it before anything runs on TensorFlow"
+    )
+
+
+def share_out(dataset: tf.data.Dataset, devices: int) -> tf.data.Dataset:
+    """Returns a data set whose batches can be shared out evenly among devices.
+
+    The examples at the end of a batch that can't, fewer than `devices`, are left out: only of the
+    last batch where `devices` divides the batch size. A batch of fewer examples than devices is
+    repeated until each has one. So every batch keeps its place, no device has an empty part, of
+    which there is no mean, and the examples of a batch count alike. Truth values become 0 and 1,
+    since Keras takes the mean over devices of a first batch.
+
+    Args:
+        dataset: of batches: tensors (batch, ...) in tuples and dicts.
+        devices: number of devices.
+    """
+
+    def even(*batch: Any) -> Any:
+        size = tf.shape(tf.nest.flatten(batch)[0])[0]
+        rows = tf.range(tf.maximum(size // devices, 1) * devices) % size
+        return tf.nest.map_structure(lambda x: tf.gather(_number(x), rows), batch)
+
+    options = tf.data.Options()
+    # Every device has its part of each batch, never batches of its own.
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.OFF
+    return dataset.map(even).with_options(options)
+
+
+def gather(part: tf.Tensor) -> tf.Tensor:
+    """Returns the parts of all devices, one after another, as the batch was before it was shared.
+
+    Differentiable: each device's part gets the gradients of all devices' losses.
+
+    Args:
+        part: (part, ...), one device's.
+    """
+    context = tf.distribute.get_replica_context()
+    return part if context is None else context.all_gather(part, axis=0)
+
+
+def _number(x: tf.Tensor) -> tf.Tensor:
+    return tf.cast(x, tf.int32) if x.dtype == tf.bool else x
+
+
+def _make_logical_cpus(count: int) -> None:
+    (cpu,) = tf.config.list_physical_devices("CPU")
+    if not tf.config.get_logical_device_configuration(cpu):
+        with contextlib.suppress(RuntimeError):  # TensorFlow is running; what it has is counted
+            tf.config.set_logical_device_configuration(
+                cpu, [tf.config.LogicalDeviceConfiguration()] * count
+            )

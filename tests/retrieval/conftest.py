@@ -1,0 +1,25 @@
+"""A small index, in memory and on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from kavc.retrieval.index import Index
+
+
+@pytest.fixture
+def index() -> Index:
+    """40 random vectors of width 6, "video-0" and so on."""
+    made = Index(6, modality="audio", model="ab" * 32)
+    rows = np.random.default_rng(0).normal(size=(40, 6))
+    made.add([f"video-{n}" for n in range(40)], rows)
+    return made
+
+
+@pytest.fixture
+def folder(index, tmp_path) -> Path:
+    index.save(tmp_path / "sounds")
+    return tmp_path / "sounds"

@@ -1,0 +1,250 @@
+"""An index on disk: whole, checked, and replaced in one step."""
+
+from __future__ import annotations
+
+import io
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+from kavc.errors import ConfigError, DataError
+from kavc.files import fingerprint
+from kavc.retrieval.index import Index
+
+SAVE_FOR_EVER = """
+import sys
+import numpy as np
+from kavc.retrieval.index import Index
+states = []
+for n in (20_000, 30_000):
+    states.append(Index(8))
+    states[-1].add([f"{n}-{row}" for row in range(n)], np.random.default_rng(n).normal(size=(n, 8)))
+states[0].save(sys.argv[1])
+print("saved", flush=True)
+while True:
+    for state in states:
+        state.save(sys.argv[1])
+"""
+
+
+def header(folder):
+    return json.loads((folder / "index.json").read_text())
+
+
+def data(folder):
+    return folder / header(folder)["data"]
+
+
+def rewrite(folder, **changes):
+    (folder / "index.json").write_text(json.dumps(header(folder) | changes))
+
+
+def resealed(folder):
+    """Makes the header fit files that were changed, as somebody who means harm would."""
+    files = [data(folder) / name for name in ("vectors.npy", "ids.txt")]
+    sizes = {file.name: file.stat().st_size for file in files}
+    rewrite(folder, sizes=sizes, sha256=fingerprint(files))
+
+
+def replace_vectors(folder, vectors):
+    stream = io.BytesIO()
+    np.save(stream, vectors, allow_pickle=True)
+    (data(folder) / "vectors.npy").write_bytes(stream.getvalue())
+    resealed(folder)
+
+
+def test_what_lies_there(folder, index):
+    assert sorted(path.name for path in folder.iterdir()) == [data(folder).name, "index.json"]
+    assert sorted(path.name for path in data(folder).iterdir()) == ["ids.txt", "vectors.npy"]
+    assert (data(folder) / "ids.txt").read_text().splitlines() == index.ids
+    np.testing.assert_array_equal(np.load(data(folder) / "vectors.npy"), index.vectors)
+    assert {name: header(folder)[name] for name in ("format", "dim", "count", "modality")} == {
+        "format": 1,
+        "dim": 6,
+        "count": 40,
+        "modality": "audio",
+    }
+
+
+def test_an_empty_one_can_be_kept(tmp_path):
+    Index(3, modality="visual").save(tmp_path / "new")
+    assert (len(Index.load(tmp_path / "new")), Index.load(tmp_path / "new").dim) == (0, 3)
+
+
+def test_saving_over_an_index_leaves_no_rest(folder, index):
+    former = data(folder)
+    loaded = Index.load(folder)
+    index.remove(["video-0"])
+    index.save(folder)
+    assert not former.exists()
+    assert sorted(path.name for path in folder.iterdir()) == [data(folder).name, "index.json"]
+    assert len(Index.load(folder)) == 39
+    assert loaded.search(loaded.vectors, 1)[0][0] == "video-0"  # what is mapped stays
+
+
+def cut(file, kept):
+    file.write_bytes(file.read_bytes()[:kept])
+
+
+def flip(file, at):
+    content = bytearray(file.read_bytes())
+    content[at] ^= 1
+    file.write_bytes(content)
+
+
+@pytest.mark.parametrize("name", ["vectors.npy", "ids.txt"])
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda file: file.unlink(), "{name}: missing; the index is not whole"),
+        (lambda file: cut(file, 0), "{name}: 0 bytes, index.json says {size}; bring it back"),
+        (lambda file: cut(file, 300), "{name}: 300 bytes, index.json says {size}; bring it back"),
+        (lambda file: cut(file, -1), "{name}: {less} bytes, index.json says {size}"),
+        (lambda file: file.write_bytes(file.read_bytes() + b"x"), "bytes, index.json says {size}"),
+        (lambda file: flip(file, -3), "altered; it has not the SHA-256 of index.json"),
+        (lambda file: flip(file, 0), "altered"),
+    ],
+)
+def test_damaged_data_are_named_in_one_line(folder, name, damage, message):
+    size = (data(folder) / name).stat().st_size
+    damage(data(folder) / name)
+    with pytest.raises(DataError, match=message.format(name=name, size=size, less=size - 1)) as e:
+        Index.load(folder)
+    assert str(folder) in str(e.value) and "\n" not in str(e.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 2}, 'expected an object with "format": 1'),
+        ({"more": 1}, "expected backend, count, data,"),
+        ({"dim": 0}, "'dim' can't be '0'"),
+        ({"dim": "6"}, "'dim' can't be '6'"),
+        ({"count": True}, "'count' can't be 'True'"),
+        ({"count": -1}, "'count' can't be '-1'"),
+        ({"model": None}, "'model' can't be 'None'"),
+        ({"data": "../elsewhere"}, "'data' can't be '../elsewhere'"),
+        ({"data": "data-000000000000"}, "missing; the index is not whole"),
+        ({"sizes": {"ids.txt": 1}}, "'sizes' can't be"),
+        ({"sha256": "0" * 64}, "altered"),
+        ({"count": 41}, r"float32 \(40, 6\); expected float32 \(41, 6\)"),
+        ({"dim": 7}, r"float32 \(40, 6\); expected float32 \(40, 7\)"),
+    ],
+)
+def test_a_header_that_does_not_fit(folder, changes, message):
+    rewrite(folder, **changes)
+    with pytest.raises(DataError, match=message) as error:
+        Index.load(folder)
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"format": 1}'])
+def test_a_header_that_is_none(folder, text):
+    (folder / "index.json").write_text(text)
+    with pytest.raises(DataError, match=r"index\.json: "):
+        Index.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("vectors", "message"),
+    [
+        (np.ones((40, 6), np.float32), "whose norm is not 1"),
+        (np.full((40, 6), np.nan, np.float32), "whose norm is not 1"),
+        (np.zeros((40, 6), np.float32), "whose norm is not 1"),
+        (np.ones((40, 6)), r"float64 \(40, 6\); expected float32"),
+        (np.asfortranarray(np.ones((40, 6), np.float32)), "in C order"),
+        (np.full((40, 6), None), "not readable as .npy"),
+    ],
+)
+def test_vectors_are_not_trusted(folder, vectors, message):
+    replace_vectors(folder, vectors)
+    with pytest.raises(DataError, match=rf"vectors\.npy: .*{message}"):
+        Index.load(folder)
+
+
+def test_a_shape_that_the_file_is_too_short_for(folder):
+    file = data(folder) / "vectors.npy"
+    claimed = file.read_bytes().replace(b"(40, 6), ", b"(4000, 6)")
+    file.write_bytes(claimed)
+    resealed(folder)
+    with pytest.raises(DataError, match=r"vectors\.npy: not readable as \.npy"):
+        Index.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a\n" * 40, "id 'a' .* is given twice"),
+        (b"a\nb\n", "2 ids for 40 vectors"),
+        (b"\xff\n", "can't decode byte"),
+        (b"\n" * 40, "is empty"),
+        (b"a" * 300 + b"\n", "takes 300 bytes"),
+    ],
+)
+def test_ids_are_not_trusted(folder, content, message):
+    (data(folder) / "ids.txt").write_bytes(content)
+    resealed(folder)
+    with pytest.raises(DataError, match=rf"ids\.txt: .*{message}"):
+        Index.load(folder)
+
+
+def test_where_no_index_is(tmp_path, index):
+    with pytest.raises(DataError, match=r"nowhere: no index \(it holds no index\.json\)"):
+        Index.load(tmp_path / "nowhere")
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(ConfigError, match="mine: exists and holds no index; choose another folder"):
+        index.save(tmp_path / "mine")
+    assert list((tmp_path / "mine").iterdir()) == []
+
+
+def test_a_damaged_one_is_not_written_over(folder, index):
+    (folder / "index.json").write_text("{")
+    before = sorted(folder.rglob("*"))
+    with pytest.raises(DataError, match="not readable as JSON"):
+        index.save(folder)
+    assert sorted(folder.rglob("*")) == before
+
+
+def test_readers_see_one_state_or_the_other_while_it_is_replaced(folder, index):
+    states = [index, Index(6)]
+    states[1].add(["other"], np.ones((1, 6)))
+    done = threading.Event()
+
+    def write():
+        try:
+            for turn in range(30):
+                states[turn % 2].save(folder)
+        finally:
+            done.set()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while not done.is_set():
+        found = Index.load(folder)
+        assert (found.ids, found.vectors.tolist()) in [
+            (state.ids, state.vectors.tolist()) for state in states
+        ]
+    writer.join()
+
+
+@pytest.mark.parametrize("wait", [0.02, 0.1, 0.25])
+def test_a_killed_writer_leaves_a_whole_index(tmp_path, wait):
+    folder = tmp_path / "index"
+    process = subprocess.Popen(
+        [sys.executable, "-c", SAVE_FOR_EVER, folder], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "saved\n"
+    time.sleep(wait)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stdout.close()
+    found = Index.load(folder)
+    assert len(found) in (20_000, 30_000)
+    assert {each.partition("-")[0] for each in found.ids} == {str(len(found))}
+    found.save(folder)

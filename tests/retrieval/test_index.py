@@ -1,0 +1,168 @@
+"""What an index answers, and that what it refuses changes nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from kavc.errors import ConfigError, DataError
+from kavc.retrieval.index import Index
+
+BACKENDS = ["exact", "flat", "ivf", "hnsw"]
+
+
+def state(index):
+    return index.ids, index.vectors.tolist()
+
+
+@pytest.fixture(params=BACKENDS)
+def any_index(request, index) -> Index:
+    """The same vectors behind each backend."""
+    if request.param != "exact":
+        pytest.importorskip("faiss")
+    made = Index(6, modality="audio", model=index.model, backend=request.param)
+    made.add(index.ids, index.vectors)
+    return made
+
+
+def test_cosines_of_what_was_added_best_first(index):
+    queries = np.random.default_rng(1).normal(size=(3, 6)) * 7
+    ids, scores = index.search(queries, 5)
+    cosines = queries @ index.vectors.T / np.linalg.norm(queries, axis=1, keepdims=True)
+    order = np.argsort(-cosines, axis=1)[:, :5]
+    assert ids.tolist() == [[f"video-{n}" for n in row] for row in order]
+    assert (ids.dtype.kind, scores.dtype, scores.shape) == ("U", np.float32, (3, 5))
+    np.testing.assert_allclose(scores, np.take_along_axis(cosines, order, 1), atol=1e-6)
+
+
+def test_each_finds_itself_whatever_comes_and_goes(any_index):
+    def finds_itself():
+        ids, scores = any_index.search(any_index.vectors, 1)
+        assert ids[:, 0].tolist() == any_index.ids
+        np.testing.assert_allclose(scores, 1, atol=1e-6)
+
+    finds_itself()
+    any_index.remove(["video-3", "video-39", "video-0"])
+    assert len(any_index) == 37
+    finds_itself()
+    any_index.add(["new", "video-3"], [[9, 0, 0, 0, 0, 0], [0, 0, -1, 0, 0, 0]])
+    assert any_index.ids[-3:] == ["video-38", "new", "video-3"]
+    finds_itself()
+
+
+def test_of_equal_vectors_the_first_one_first():
+    index = Index(2)
+    index.add(list("edcba"), [[1, 0], [2, 0], [0, 1], [3, 0], [1, 0]])
+    assert index.search([[1, 0]], 5)[0].tolist() == [list("edbac")]
+
+
+def test_vectors_can_not_be_written_to(index):
+    with pytest.raises(ValueError, match="read-only"):
+        index.vectors[0] = 0
+
+
+@pytest.mark.parametrize(
+    ("ids", "vectors", "message"),
+    [
+        (["a", "a"], np.ones((2, 6)), "id 'a' .* is given twice"),
+        (["a", "video-7"], np.ones((2, 6)), "id 'video-7' is in the index already"),
+        (["a"], np.ones((2, 6)), "1 ids for 2 vectors"),
+        (["a"], np.ones((1, 5)), r"expected numbers \(n, 6\).*got float64 \(1, 5\)"),
+        (["a", "b"], [[1] * 6, [0] * 6], "row 1 is all zero"),
+        (["a"], [[1, 2, 3, 4, 5, np.nan]], "row 0 is not finite"),
+        (["a"], [[1, 2, 3, 4, 5, np.inf]], "row 0 is not finite"),
+        (["a\nb"], np.ones((1, 6)), "control characters"),
+        ([], np.ones((0, 6)), "there is none"),
+    ],
+)
+def test_what_can_not_be_added_changes_nothing(any_index, ids, vectors, message):
+    before = state(any_index)
+    with pytest.raises(DataError, match=message):
+        any_index.add(ids, vectors)
+    assert state(any_index) == before
+
+
+@pytest.mark.parametrize(
+    ("ids", "message"),
+    [
+        (["video-1", "video-41"], "id 'video-41' is not in the index; nothing was removed"),
+        (["video-1", "video-1"], "is given twice"),
+        ("video-1", "expected several texts"),
+    ],
+)
+def test_what_can_not_be_removed_changes_nothing(any_index, ids, message):
+    before = state(any_index)
+    with pytest.raises(DataError, match=message):
+        any_index.remove(ids)
+    assert state(any_index) == before
+
+
+@pytest.mark.parametrize("k", [0, -1, 41, 2.5])
+def test_k_is_between_1_and_the_size(any_index, k):
+    with pytest.raises(ConfigError, match=f"^k is {k}; expected 1 to 40, the size of the index$"):
+        any_index.search(np.ones((1, 6)), k)
+
+
+@pytest.mark.parametrize(
+    ("queries", "message"),
+    [
+        (np.ones((1, 7)), "queries: expected numbers"),
+        (np.zeros((1, 6)), "queries: row 0 is all zero"),
+        (np.full((1, 6), np.nan), "queries: row 0 is not finite"),
+        (np.ones((0, 6)), "queries: there is none"),
+    ],
+)
+def test_unfit_queries(any_index, queries, message):
+    with pytest.raises(DataError, match=message):
+        any_index.search(queries, 1)
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_an_empty_index_finds_nothing(index, emptied):
+    if emptied:
+        index.remove(index.ids)
+    else:
+        index = Index(6)
+    assert len(index) == 0
+    with pytest.raises(ConfigError, match=r"^the index is empty; add vectors first$"):
+        index.search(np.ones((1, 6)), 1)
+
+
+def test_check(index):
+    index.check()
+    index.check(model="ab" * 32, modality="audio", dim=6)
+    with pytest.raises(ConfigError, match=r"by the model abababababab…, this is cdcdcdcdcdcd…: .*"):
+        index.check(model="cd" * 32)
+    with pytest.raises(ConfigError, match="has the modality 'audio'; expected 'visual'"):
+        index.check(modality="visual")
+    with pytest.raises(ConfigError, match="has the dim 6; expected 250"):
+        index.check(dim=250)
+    with pytest.raises(ConfigError, match="by the model '', this is abab"):
+        Index(6).check(model="ab" * 32)
+
+
+@pytest.mark.parametrize(
+    ("dim", "backend", "message"),
+    [
+        (0, "exact", "dim is 0; expected 1 to 65536"),
+        (70_000, "exact", "dim is 70000"),
+        (3, "flatt", "unknown backend 'flatt'; did you mean 'flat'?"),
+    ],
+)
+def test_what_can_not_be_made(dim, backend, message):
+    with pytest.raises(ConfigError) as error:
+        Index(dim, backend=backend)
+    assert message in str(error.value)
+
+
+def test_saved_and_loaded_it_is_the_same(any_index, tmp_path):
+    any_index.save(tmp_path / "saved")
+    loaded = Index.load(tmp_path / "saved")
+    assert state(loaded) == state(any_index)
+    for name in ("dim", "modality", "model", "backend"):
+        assert getattr(loaded, name) == getattr(any_index, name)
+    assert loaded.search(any_index.vectors, 1)[0][:, 0].tolist() == any_index.ids
+    loaded.add(["more"], np.ones((1, 6)))  # mapped vectors are added to as well
+    loaded.remove(["video-0"])
+    loaded.save(tmp_path / "saved")
+    assert state(Index.load(tmp_path / "saved")) == state(loaded)

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from kavc.data.canonical import canonical_correlation
+from kavc.evaluation.report import Report
+from kavc.metrics.random_galleries import RandomGalleries
+from kavc.metrics.retrieval import MatchRanks, match_ranks
+from kavc.systems.cross_modal_embedding.embeddings import embed_alone, embed_canonical
+from kavc.systems.cross_modal_embedding.evaluation import evaluate
+from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
+
+
+@pytest.fixture(scope="module")
+def network(make_network):
+    return make_network()
+
+
+@pytest.fixture(scope="module")
+def report(network, held):
+    return evaluate(network, held, CrossModalConfig())
+
+
+@pytest.fixture(scope="module")
+def joint(make_network, held):
+    return evaluate(make_network(input_norm="joint"), held, CrossModalConfig(input_norm="joint"))
+
+
+def rows(report, name):
+    """Rows by their first two cells."""
+    return {row[:2]: row[2:] for row in report.table(name).rows}
+
+
+def stored(report, system, direction):
+    return MatchRanks(
+        *(report.predictions[f"{system}_{direction}_{x}"] for x in ("better", "tied"))
+    )
+
+
+def test_tables_and_what_stands_in_them(report):
+    assert [table.name for table in report.tables] == [
+        "recall", "recall-intervals", "published-protocol", "recall-without-silent", "ranks",
+        "labels", "qualitative",
+    ]  # fmt: skip
+    systems = ["this network", "linear CCA", "paper (other videos)", "chance"]
+    expected = [(system, heading) for heading in ("A2V", "V2A") for system in systems]
+    assert list(rows(report, "recall")) == expected
+    assert [figure.name for figure in report.figures] == ["recall", "map"]
+    assert "A note." in report.notes
+    assert any("300, 9 of them silent" in note for note in report.notes)
+
+
+def test_recall_is_that_of_the_stored_ranks_which_are_the_networks(report, network, held):
+    embedded = embed_alone(network, held.test)
+    ranks = match_ranks(embedded.visual, embedded.audio)
+    found = stored(report, "network", "v2a")
+    np.testing.assert_array_equal(found.better, ranks.better)
+    np.testing.assert_array_equal(found.tied, ranks.tied)
+    recall = rows(report, "recall")["this network", "V2A"]
+    drawn = [100 * RandomGalleries(256, 300).recall_at(ranks, k) for k in (1, 5, 10)]
+    whole = [100 * ranks.recall_at(k) for k in (1, 5, 10)]
+    np.testing.assert_allclose(recall, drawn + whole)
+    np.testing.assert_array_equal(report.predictions["id"], held.test.ids.astype(bytes))
+
+
+def test_intervals_hold_the_recalls(report):
+    table = report.table("recall-intervals")
+    ends = {row[:3]: np.array(row[3:]) for row in table.rows}
+    recall = rows(report, "recall")
+    for system, heading, _ in ends:
+        low, high = (ends[system, heading, end] for end in ("low", "high"))
+        values = np.array(recall[system, heading])
+        assert (low <= values).all() and (values <= high).all() and (low < high).any()
+
+
+def test_the_headline_is_the_mean_of_both_directions(report):
+    recall = rows(report, "recall")
+    both = [recall["this network", heading][0] for heading in ("A2V", "V2A")]
+    assert report.headline.value == pytest.approx(np.mean(both))
+    assert report.headline.name == "R@1 in galleries of 256, mean of both directions"
+    low, high = report.headline.interval
+    assert low < report.headline.value < high
+
+
+def test_linear_cca_is_fitted_on_train_and_sees_what_is_in_common(report, held):
+    cca = canonical_correlation(held.train.audio, held.train.visual)
+    embedded = embed_canonical(cca, held.test)
+    ranks = match_ranks(embedded.audio, embedded.visual)
+    np.testing.assert_array_equal(stored(report, "cca", "a2v").better, ranks.better)
+    assert rows(report, "recall")["linear CCA", "A2V"][0] > 20
+    labels = rows(report, "labels")
+    assert labels["linear CCA", "A2V"][1] > labels["chance", "both"][1] + 10
+
+
+def test_silent_videos_are_left_out_of_one_table(report, network, held):
+    heard = embed_alone(network, held.test).select(np.arange(9, 300))
+    ranks = match_ranks(heard.audio, heard.visual)
+    found = rows(report, "recall-without-silent")["this network", "A2V"]
+    assert found[-1] == pytest.approx(100 * ranks.recall_at(10))
+    assert report.table("recall-without-silent").columns[-1].name == "all 291, R@10"
+
+
+def test_ranks_of_the_whole_set(report):
+    found = {row[:3]: row[3:] for row in report.table("ranks").rows}
+    ranks = stored(report, "cca", "a2v")
+    expected = [np.median(ranks.expected), ranks.mean_reciprocal_rank(), ranks.ndcg_at(10)]
+    assert found["linear CCA", "A2V", 300] == pytest.approx(expected, abs=0.5)
+    assert found["linear CCA", "A2V", 300][1:] == pytest.approx(expected[1:])
+
+
+def test_a_joint_norm_is_reported_as_leaking_and_alone(joint, report):
+    names = {system for system, _ in rows(joint, "recall")}
+    leaks, alone = "this network, as published (leaks)", "this network, each modality alone"
+    assert {leaks, alone, "linear CCA"} < names
+    assert "leaks" in joint.headline.name
+    assert rows(joint, "recall")[leaks, "A2V"] != rows(joint, "recall")[alone, "A2V"]
+    assert any("shares a scale" in note for note in joint.notes)
+    assert not any("shares a scale" in note for note in report.notes)
+    assert "alone_v2a_tied" in joint.predictions
+
+
+@pytest.fixture(scope="module")
+def few(make_network, make_store, held):
+    data = dataclasses.replace(held, test=make_store(40, 3, silent=0), train=None)
+    return evaluate(make_network(), data, CrossModalConfig())
+
+
+def test_few_videos_without_training_ones(few):
+    names = [table.name for table in few.tables]
+    assert "published-protocol" not in names and "recall-without-silent" not in names
+    assert "R@1 in galleries of 40" in few.headline.name
+    assert ("linear CCA", "A2V") not in rows(few, "recall")
+    assert any("linear CCA is not shown" in note for note in few.notes)
+
+
+def test_a_report_is_saved_and_read(few, tmp_path):
+    few.save(tmp_path)
+    text = (tmp_path / "report.json").read_text()
+    json.loads(text, parse_constant=pytest.fail)
+    found = Report.load(tmp_path)
+    for name, values in few.predictions.items():
+        np.testing.assert_array_equal(found.predictions[name], values)
+    assert {path.name for path in (tmp_path / "figures").iterdir()} == {"recall.png", "map.png"}

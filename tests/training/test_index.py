@@ -1,0 +1,201 @@
+"""Indexes from a run: what is embedded, what is left out, and what does not fit."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kavc.data.source import Source
+from kavc.errors import ConfigError, DataError
+from kavc.retrieval.index import Index
+from kavc.training.index import add_to_index, build_index, remove_from_index, retrieve
+from kavc.training.run import Run, lock
+
+WIDTHS = {"audio": 3, "visual": 4}
+DIM = 5
+SPEC = {
+    "id": tf.TensorSpec((), tf.string),
+    "audio": tf.TensorSpec((3,), tf.float32),
+    "visual": tf.TensorSpec((4,), tf.float32),
+    "silent": tf.TensorSpec((), tf.bool),
+}
+
+
+class TwoMatrices:
+    """The smallest system with two modalities: a matrix each, and three splits of random videos."""
+
+    name = "two-matrices"
+    modalities = ("audio", "visual")
+
+    def read(self, source, split, config):
+        return tf.data.Dataset.from_generator(lambda: videos(split), output_signature=SPEC)
+
+    def embed(self, network, modality, features, config):
+        matrix = network.get_layer(modality).kernel.numpy()
+        return features @ matrix / np.linalg.norm(features @ matrix, axis=1, keepdims=True)
+
+
+class TinyRun(Run):
+    """A run of that system without a folder of its own."""
+
+    def __init__(self, seed=0):
+        self.path = Path("runs/tiny")
+        self.system, self.config = TwoMatrices(), None
+        keras.utils.set_random_seed(seed)
+        inputs = [keras.Input((width,)) for width in WIDTHS.values()]
+        layers = [keras.layers.Dense(DIM, use_bias=False, name=name) for name in WIDTHS]
+        self.network = keras.Model(inputs, [f(x) for f, x in zip(layers, inputs, strict=True)])
+
+    @property
+    def data(self):
+        return {"widths": WIDTHS}
+
+    @property
+    def source(self):
+        return Source("synthetic", Path("nowhere"))
+
+
+def videos(split):
+    """Ten videos; the third is silent, and the last one has the id of the first."""
+    rng = np.random.default_rng(len(split))
+    for n in range(10):
+        yield {
+            "id": f"{split}-{n % 9}".encode(),
+            "audio": rng.normal(size=3).astype(np.float32),
+            "visual": rng.normal(size=4).astype(np.float32),
+            "silent": n == 2,
+        }
+
+
+@pytest.fixture
+def run() -> TinyRun:
+    return TinyRun()
+
+
+@pytest.fixture
+def sounds(run, tmp_path) -> Path:
+    build_index(run, tmp_path / "sounds", modality="audio")
+    return tmp_path / "sounds"
+
+
+def embedded(run, split, modality, kept):
+    rows = np.stack([video[modality] for video in videos(split)])[kept]
+    return run.system.embed(run.network, modality, rows, None)
+
+
+def test_sounds_without_silence_and_without_duplicates(run, sounds):
+    index = Index.load(sounds)
+    kept = [0, 1, 3, 4, 5, 6, 7, 8]
+    assert index.ids == [f"test-{n}" for n in kept]
+    np.testing.assert_allclose(index.vectors, embedded(run, "test", "audio", kept), atol=1e-6)
+    assert (index.modality, index.dim, len(index.model)) == ("audio", DIM, 64)
+
+
+def test_pictures_with_the_silent_ones(run, tmp_path):
+    said = []
+    index = build_index(
+        run, tmp_path / "new", modality="visual", split="train", progress=said.append
+    )
+    assert index.ids == [f"train-{n}" for n in range(9)]
+    assert said == ["9 embedded; left out 0 silent, 1 twice"]
+
+
+def test_the_other_modality_finds(run, sounds):
+    index = Index.load(sounds)
+    visual = np.random.default_rng(0).normal(size=(3, 4))
+    ids, scores = retrieve(index, run, {"visual": visual}, 4)
+    queries = run.system.embed(run.network, "visual", visual.astype(np.float32), None)
+    expected = index.search(queries, 4)
+    assert ids.tolist() == expected[0].tolist()
+    np.testing.assert_array_equal(scores, expected[1])
+
+
+def test_more_is_added_and_some_is_removed(run, sounds):
+    assert len(add_to_index(sounds, run, split="validation")) == 16
+    remove_from_index(sounds, ["test-0", "validation-8"])
+    ids = Index.load(sounds).ids
+    assert (len(ids), ids[0], ids[-1]) == (14, "test-1", "validation-7")
+
+
+def contents(folder):
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_does_not_fit_changes_nothing(run, sounds):
+    with lock(sounds):
+        before = contents(sounds)
+        with pytest.raises(ConfigError, match="another process is writing to this folder"):
+            add_to_index(sounds, run, split="validation")
+    with pytest.raises(DataError, match=f"id 'test-0' is in {sounds} already; remove it first"):
+        add_to_index(sounds, run)
+    with pytest.raises(ConfigError, match=r"was made by the model .*…, this is .*…"):
+        add_to_index(sounds, TinyRun(seed=1), split="validation")
+    with pytest.raises(DataError, match=r"id 'test-99' is not in .*; nothing was removed"):
+        remove_from_index(sounds, ["test-0", "test-99"])
+    assert contents(sounds) == before
+
+
+def test_an_index_is_not_built_over_anything(run, sounds):
+    before = contents(sounds)
+    with pytest.raises(ConfigError, match="sounds: exists; choose another folder or remove it"):
+        build_index(run, sounds, modality="audio")
+    assert contents(sounds) == before
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"modality": "audo"}, "unknown modality 'audo'; did you mean 'audio'"),
+        ({"modality": "audio", "backend": "hnws"}, "unknown backend 'hnws'; did you mean 'hnsw'"),
+    ],
+)
+def test_what_can_not_be_built_leaves_nothing(run, tmp_path, options, message):
+    with pytest.raises(ConfigError, match=message):
+        build_index(run, tmp_path / "new", **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_system_that_embeds_no_modality_alone(tiny_run, tmp_path):
+    with pytest.raises(ConfigError, match="ti-avc embeds no modality alone; it has no index"):
+        build_index(tiny_run, tmp_path / "new", modality="audio")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"audio": np.ones((1, 3))}, "expected the array 'visual' alone.*got 'audio'"),
+        ({"visual": np.ones((1, 4)), "x": 0}, "expected the array 'visual' alone"),
+        ({"visual": np.ones((1, 5))}, r"visual: expected numbers \(n, 4\).*float64 \(1, 5\)"),
+        ({"visual": np.ones(4)}, r"visual: expected numbers \(n, 4\)"),
+        ({"visual": np.array([["a"] * 4])}, "got <U1"),
+        ({"visual": np.full((1, 4), np.nan)}, "visual: holds no row, or values .* not finite"),
+        ({"visual": np.ones((0, 4))}, "visual: holds no row"),
+    ],
+)
+def test_unfit_queries(run, sounds, inputs, message):
+    with pytest.raises(DataError, match=message):
+        retrieve(Index.load(sounds), run, inputs, 1)
+
+
+def test_queries_of_another_run(sounds):
+    with pytest.raises(ConfigError, match="their vectors can't be compared; build the index again"):
+        retrieve(Index.load(sounds), TinyRun(seed=1), {"visual": np.ones((1, 4))}, 1)
+
+
+def test_a_folder_that_is_no_index_stays_as_it_is(run, tmp_path):
+    with pytest.raises(DataError, match="nowhere: no index"):
+        add_to_index(tmp_path / "nowhere", run)
+    with pytest.raises(DataError, match="nowhere: no index"):
+        remove_from_index(tmp_path / "nowhere", ["a"])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_a_killed_writer_left_is_swept(run, sounds):
+    shutil.copytree(sounds, sounds / ".partial-abc-data")
+    remove_from_index(sounds, ["test-0"])
+    assert not list(sounds.glob(".partial-*"))
