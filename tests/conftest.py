@@ -43,6 +43,39 @@ def tiny_corpus(tmp_path_factory) -> Path:
 
 
 @pytest.fixture(scope="session")
+def embedding_corpus(tmp_path_factory) -> Path:
+    """A synthetic corpus of 300 videos in the layout of YouTube-8M; not to be changed."""
+    from kavc.systems.registry import get
+
+    folder = tmp_path_factory.mktemp("embedding") / "corpus"
+    get("cross-modal-embedding").synthesise(folder, videos=300, seed=0, world_seed=0)
+    return folder
+
+
+SMALL_EMBEDDING = {
+    "members": 2, "kernel_features": 32, "units": 32, "embedding_dim": 16, "coordinates": 16,
+    "batch_size": 64, "epochs": 8, "ema_momentum": 0.5, "steps_per_execution": 3,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def embedding_options() -> dict:
+    """Options with which the improved cross-modal embedding trains in seconds."""
+    return dict(SMALL_EMBEDDING)
+
+
+@pytest.fixture(scope="session")
+def embedding_run(embedding_corpus, tmp_path_factory) -> Path:
+    """The run folder of a cross-modal embedding trained on `embedding_corpus`."""
+    from kavc.training.fit import train
+
+    folder = tmp_path_factory.mktemp("embedding") / "run"
+    source = f"synthetic:{embedding_corpus}"
+    options = {"preset": "improved", "overrides": SMALL_EMBEDDING}
+    return train("cross-modal-embedding", source, folder, **options).path
+
+
+@pytest.fixture(scope="session")
 def tiny_run(tiny_corpus, tmp_path_factory) -> Path:
     """The run folder of a Ti-AVC trained on `tiny_corpus` for one epoch; not to be changed."""
     from kavc.training.fit import train

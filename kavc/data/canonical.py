@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
 
 from kavc.errors import DataError
 
@@ -15,8 +16,8 @@ class CanonicalCorrelation:
 
     Args:
         audio_mean: (audio_dim,) float64.
-        audio_directions: (audio_dim, audio_dim) float64. Column i is the i-th direction; the
-            coordinates along all of them have unit (ridged) variance and are uncorrelated.
+        audio_directions: (audio_dim, audio_dim or fewer) float64. Column i is the i-th direction;
+            coordinates along them have unit (ridged) variance and are uncorrelated.
         visual_mean, visual_directions: likewise.
         correlations: (smaller width,) float64 in [0, 1], descending.
     """
@@ -52,7 +53,7 @@ class CanonicalCorrelation:
 
 
 def canonical_correlation(
-    audio: np.ndarray, visual: np.ndarray, ridge: float = 0.1
+    audio: np.ndarray, visual: np.ndarray, ridge: float = 0.1, dimensions: int | None = None
 ) -> CanonicalCorrelation:
     """Fits canonical correlation analysis on matching rows.
 
@@ -61,6 +62,8 @@ def canonical_correlation(
         visual: (n, visual_dim); row i belongs to row i of `audio`.
         ridge: added to the diagonal of each covariance, in units of its mean eigenvalue. Some is
             needed wherever there are not many more rows than columns.
+        dimensions: find only so many directions, the most correlated; much faster for thousands
+            of columns. By default all.
 
     Raises:
         DataError: the shapes do not fit, or there are fewer than two rows.
@@ -78,10 +81,24 @@ def canonical_correlation(
     audio, visual = audio - means[0], visual - means[1]
     whiten = _whitening(audio, ridge), _whitening(visual, ridge)
     between = whiten[0] @ (audio.T @ visual / len(audio)) @ whiten[1]
-    left, correlations, right = np.linalg.svd(between)
+    left, correlations, right = _svd(between, dimensions)
     return CanonicalCorrelation(
-        means[0], whiten[0] @ left, means[1], whiten[1] @ right.T, np.minimum(correlations, 1)
+        means[0], whiten[0] @ left, means[1], whiten[1] @ right, np.minimum(correlations, 1)
     )
+
+
+def _svd(matrix: np.ndarray, dimensions: int | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Returns left vectors, values and right vectors, as columns."""
+    if dimensions is None or dimensions >= min(matrix.shape):
+        left, values, right = np.linalg.svd(matrix)
+        return left, values, right.T
+    last = len(matrix) - 1
+    squares, left = scipy.linalg.eigh(
+        matrix @ matrix.T, subset_by_index=(last - dimensions + 1, last)
+    )
+    squares, left = squares[::-1], left[:, ::-1]
+    values = np.sqrt(np.maximum(squares, 1e-12))
+    return left, values, matrix.T @ left / values
 
 
 def _whitening(centred: np.ndarray, ridge: float) -> np.ndarray:

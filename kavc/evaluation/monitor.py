@@ -25,8 +25,7 @@ class RetrievalMonitor(keras.callbacks.Callback):
 
     What comes after this callback sees these numbers: give it before early stopping and
     checkpoints that follow them. `History` and the progress bar have them too, since Keras appends
-    both to what `fit` is given. It measures the weights that the model has at that moment: behind
-    `keras.callbacks.SwapEMAWeights(swap_on_epoch=True)`, the averaged ones.
+    both to what `fit` is given. It measures the weights that the model has at that moment.
 
     Args:
         audio: `(videos, audio_dim)` float32.
@@ -95,6 +94,7 @@ class RetrievalMonitor(keras.callbacks.Callback):
                     f"model {model.name!r} does not give {' and '.join(EMBEDDINGS)}; hand the "
                     "monitor one that does, as `embed`"
                 )
+            wanted = min(self.batch_size, videos - first)
             for name, found in parts.items():
-                found.append(outputs[name][: videos - first])
+                found.append(outputs[name][:wanted])  # each of several devices answers it all
         return [np.concatenate(found) for found in parts.values()]

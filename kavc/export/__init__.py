@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = attach(
         "next_version": ".savedmodel",
         "refuse_foreign_ops": "..serving.inspection.stock_ops",
         "weights_fingerprint": "..layers.fingerprint",
+        "write_preset": ".preset",
     },
 )

@@ -7,17 +7,11 @@ from pathlib import Path
 
 from kavc.errors import ConfigError
 from kavc.export.config_files import check_config_files, write_config_files
-from kavc.export.model_card import model_card
+from kavc.export.run_card import run_card
 from kavc.export.savedmodel import export, next_version
-from kavc.layers.fingerprint import weights_fingerprint
-from kavc.systems.base import SourceInfo
-from kavc.training.run import Run, versions
+from kavc.training.run import Run
 
 INDEX = "index"
-INTENDED_USE = (
-    "Scoring features of the kind that it was trained on, in research and in products that watch "
-    "its errors on their own data."
-)
 
 
 def export_run(
@@ -59,36 +53,14 @@ def export_run(
     assets = None if index is None else {INDEX: Path(index)}
     check_config_files(models_dir)
     signatures = run.system.signatures(run.network, run.config, assets)
-    data, headline = run.data, run.report.headline
-    info = SourceInfo(
-        data["counts"], data["widths"], data["classes"], data["fingerprint"], data["notes"]
-    )
-    card = model_card(
-        name=name,
-        version=version,
-        system=run.system.name,
-        summary=run.system.summary,
-        paper=run.system.paper,
-        config=run.config.to_dict(),
-        source=data["source"],
-        info=info,
-        metric=headline.name,
-        value=headline.value,
-        interval=headline.interval,
-        unit=headline.unit,
-        intended_use=INTENDED_USE,
-        limits=run.report.notes,
-        signatures=signatures,
-        versions=versions(),
-        fingerprint=weights_fingerprint(run.network),
-    )
+    card = run_card(run, run.report, signatures, name=name, version=version)
     folder = export(
         run.network,
         signatures,
         models_dir,
         name=name,
         card=card,
-        assets={"themes.txt": "".join(f"{theme}\n" for theme in info.classes)},
+        assets={"themes.txt": "".join(f"{theme}\n" for theme in run.data["classes"])},
         version=version,
     )
     write_config_files(models_dir, name, signatures)

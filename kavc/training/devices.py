@@ -3,8 +3,11 @@
 Each device holds a copy of the model and takes its part of every batch. Gradients are added up, so
 that a step is that of one device on the whole batch: for a mean over examples because Keras divides
 by the number of devices, and for a loss that compares all examples of a batch because it gathers
-them (`gather`). What a layer computes over a batch, as BatchNormalization does, is of one device's
-part; `synchronized=True` makes it whole.
+them (`gather`).
+
+Not the same as on one device: what a layer computes over a batch, as BatchNormalization does, is of
+one device's part (`synchronized=True` makes it whole); dropout draws for each part; and Keras clips
+gradients (`clipnorm`) on each device, before they are added up.
 """
 
 from __future__ import annotations

@@ -57,3 +57,12 @@ def test_constant_columns_and_fewer_rows_than_columns_are_taken():
 def test_other_shapes_are_refused(shapes):
     with pytest.raises(DataError, match="expected"):
         canonical_correlation(*(np.zeros(shape) for shape in shapes))
+
+
+def test_the_first_directions_alone_are_the_same():
+    x, y, _ = correlated(500)
+    full, few = canonical_correlation(x, y), canonical_correlation(x, y, dimensions=2)
+    np.testing.assert_allclose(few.correlations, full.correlations[:2], rtol=1e-10)
+    for name in ("audio_directions", "visual_directions"):
+        one, other = getattr(few, name), getattr(full, name)[:, :2]
+        np.testing.assert_allclose(one * np.sign(one[0]), other * np.sign(other[0]), rtol=1e-8)

@@ -6,12 +6,13 @@
     audio   (128) ─  450 ─  450 ─ 200 ─ 200 ─ 250 ─ unit norm ─┤
                                                                └─ classifier, shared
 
-`CanonicalEmbedding`, ours: each branch starts from canonical coordinates, and several members
-correct them, each with a linear skip:
+`CanonicalEmbedding`, ours: each branch starts from canonical coordinates; several members, each
+with a linear skip, and a kernel machine, which is not trained but fitted, embed them side by side:
 
                            ┌───────────────── linear ─────────────────┐
-    features ─ coordinates ┴ (dense ─ norm ─ GELU ─ dropout) x 2 ─ dense ┴ unit norm ─ concatenate
-                             ... the same for every other member ...                ─┘
+    features ─ coordinates ┼ (dense ─ norm ─ GELU ─ dropout) x 2 ─ dense ┴ unit norm ─┬ concatenate
+                           ├ ... the same for every other member ...              ─┤
+                           └ Fourier features ─ canonical directions ─ unit norm ──┘
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import keras
 from keras import layers, ops, regularizers
 
 from kavc.errors import ConfigError, unknown
+from kavc.layers.fourier import FourierFeatures
 from kavc.layers.network import Network
 from kavc.layers.projection import Projection
 from kavc.layers.unit_norm import UnitNorm
@@ -176,6 +178,14 @@ class CrossModalEmbedding(Network):
             name=name,
         )
 
+    def members(self, embedding):
+        """Returns `(batch, 1, embedding_dim)`: it is its only member."""
+        return embedding[:, None]
+
+    def classify(self, members):
+        """Returns logits of the labels, `(batch, 1, classes)`."""
+        return self.classifier(members)
+
 
 def canonical_branch(
     input_dim,
@@ -186,6 +196,9 @@ def canonical_branch(
     members=1,
     embedding_dim=256,
     dropout=0.3,
+    kernel_features=0,
+    kernel_coordinates=128,
+    seed=0,
     name=None,
     dtype=None,
 ):
@@ -199,12 +212,20 @@ def canonical_branch(
         members: int. Networks beside each other, each with an embedding of its own.
         embedding_dim: int. Width of each member's embedding.
         dropout: float. After each hidden layer.
+        kernel_features: int. Random Fourier features of the kernel machine; 0 for none. Its scales
+            and directions are the weights of the layers "fourier" and "kernel_directions".
+        kernel_coordinates: int. Coordinates, the first, that enter the kernel.
+        seed: int. Of the Fourier features.
         name: str.
         dtype: `keras.DTypePolicy` or its name.
 
+    Raises:
+        ConfigError: fewer Fourier features than the embedding is wide.
+
     Returns:
-        `keras.Model`: `(batch, input_dim)` to `(batch, members * embedding_dim)` of norm 1. The dot
-        product of two such embeddings is the mean over members of their cosines.
+        `keras.Model`: `(batch, input_dim)` to `(batch, parts * embedding_dim)` of norm 1; the parts
+        are the members and, last, the kernel machine. The dot product of two such embeddings is
+        the mean over parts of their cosines.
     """
     features = keras.Input((input_dim,), name="features", dtype=_compute(dtype))
     start = Projection(coordinates, name="coordinates", dtype=dtype)(features)
@@ -225,7 +246,17 @@ def canonical_branch(
         )
         x = layers.Add(name=f"sum{member}", dtype=dtype)([x, linear])
         embeddings.append(UnitNorm(name=f"unit_norm{member}", dtype=dtype)(x))
-    if members == 1:
+    if kernel_features:
+        if kernel_features < embedding_dim:
+            raise ConfigError(
+                f"kernel_features is {kernel_features}; expected at least the {embedding_dim} of "
+                "embedding_dim, or 0 for none"
+            )
+        first = start[:, :kernel_coordinates]
+        x = FourierFeatures(kernel_features, seed, name="fourier", dtype=dtype)(first)
+        x = Projection(embedding_dim, name="kernel_directions", dtype=dtype)(x)
+        embeddings.append(UnitNorm(name="kernel_unit_norm", dtype=dtype)(x))
+    if len(embeddings) == 1:
         return keras.Model(features, embeddings[0], name=name)
     both = layers.Concatenate(name="members", dtype=dtype)(embeddings)
     return keras.Model(features, UnitNorm(name="unit_norm", dtype=dtype)(both), name=name)
@@ -239,7 +270,7 @@ class CanonicalEmbedding(Network):
         classes: int. Number of labels.
         audio_dim, visual_dim: widths of the features.
         audio_coordinates, visual_coordinates: canonical coordinates that enter each branch.
-        units, depth, members, embedding_dim, dropout: see `canonical_branch`.
+        units, depth, members, embedding_dim, dropout, kernel_features: see `canonical_branch`.
         dtype: `keras.DTypePolicy` or its name.
         name: str.
 
@@ -259,6 +290,7 @@ class CanonicalEmbedding(Network):
         members=1,
         embedding_dim=256,
         dropout=0.3,
+        kernel_features=0,
         dtype=None,
         name="canonical_embedding",
     ):
@@ -269,12 +301,25 @@ class CanonicalEmbedding(Network):
             "members": members,
             "embedding_dim": embedding_dim,
             "dropout": dropout,
+            "kernel_features": kernel_features,
         }
+        # As many as have a correlation.
+        of_both = {"kernel_coordinates": min(audio_coordinates, visual_coordinates), **shared}
         self.audio_branch = canonical_branch(
-            audio_dim, coordinates=audio_coordinates, **shared, name="audio_branch", dtype=policy
+            audio_dim,
+            coordinates=audio_coordinates,
+            **of_both,
+            seed=1,
+            name="audio_branch",
+            dtype=policy,
         )
         self.visual_branch = canonical_branch(
-            visual_dim, coordinates=visual_coordinates, **shared, name="visual_branch", dtype=policy
+            visual_dim,
+            coordinates=visual_coordinates,
+            **of_both,
+            seed=2,
+            name="visual_branch",
+            dtype=policy,
         )
         self.classifier = layers.Dense(classes, name="classifier", dtype=policy)
         inputs = {
@@ -282,13 +327,15 @@ class CanonicalEmbedding(Network):
             "visual": keras.Input((visual_dim,), name="visual", dtype=policy.compute_dtype),
         }
         audio, visual = self.audio_branch(inputs["audio"]), self.visual_branch(inputs["visual"])
+        # The dimensions that `members` takes apart; named before the graph is built with it.
+        self._shape = members, embedding_dim, audio.shape[-1] // embedding_dim
         super().__init__(
             inputs,
             {
                 "audio_embedding": audio,
                 "visual_embedding": visual,
-                "audio_logits": self.classifier(audio),
-                "visual_logits": self.classifier(visual),
+                "audio_logits": ops.mean(self.classify(self.members(audio)), axis=1),
+                "visual_logits": ops.mean(self.classify(self.members(visual)), axis=1),
             },
             config={
                 "classes": classes,
@@ -301,6 +348,24 @@ class CanonicalEmbedding(Network):
             dtype=policy,
             name=name,
         )
+
+    def members(self, embedding):
+        """Returns what each member makes of its input, `(batch, members, embedding_dim)` of norm 1.
+
+        Args:
+            embedding: `(batch, parts * embedding_dim)`, of either branch.
+        """
+        members, width, parts = self._shape
+        trained = embedding[:, : members * width]
+        return ops.reshape(trained, (-1, members, width)) * parts**0.5
+
+    def classify(self, members):
+        """Returns logits of the labels from each member, `(batch, members, classes)`.
+
+        Args:
+            members: `(batch, members, embedding_dim)` of norm 1; scaled to entries of about 1.
+        """
+        return self.classifier(members * members.shape[-1] ** 0.5)
 
 
 def _check(kind, name, known):

@@ -59,6 +59,13 @@ class CrossModalConfig(Config):
     units: int = option(1024, "width of its hidden layers", low=1)
     depth: int = option(2, "number of its hidden layers", low=0)
     members: int = option(1, "networks beside each other in a branch", low=1)
+    kernel_features: int = option(
+        0, "random Fourier features of a kernel machine beside them; 0: none", low=0
+    )
+    kernel_width: float = option(
+        1.0, "reciprocal width of its kernel, in root mean square distances", low=0.01
+    )
+    kernel_ridge: float = option(0.4, "of its covariances, in mean eigenvalues", low=0)
     dropout: float = option(0.3, "after each of its hidden layers", low=0, high=0.9)
     # Loss and pairs
     objective: str = option(
@@ -136,15 +143,17 @@ class CrossModalConfig(Config):
             "silent": "drop",
             "label_limit": 1000,
             "network": "canonical",
+            "members": 4,
+            "kernel_features": 4000,
             "embedding_dim": 256,
             "objective": "infonce",
             "mixing": 0.5,
-            "class_weight": 0.01,
-            "learning_rate": 3e-3,
-            "weight_decay": 0.05,
+            "class_weight": 0.0075,
+            "learning_rate": 2e-3,
+            "weight_decay": 0.5,
             "ema_momentum": 0.98,
             "clip_norm": 0.0,
-            "epochs": 20,
+            "epochs": 16,
         },
     }
 
@@ -162,6 +171,7 @@ def build(config: CrossModalConfig) -> keras.Model:
             units=config.units,
             depth=config.depth,
             members=config.members,
+            kernel_features=config.kernel_features,
             embedding_dim=config.embedding_dim,
             dropout=config.dropout,
             dtype=config.dtype,

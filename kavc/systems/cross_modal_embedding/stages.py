@@ -10,12 +10,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kavc.data.canonical import canonical_correlation
 from kavc.data.epochs import Columns, of_epoch
 from kavc.data.feature_store import FeatureStore
 from kavc.data.negatives import draw_negatives
 from kavc.evaluation.monitor import RetrievalMonitor
 from kavc.systems.base import Stage
+from kavc.systems.cross_modal_embedding.fitted import fit_canonical
 from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
 from kavc.systems.cross_modal_embedding.trainees import ContrastiveTrainee, PairTrainee
 
@@ -125,24 +125,17 @@ class ContrastiveStage(_FeatureStage):
     name = "contrastive"
 
     def trainee(self, network: keras.Model) -> keras.Model:
-        return ContrastiveTrainee(
-            network, members=self.config.members, class_weight=self.config.class_weight
-        )
+        return ContrastiveTrainee(network, class_weight=self.config.class_weight)
 
     def prepare(
         self, network: keras.Model, examples: tf.data.Dataset, folder: Path
     ) -> FeatureStore:
-        """Also fits the canonical coordinates of the network on the training split."""
+        """Also fits what the network is given and not taught, on the training split."""
         store = super().prepare(network, examples, folder)
         if folder.name == "train":
             self.steps = len(store) // min(self.config.batch_size, len(store))
-            found = canonical_correlation(store.audio, store.visual, self.config.ridge)
-            audio, visual = (
-                branch.get_layer("coordinates")
-                for branch in (network.audio_branch, network.visual_branch)
-            )
-            audio.assign(found.audio_mean, found.audio_directions)
-            visual.assign(found.visual_mean, found.visual_directions)
+            if self.config.network == "canonical":
+                fit_canonical(network, store, self.config)
         return store
 
     def compile_arguments(self) -> dict[str, Any]:

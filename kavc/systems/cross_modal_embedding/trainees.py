@@ -120,10 +120,11 @@ class PairTrainee(keras.Model):
 class ContrastiveTrainee(keras.Model):
     """The network under symmetric InfoNCE over the whole batch, and labels beside it.
 
+    Each member of the network bears both losses on its own, with a temperature of its own, so that
+    members err independently.
+
     Args:
         network: `CanonicalEmbedding` or `CrossModalEmbedding`; shares its layers.
-        members: int. Parts of equal width that make up an embedding; each bears the loss on its
-            own, with a temperature of its own, so that they err independently.
         class_weight: float. Weight of the class term.
 
     Attributes:
@@ -136,52 +137,48 @@ class ContrastiveTrainee(keras.Model):
         2021: the temperature begins at 0.07, is learned as a logarithm and kept above 0.01.
     """
 
-    def __init__(self, network, *, members=1, class_weight=0.01):
+    def __init__(self, network, *, class_weight=0.01):
         super().__init__(name="contrastive_trainee", dtype=network.dtype_policy)
         self.network = network
-        self.members = members
         self.class_weight = class_weight
         self.log_temperature = self.add_weight(
-            shape=(members,),
+            shape=(network.config.get("members", 1),),
             initializer=keras.initializers.Constant(math.log(0.07)),
             dtype="float32",
             name="log_temperature",
         )
+        self.embed = embedder(network)
         self.gather = lambda part: part
         self.contrastive_loss = keras.metrics.Mean(name="contrastive_loss")
         self.class_loss = keras.metrics.Mean(name="class_loss")
         self.built = True
 
     def call(self, inputs, training=None):
-        return self.network(inputs, training=training)
+        return self.embed(inputs, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        audio, visual = (
-            ops.split(self.gather(y_pred[f"{name}_embedding"]), self.members, axis=-1)
-            for name in ("audio", "visual")
-        )
-        temperature = ops.exp(ops.maximum(self.log_temperature, math.log(0.01)))
-        contrastive = ops.mean(
-            ops.stack(
-                [
-                    ops.mean(info_nce(a, v, temperature=temperature[member]))
-                    for member, (a, v) in enumerate(zip(audio, visual, strict=True))
-                ]
-            )
-        )
-        labels = ops.add(
-            *(
-                ops.mean(
-                    multilabel_cross_entropy(
-                        ops.cast(y_pred[f"{name}_logits"], "float32"), y[f"{name}_labels"]
-                    )
-                )
-                for name in ("audio", "visual")
-            )
-        )
+        contrastive = self._contrast(y_pred)
+        labels = self._cross_entropy("audio", y_pred, y) + self._cross_entropy("visual", y_pred, y)
         self.contrastive_loss.update_state(contrastive)
         self.class_loss.update_state(labels)
         return batch_mean(contrastive + self.class_weight * labels + sum(self.losses))
+
+    def _contrast(self, embeddings):
+        audio, visual = (
+            self.network.members(self.gather(embeddings[f"{name}_embedding"]))
+            for name in ("audio", "visual")
+        )
+        temperature = ops.exp(ops.maximum(self.log_temperature, math.log(0.01)))
+        losses = [
+            info_nce(audio[:, member], visual[:, member], temperature=temperature[member])
+            for member in range(temperature.shape[0])
+        ]
+        return ops.mean(ops.stack(losses))
+
+    def _cross_entropy(self, name, embeddings, targets):
+        logits = self.network.classify(self.network.members(embeddings[f"{name}_embedding"]))
+        labels = targets[f"{name}_labels"][:, None]
+        return ops.mean(multilabel_cross_entropy(ops.cast(logits, "float32"), labels))
 
 
 def embedder(network):

@@ -50,7 +50,8 @@ def test_every_preset_builds(name):
     if config.network == "canonical":
         kind = networks.CanonicalEmbedding
     assert isinstance(network, kind)
-    assert network.output["audio_embedding"].shape[-1] == 4 * config.members
+    parts = config.members + (config.kernel_features > 0)
+    assert network.output["audio_embedding"].shape[-1] == 4 * parts
     assert network.output["visual_logits"].shape[-1] == 3
     (stage,) = stages(config)
     assert stage.name == {"pairs": "pairs", "infonce": "contrastive"}[config.objective]

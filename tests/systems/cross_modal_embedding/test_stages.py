@@ -8,6 +8,8 @@ import tensorflow as tf
 
 from kavc.data.canonical import canonical_correlation
 from kavc.data.feature_store import FeatureStore
+from kavc.metrics.retrieval import match_ranks
+from kavc.systems.cross_modal_embedding.fitted import fit_canonical
 from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig, build
 from kavc.systems.cross_modal_embedding.stages import ContrastiveStage, PairStage
 
@@ -113,3 +115,33 @@ def test_the_training_split_alone_gives_the_coordinates(store, tmp_path):
     np.testing.assert_allclose(layer.directions, found.visual_directions[:, :6], rtol=1e-5)
     stage.prepare(network, examples.take(20), tmp_path / "validation")
     np.testing.assert_allclose(layer.directions, found.visual_directions[:, :6], rtol=1e-5)
+
+
+def test_the_kernel_machine_finds_what_is_not_linear(tmp_path):
+    """Pictures show the absolute value of the sound, and something else that is linear."""
+    rng = np.random.default_rng(0)
+    audio = rng.normal(size=(600, 4)).astype(np.float32)
+    other = audio[:, :2] + rng.normal(size=(600, 2)) / 2
+    visual = np.concatenate([np.abs(audio) + rng.normal(size=(600, 4)) / 10, other], axis=1)
+    store = FeatureStore(
+        np.array([b"%d" % i for i in range(600)]),
+        audio,
+        visual,
+        np.zeros(0),
+        np.zeros(601),
+        np.zeros(600, bool),
+    )
+    config = CrossModalConfig(
+        network="canonical", units=8, embedding_dim=8, kernel_features=400, **SMALL
+    )
+    network = build(config)
+    fit_canonical(network, store.select(np.arange(400)), config)
+    test = store.select(np.arange(400, 600))
+    outputs = network({"audio": test.audio, "visual": test.visual}, training=False)
+    kernel = [np.asarray(outputs[f"{name}_embedding"])[:, 8:] for name in ("audio", "visual")]
+    linear = canonical_correlation(store.audio[:400], store.visual[:400])
+    recall = match_ranks(*kernel).recall_at(1)
+    alone = match_ranks(
+        linear.embed("audio", test.audio, 4), linear.embed("visual", test.visual, 4)
+    ).recall_at(1)
+    assert recall > 2 * alone > 0

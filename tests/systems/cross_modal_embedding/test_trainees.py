@@ -116,9 +116,15 @@ def test_labels_count_from_the_very_step_of_the_switch(kind):
 
 def test_members_bear_the_loss_on_their_own():
     network = CanonicalEmbedding(
-        classes=40, units=8, members=2, embedding_dim=6, audio_coordinates=5, visual_coordinates=7
+        classes=40,
+        units=8,
+        members=2,
+        embedding_dim=6,
+        audio_coordinates=5,
+        visual_coordinates=7,
+        kernel_features=20,
     )
-    trainee = ContrastiveTrainee(network, members=2, class_weight=0.0)
+    trainee = ContrastiveTrainee(network, class_weight=0.0)
     inputs, targets = random_batch()
     outputs = trainee(inputs, training=False)
     loss = trainee.compute_loss(inputs, targets, outputs)
