@@ -53,7 +53,7 @@ def embedding_corpus(tmp_path_factory) -> Path:
 
 
 SMALL_EMBEDDING = {
-    "members": 2, "kernel_features": 32, "units": 32, "embedding_dim": 16, "coordinates": 16,
+    "members": 1, "kernel_features": 32, "units": 32, "embedding_dim": 16, "coordinates": 16,
     "batch_size": 64, "epochs": 8, "ema_momentum": 0.5, "steps_per_execution": 3,
 }  # fmt: skip
 

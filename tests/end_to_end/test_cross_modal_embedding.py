@@ -73,7 +73,7 @@ def test_what_the_index_finds_is_what_the_network_says(run, index, test_store, t
     np.savez(tmp_path / "queries.npz", visual=test_store.visual)
     words = ("retrieve", index, "--run", run.path, "--input", tmp_path / "queries.npz")
     answers = json.loads(cli(*words, "--top", 3, "--json").stdout)
-    found = [answer["ids"][0] for answer in answers]
+    found = [ids[0] for ids in answers["ids"]]
     assert np.mean(np.array(found) == expected) > 0.99  # but for ties
 
 
@@ -114,6 +114,7 @@ def test_an_index_of_another_model_is_refused(run, index, tmp_path):
     assert not (tmp_path / "models").exists()
 
 
+@pytest.mark.slow  # Three trainings and their reports: a minute of two cores.
 def test_every_row_of_the_table(embedding_corpus, tmp_path, monkeypatch):
     """Each preset with an epoch or two, on widths that take seconds."""
     system = get("cross-modal-embedding")

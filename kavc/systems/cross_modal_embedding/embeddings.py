@@ -102,14 +102,15 @@ def _alike(embeddings: np.ndarray, features: np.ndarray) -> np.ndarray:
 
 
 def _in_batches(function: Callable[..., list[tf.Tensor]], *arrays: np.ndarray) -> list[np.ndarray]:
-    """Runs a function of batches over whole arrays, in one graph; float32."""
-    specs = [tf.TensorSpec((None, x.shape[1]), tf.float32) for x in arrays]
-    answer = tf.function(function, input_signature=specs)
+    """Runs a function of batches over whole arrays; float32.
+
+    Without a graph: who embeds a catalogue comes here once a batch, and would trace each time.
+    """
     parts = [
-        answer(*(x[first : first + BATCH_SIZE].astype(np.float32, copy=False) for x in arrays))
+        function(*(x[first : first + BATCH_SIZE].astype(np.float32, copy=False) for x in arrays))
         for first in range(0, len(arrays[0]), BATCH_SIZE)
     ]
     return [
-        np.concatenate([x.numpy().astype(np.float32) for x in column])
+        np.concatenate([np.asarray(tf.cast(x, tf.float32)) for x in column])
         for column in zip(*parts, strict=True)
     ]
