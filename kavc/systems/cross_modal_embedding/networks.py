@@ -220,7 +220,7 @@ def canonical_branch(
         dtype: `keras.DTypePolicy` or its name.
 
     Raises:
-        ConfigError: fewer Fourier features than the embedding is wide.
+        ConfigError: see `check_kernel_features`.
 
     Returns:
         `keras.Model`: `(batch, input_dim)` to `(batch, parts * embedding_dim)` of norm 1; the parts
@@ -247,11 +247,7 @@ def canonical_branch(
         x = layers.Add(name=f"sum{member}", dtype=dtype)([x, linear])
         embeddings.append(UnitNorm(name=f"unit_norm{member}", dtype=dtype)(x))
     if kernel_features:
-        if kernel_features < embedding_dim:
-            raise ConfigError(
-                f"kernel_features is {kernel_features}; expected at least the {embedding_dim} of "
-                "embedding_dim, or 0 for none"
-            )
+        check_kernel_features(kernel_features, embedding_dim)
         first = start[:, :kernel_coordinates]
         x = FourierFeatures(kernel_features, seed, name="fourier", dtype=dtype)(first)
         x = Projection(embedding_dim, name="kernel_directions", dtype=dtype)(x)
@@ -260,6 +256,15 @@ def canonical_branch(
         return keras.Model(features, embeddings[0], name=name)
     both = layers.Concatenate(name="members", dtype=dtype)(embeddings)
     return keras.Model(features, UnitNorm(name="unit_norm", dtype=dtype)(both), name=name)
+
+
+def check_kernel_features(kernel_features, embedding_dim):
+    """Refuses a number of Fourier features that is odd, or smaller than the embedding is wide."""
+    if kernel_features and (kernel_features % 2 or kernel_features < embedding_dim):
+        raise ConfigError(
+            f"kernel_features is {kernel_features}; expected an even number of at least the "
+            f"{embedding_dim} of embedding_dim, or 0 for none"
+        )
 
 
 @keras.saving.register_keras_serializable(package="kavc")

@@ -122,6 +122,10 @@ class CrossModalConfig(Config):
     steps_per_execution: int = option(8, "training steps per call of the compiled graph", low=1)
     dtype: str = option("float32", "dtype policy", choices=("float32", "mixed_bfloat16"))
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        networks.check_kernel_features(self.kernel_features, self.embedding_dim)
+
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
         # As the README's command for Google's cloud, "lambda" 0 included. Its five epochs were

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from kavc.errors import ConfigError
 from kavc.systems.cross_modal_embedding import networks
 from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig, build, stages
 
@@ -63,3 +64,9 @@ def test_labels_and_coordinates_are_cut_to_what_there_is():
     assert network.output["audio_logits"].shape[-1] == 2
     assert network.audio_branch.get_layer("coordinates").units == 4
     assert network.visual_branch.get_layer("coordinates").units == 5
+
+
+@pytest.mark.parametrize("features", [7, 257, 100])
+def test_too_few_or_an_odd_number_of_kernel_features(features):
+    with pytest.raises(ConfigError, match="even number of at least the 256"):
+        CrossModalConfig.preset("improved").replace(kernel_features=features)
