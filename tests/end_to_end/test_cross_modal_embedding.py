@@ -34,7 +34,7 @@ def run(embedding_run):
 
 
 @pytest.fixture(scope="module")
-def test_store(run):
+def held(run):
     return FeatureStore.from_dataset(run.system.read(run.source, "test", run.config))
 
 
@@ -60,39 +60,39 @@ def test_silent_videos_are_told_of(run):
     assert any("silent" in note for note in run.report.notes)
 
 
-def test_what_the_index_finds_is_what_the_network_says(run, index, test_store, tmp_path):
-    heard = np.flatnonzero(~test_store.silent)
+def test_what_the_index_finds_is_what_the_network_says(run, index, held, tmp_path):
+    heard = np.flatnonzero(~held.silent)
     loaded = Index.load(index)
     assert len(loaded) == len(heard)
     embeddings = {
-        name: run.system.embed(run.network, name, getattr(test_store, name), run.config)
+        name: run.system.embed(run.network, name, getattr(held, name), run.config)
         for name in ("audio", "visual")
     }
     scores = embeddings["visual"] @ embeddings["audio"][heard].T
-    expected = test_store.ids[heard][scores.argmax(axis=1)].astype(str)
-    np.savez(tmp_path / "queries.npz", visual=test_store.visual)
+    expected = held.ids[heard][scores.argmax(axis=1)].astype(str)
+    np.savez(tmp_path / "queries.npz", visual=held.visual)
     words = ("retrieve", index, "--run", run.path, "--input", tmp_path / "queries.npz")
     answers = json.loads(cli(*words, "--top", 3, "--json").stdout)
     found = [ids[0] for ids in answers["ids"]]
     assert np.mean(np.array(found) == expected) > 0.99  # but for ties
 
 
-def test_the_server_retrieves_what_the_index_finds(run, index, test_store, tmp_path):
+def test_the_server_retrieves_what_the_index_finds(run, index, held, tmp_path):
     cli("export", run.path, "--to", tmp_path / "models", "--index", index)
     with LocalServer(tmp_path / "models", port=0) as server, Client(server.address) as client:
         answers = client.predict(
             "cross-modal-embedding",
-            {"visual": test_store.visual[:20]},
+            {"visual": held.visual[:20]},
             signature="retrieve_audio",
             timeout=30,
         )
-        pair = {"audio": test_store.audio[:5], "visual": test_store.visual[:5]}
+        pair = {"audio": held.audio[:5], "visual": held.visual[:5]}
         match = client.predict("cross-modal-embedding", pair)["similarity"]
         vectors = client.predict(
             "cross-modal-embedding", {"audio": pair["audio"]}, signature="embed_audio"
         )["embedding"]
     embed = run.system.embed
-    visual = embed(run.network, "visual", test_store.visual[:20], run.config)
+    visual = embed(run.network, "visual", held.visual[:20], run.config)
     ids, scores = Index.load(index).search(visual, answers["ids"].shape[1])
     np.testing.assert_allclose(answers["scores"], scores, atol=FLOAT32)
     assert answers["ids"][:, 0].astype(str).tolist() == ids[:, 0].tolist()
