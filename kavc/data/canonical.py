@@ -79,8 +79,11 @@ def canonical_correlation(
         )
     means = audio.mean(axis=0), visual.mean(axis=0)
     audio, visual = audio - means[0], visual - means[1]
-    whiten = _whitening(audio, ridge), _whitening(visual, ridge)
-    between = whiten[0] @ (audio.T @ visual / len(audio)) @ whiten[1]
+    # The directions that are found are the same for either root; the rest of `dimensions=None`,
+    # which have no correlation, are not.
+    whitening = _symmetric_root if dimensions is None or not ridge else _triangular_root
+    whiten = whitening(audio, ridge), whitening(visual, ridge)
+    between = whiten[0].T @ (audio.T @ visual / len(audio)) @ whiten[1]
     left, correlations, right = _svd(between, dimensions)
     return CanonicalCorrelation(
         means[0], whiten[0] @ left, means[1], whiten[1] @ right, np.minimum(correlations, 1)
@@ -101,10 +104,20 @@ def _svd(matrix: np.ndarray, dimensions: int | None) -> tuple[np.ndarray, np.nda
     return left, values, matrix.T @ left / values
 
 
-def _whitening(centred: np.ndarray, ridge: float) -> np.ndarray:
-    """Returns the symmetric inverse root of the ridged covariance."""
-    covariance = centred.T @ centred / len(centred)
-    mean_eigenvalue = np.trace(covariance) / len(covariance)
-    values, vectors = np.linalg.eigh(covariance + ridge * mean_eigenvalue * np.eye(len(covariance)))
+def _symmetric_root(centred: np.ndarray, ridge: float) -> np.ndarray:
+    """Returns the symmetric inverse root of the ridged covariance, singular or not."""
+    values, vectors = np.linalg.eigh(_ridged_covariance(centred, ridge))
     floor = max(values[-1], 1e-300) * 1e-12  # of constant columns, where there is no ridge
     return (vectors / np.sqrt(np.maximum(values, floor))) @ vectors.T
+
+
+def _triangular_root(centred: np.ndarray, ridge: float) -> np.ndarray:
+    """Returns W with W W' the inverse of the ridged covariance: a tenth of the time."""
+    lower = scipy.linalg.cholesky(_ridged_covariance(centred, ridge), lower=True)
+    return scipy.linalg.solve_triangular(lower, np.eye(len(lower)), lower=True).T
+
+
+def _ridged_covariance(centred: np.ndarray, ridge: float) -> np.ndarray:
+    covariance = centred.T @ centred / len(centred)
+    mean_eigenvalue = max(np.trace(covariance) / len(covariance), 1e-300)  # 0 of constant columns
+    return covariance + ridge * mean_eigenvalue * np.eye(len(covariance))

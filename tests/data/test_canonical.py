@@ -45,6 +45,21 @@ def test_embeddings_are_units_and_weighted():
     np.testing.assert_allclose(ratio[:, 1] / ratio[:, 0], expected, rtol=1e-4)
 
 
+def test_fewer_dimensions_are_the_first_of_all():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(300, 9)), rng.normal(size=(300, 7))
+    y[:, :3] += x[:, :3]
+    every, first = (canonical_correlation(x, y, 0.4, dimensions) for dimensions in (None, 3))
+    for name in ("audio_directions", "visual_directions"):
+        one, other = getattr(every, name)[:, :3], getattr(first, name)[:, :3]
+        np.testing.assert_allclose(one * np.sign(one[0]), other * np.sign(other[0]), atol=1e-12)
+
+
+def test_constant_features_have_no_directions_but_numbers():
+    found = canonical_correlation(np.ones((5, 4)), np.ones((5, 3)), 0.4, dimensions=2)
+    assert np.isfinite(found.embed("audio", np.ones((2, 4)))).all()
+
+
 def test_constant_columns_and_fewer_rows_than_columns_are_taken():
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(5, 8)), rng.normal(size=(5, 3))
