@@ -117,6 +117,12 @@ def reproduce(
     preset: Preset = "paper",
     overrides: Overrides = None,
     splits: Splits = None,
+    devices: Annotated[
+        int | None,
+        typer.Option(
+            "--devices", min=1, help="GPUs that share each batch, as `kavc train` has it."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train every row of the paper's table, several seeds each; goes on where it stopped."""
@@ -131,6 +137,7 @@ def reproduce(
         preset=preset,
         overrides=parse_overrides(overrides or []),
         splits=splits,
+        devices=devices,
         after_epoch=epoch_line,
         progress=progress,
     )

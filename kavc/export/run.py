@@ -12,6 +12,8 @@ from kavc.export.savedmodel import export, next_version
 from kavc.training.run import Run
 
 INDEX = "index"
+# The file that names a system's classes, by index, where the system has a word of its own for them.
+CLASS_FILES = {"ti-avc": "themes.txt"}
 
 
 def export_run(
@@ -52,6 +54,7 @@ def export_run(
         raise ConfigError(f"{run.system.name} serves no index; export it without --index")
     assets = None if index is None else {INDEX: Path(index)}
     check_config_files(models_dir)
+    class_file = CLASS_FILES.get(run.system.name, "labels.txt")
     signatures = run.system.signatures(run.network, run.config, assets)
     card = run_card(run, run.report, signatures, name=name, version=version)
     folder = export(
@@ -60,7 +63,7 @@ def export_run(
         models_dir,
         name=name,
         card=card,
-        assets={"themes.txt": "".join(f"{theme}\n" for theme in run.data["classes"])},
+        assets={class_file: "".join(f"{label}\n" for label in run.data["classes"])},
         version=version,
     )
     write_config_files(models_dir, name, signatures)

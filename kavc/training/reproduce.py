@@ -24,6 +24,7 @@ def reproduce(
     preset: str = "paper",
     overrides: Mapping[str, Any] | None = None,
     splits: str | os.PathLike | None = None,
+    devices: int | None = None,
     after_epoch: AfterEpoch | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Report:
@@ -37,7 +38,8 @@ def reproduce(
         data: source, as "youtube8m:PATH".
         out: folder of all runs and of the report.
         seeds: runs of each row, with seeds 0, 1, ...
-        preset, overrides, splits, after_epoch: as `train`. `overrides` holds for every row.
+        preset, overrides, splits, devices, after_epoch: as `train`. `overrides` holds for every
+            row.
         progress: called with a line of text before each run.
 
     Returns:
@@ -66,6 +68,7 @@ def reproduce(
                 overrides=overrides | dict(row.overrides),
                 seed=seed,
                 resume=True,
+                devices=devices,
                 after_epoch=after_epoch,
             )
             reports.setdefault(row.label, []).append(run.report)

@@ -253,3 +253,12 @@ def test_devices_that_are_not_there(refused, train_words, tmp_path):
     line = refused(*train_words(tmp_path / "run", "--devices", 2))
     assert line.startswith("2 devices were asked for, this process has 0 GPUs and 1 CPUs; ask for")
     assert not (tmp_path / "run").exists()
+
+
+def test_reproduce_hands_the_devices_on(refused, tiny_corpus, small_options, tmp_path):
+    tf.constant(0)
+    line = refused("reproduce", "ti-avc", "--data", f"synthetic:{tiny_corpus}", "--out",
+                   tmp_path / "out", "--seeds", 1, "--devices", 2,
+                   *options(small_options))  # fmt: skip
+    assert line.startswith("2 devices were asked for, this process has 0 GPUs and 1 CPUs; ask for")
+    assert not (tmp_path / "out").exists()

@@ -30,6 +30,17 @@ def test_a_run_is_exported_with_warm_up_and_configs(tiny_run, tmp_path):
     assert (entry.name, entry.base_path) == ("ti-avc", "/models/ti-avc")
 
 
+@pytest.mark.parametrize(
+    ("fixture", "file"), [("tiny_run", "themes.txt"), ("embedding_run", "labels.txt")]
+)
+def test_classes_are_listed_under_the_systems_word_for_them(fixture, file, request, tmp_path):
+    run = load_run(request.getfixturevalue(fixture))
+    folder = export_run(run, tmp_path / "models")
+    (listed,) = (folder / "assets").iterdir()
+    assert listed.name == file
+    assert listed.read_text(encoding="utf-8").splitlines() == list(run.data["classes"])
+
+
 def test_a_config_that_can_not_be_read_comes_before_the_export(tiny_run, tmp_path):
     (tmp_path / "models.config").write_text("models {}")
     with pytest.raises(ConfigError, match="not a ModelServerConfig"):

@@ -61,25 +61,58 @@ def embedding_branch(
         `keras.Model`: `(batch, input_dim)` to `(batch, embedding_dim)`.
     """
     _check("embedding activation", embedding_activation, EMBEDDING_ACTIVATION)
-    penalty = regularizers.L2(l2 / 2)
-    features = keras.Input((input_dim,), name="features", dtype=_compute(dtype))
+    options = {"kernel_regularizer": regularizers.L2(l2 / 2), "dtype": dtype}
+    features = keras.Input((input_dim,), name="features", dtype=_policy(dtype).compute_dtype)
     x = UnitNorm(name="input_norm", dtype=dtype)(features) if normalize_input else features
     for number, width in enumerate(units, 1):
-        x = layers.Dense(
-            width, "relu", kernel_regularizer=penalty, name=f"dense{number}", dtype=dtype
-        )(x)
-    x = layers.Dense(
-        embedding_dim,
-        embedding_activation,
-        kernel_regularizer=penalty,
-        name="embedding",
-        dtype=dtype,
-    )(x)
+        x = layers.Dense(width, "relu", name=f"dense{number}", **options)(x)
+    x = layers.Dense(embedding_dim, embedding_activation, name="embedding", **options)(x)
     return keras.Model(features, UnitNorm(name="unit_norm", dtype=dtype)(x), name=name)
 
 
+class TwoBranches(Network):
+    """The graph of both networks: a branch for each modality, and a classifier that they share.
+
+    Args:
+        audio_branch, visual_branch: `keras.Model`, from features to embeddings of norm 1.
+        classifier: layer from embeddings to logits.
+        joint_norm: layer that both features, side by side, pass before the branches; None for none.
+        config: the subclass's arguments, beside the number of classes and the features' widths.
+        policy: `keras.DTypePolicy` of all of these.
+        name: str.
+    """
+
+    def __init__(
+        self, audio_branch, visual_branch, classifier, *, joint_norm=None, config, policy, name
+    ):
+        self.audio_branch, self.visual_branch = audio_branch, visual_branch
+        self.classifier = classifier
+        inputs = {
+            modality: keras.Input(branch.input_shape[1:], name=modality, dtype=policy.compute_dtype)
+            for modality, branch in (("audio", audio_branch), ("visual", visual_branch))
+        }
+        audio, visual = inputs["audio"], inputs["visual"]
+        width = visual.shape[-1]
+        sizes = {"classes": classifier.units, "audio_dim": audio.shape[-1], "visual_dim": width}
+        if joint_norm is not None:
+            both = joint_norm(ops.concatenate([visual, audio], -1))
+            visual, audio = both[:, :width], both[:, width:]
+        audio, visual = audio_branch(audio), visual_branch(visual)
+        outputs = {
+            "audio_embedding": audio,
+            "visual_embedding": visual,
+            "audio_logits": self.logits(audio),
+            "visual_logits": self.logits(visual),
+        }
+        super().__init__(inputs, outputs, config=sizes | config, dtype=policy, name=name)
+
+    def logits(self, embedding):
+        """Returns logits of the labels, `(batch, classes)`, from an embedding of either branch."""
+        return self.classifier(embedding)
+
+
 @keras.saving.register_keras_serializable(package="kavc")
-class CrossModalEmbedding(Network):
+class CrossModalEmbedding(TwoBranches):
     """Embeds sound and picture of a video into one space, and classifies each from there.
 
     Args:
@@ -126,55 +159,27 @@ class CrossModalEmbedding(Network):
         name="cross_modal_embedding",
     ):
         _check("input norm", input_norm, INPUT_NORM)
-        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
-        # === Layers ===
+        policy = _policy(dtype)
         shared = {
             "embedding_dim": embedding_dim,
             "embedding_activation": embedding_activation,
             "l2": l2,
-            "normalize_input": input_norm == "per_modality",
-            "dtype": policy,
         }
-        self.audio_branch = embedding_branch(audio_dim, audio_units, **shared, name="audio_branch")
-        self.visual_branch = embedding_branch(
-            visual_dim, visual_units, **shared, name="visual_branch"
-        )
-        self.classifier = layers.Dense(
-            classes, kernel_regularizer=regularizers.L2(l2 / 2), name="classifier", dtype=policy
-        )
-
-        # === Graph ===
-        inputs = {
-            "audio": keras.Input((audio_dim,), name="audio", dtype=policy.compute_dtype),
-            "visual": keras.Input((visual_dim,), name="visual", dtype=policy.compute_dtype),
-        }
-        audio, visual = inputs["audio"], inputs["visual"]
-        if input_norm == "joint":
-            both = UnitNorm(name="joint_norm", dtype=policy)(ops.concatenate([visual, audio], -1))
-            visual, audio = both[:, :visual_dim], both[:, visual_dim:]
-        embeddings = {
-            "audio_embedding": self.audio_branch(audio),
-            "visual_embedding": self.visual_branch(visual),
-        }
-        logits = {
-            "audio_logits": self.classifier(embeddings["audio_embedding"]),
-            "visual_logits": self.classifier(embeddings["visual_embedding"]),
-        }
+        options = {**shared, "normalize_input": input_norm == "per_modality", "dtype": policy}
         super().__init__(
-            inputs,
-            embeddings | logits,
+            embedding_branch(audio_dim, audio_units, **options, name="audio_branch"),
+            embedding_branch(visual_dim, visual_units, **options, name="visual_branch"),
+            layers.Dense(
+                classes, kernel_regularizer=regularizers.L2(l2 / 2), name="classifier", dtype=policy
+            ),
+            joint_norm=UnitNorm(name="joint_norm", dtype=policy) if input_norm == "joint" else None,
             config={
-                "classes": classes,
-                "audio_dim": audio_dim,
-                "visual_dim": visual_dim,
                 "audio_units": list(audio_units),
                 "visual_units": list(visual_units),
-                "embedding_dim": embedding_dim,
-                "embedding_activation": embedding_activation,
                 "input_norm": input_norm,
-                "l2": l2,
+                **shared,
             },
-            dtype=policy,
+            policy=policy,
             name=name,
         )
 
@@ -227,7 +232,7 @@ def canonical_branch(
         are the members and, last, the kernel machine. The dot product of two such embeddings is
         the mean over parts of their cosines.
     """
-    features = keras.Input((input_dim,), name="features", dtype=_compute(dtype))
+    features = keras.Input((input_dim,), name="features", dtype=_policy(dtype).compute_dtype)
     start = Projection(coordinates, name="coordinates", dtype=dtype)(features)
     embeddings = []
     for member in range(1, members + 1):
@@ -268,7 +273,7 @@ def check_kernel_features(kernel_features, embedding_dim):
 
 
 @keras.saving.register_keras_serializable(package="kavc")
-class CanonicalEmbedding(Network):
+class CanonicalEmbedding(TwoBranches):
     """As `CrossModalEmbedding`, but regularised, and starting from canonical coordinates.
 
     Args:
@@ -299,7 +304,7 @@ class CanonicalEmbedding(Network):
         dtype=None,
         name="canonical_embedding",
     ):
-        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        policy = _policy(dtype)
         shared = {
             "units": units,
             "depth": depth,
@@ -308,51 +313,30 @@ class CanonicalEmbedding(Network):
             "dropout": dropout,
             "kernel_features": kernel_features,
         }
-        # As many as have a correlation.
-        of_both = {"kernel_coordinates": min(audio_coordinates, visual_coordinates), **shared}
-        self.audio_branch = canonical_branch(
-            audio_dim,
-            coordinates=audio_coordinates,
-            **of_both,
-            seed=1,
-            name="audio_branch",
-            dtype=policy,
-        )
-        self.visual_branch = canonical_branch(
-            visual_dim,
-            coordinates=visual_coordinates,
-            **of_both,
-            seed=2,
-            name="visual_branch",
-            dtype=policy,
-        )
-        self.classifier = layers.Dense(classes, name="classifier", dtype=policy)
-        inputs = {
-            "audio": keras.Input((audio_dim,), name="audio", dtype=policy.compute_dtype),
-            "visual": keras.Input((visual_dim,), name="visual", dtype=policy.compute_dtype),
+        coordinates = {
+            "audio_coordinates": audio_coordinates,
+            "visual_coordinates": visual_coordinates,
         }
-        audio, visual = self.audio_branch(inputs["audio"]), self.visual_branch(inputs["visual"])
+        # As many as have a correlation.
+        options = {**shared, "kernel_coordinates": min(coordinates.values()), "dtype": policy}
         # The dimensions that `members` takes apart; named before the graph is built with it.
-        self._shape = members, embedding_dim, audio.shape[-1] // embedding_dim
+        self._shape = members, embedding_dim, members + bool(kernel_features)
         super().__init__(
-            inputs,
-            {
-                "audio_embedding": audio,
-                "visual_embedding": visual,
-                "audio_logits": ops.mean(self.classify(self.members(audio)), axis=1),
-                "visual_logits": ops.mean(self.classify(self.members(visual)), axis=1),
-            },
-            config={
-                "classes": classes,
-                "audio_dim": audio_dim,
-                "visual_dim": visual_dim,
-                "audio_coordinates": audio_coordinates,
-                "visual_coordinates": visual_coordinates,
-                **shared,
-            },
-            dtype=policy,
+            canonical_branch(
+                audio_dim, coordinates=audio_coordinates, **options, seed=1, name="audio_branch"
+            ),
+            canonical_branch(
+                visual_dim, coordinates=visual_coordinates, **options, seed=2, name="visual_branch"
+            ),
+            layers.Dense(classes, name="classifier", dtype=policy),
+            config=coordinates | shared,
+            policy=policy,
             name=name,
         )
+
+    def logits(self, embedding):
+        """Returns the mean of the members' logits, `(batch, classes)`."""
+        return ops.mean(self.classify(self.members(embedding)), axis=1)
 
     def members(self, embedding):
         """Returns what each member makes of its input, `(batch, members, embedding_dim)` of norm 1.
@@ -378,5 +362,5 @@ def _check(kind, name, known):
         raise ConfigError(unknown(kind, name, known))
 
 
-def _compute(dtype):
-    return keras.dtype_policies.get(dtype or keras.config.dtype_policy()).compute_dtype
+def _policy(dtype):
+    return keras.dtype_policies.get(dtype or keras.config.dtype_policy())

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import zipfile
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kavc.errors import ConfigError
+from kavc.layers.fingerprint import weights_fingerprint
 from kavc.losses.contrastive import info_nce
 from kavc.losses.pairs import class_term, cosine_pair_loss, multilabel_cross_entropy
-from kavc.systems.cross_modal_embedding.networks import CrossModalEmbedding
+from kavc.systems.cross_modal_embedding.networks import CanonicalEmbedding, CrossModalEmbedding
 
 # Two implementations behind the arrays agree to 2e-15; sums are ordered otherwise here.
 EXACT = 1e-10
@@ -20,6 +25,19 @@ VERSIONS = {
         "scale_hinge": True, "epsilon": 1e-5, "kind": "sqrt",
     },
     "paper": {"network": {}, "scale_hinge": False, "epsilon": 0.0, "kind": "sum"},
+}  # fmt: skip
+
+
+SAVED = Path(__file__).with_name("saved")
+# Files of both networks, what they answered when they were written, and the word for their weights,
+# in order, by which an index knows its network.
+WRITTEN = {
+    "paper": (
+        CrossModalEmbedding, "27f0212d03fe73c4402dac4489a69ed91c50ec64c718880800ab3e5c0744d86c"
+    ),
+    "canonical": (
+        CanonicalEmbedding, "ab7ba96ae72581de4e875212dd6b92897838735c4011b589cbf5c19009894ae7"
+    ),
 }  # fmt: skip
 
 
@@ -140,6 +158,22 @@ def test_it_is_loaded_as_it_was_saved(golden, tmp_path):
     inputs, _, _ = pairs(golden)
     for name, value in network(inputs).items():
         np.testing.assert_array_equal(loaded(inputs)[name], value)
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_a_file_from_before_is_the_same_network(name):
+    kind, fingerprint = WRITTEN[name]
+    network = keras.saving.load_model(SAVED / f"{name}.keras")
+    with zipfile.ZipFile(SAVED / f"{name}.keras") as file:
+        written = json.loads(file.read("config.json"))["config"]
+    assert type(network) is kind
+    assert network.get_config() == written
+    assert weights_fingerprint(network) == fingerprint
+    with np.load(SAVED / f"{name}.npz") as arrays:
+        outputs = network({"audio": arrays["audio"], "visual": arrays["visual"]}, training=False)
+        for key, value in outputs.items():
+            # float32, on another release or backend.
+            np.testing.assert_allclose(value, arrays[key], 1e-6, 1e-6, err_msg=key)
 
 
 @pytest.mark.parametrize("option", [{"input_norm": "joined"}, {"embedding_activation": "ReLU"}])
