@@ -23,8 +23,8 @@ def model_card(
     value: float,
     interval: tuple[float, float] | None = None,
     unit: str = "",
+    measured: Sequence[str],
     intended_use: str,
-    limits: Sequence[str],
     signatures: Mapping[str, Signature],
     versions: Mapping[str, str],
     fingerprint: str,
@@ -39,8 +39,8 @@ def model_card(
         source, info: what it was trained on, as the user named it, and what that fixed.
         metric, value, interval, unit: the headline on the test split, with a confidence interval
             where there is one.
+        measured: sentences on how that was measured.
         intended_use: what it is for.
-        limits: sentences, one a limit.
         signatures: what it answers to.
         versions: package to version, as it was trained.
         fingerprint: of the weights, as `kavc.layers.fingerprint.weights_fingerprint` gives it.
@@ -56,9 +56,9 @@ def model_card(
         f"System: {system}, after {paper.authors}, *{paper.title}*, {paper.year}. {paper.url}",
         "## Result",
         f"{metric}: {value:.4g}{unit}{range_}, on the test split of the data below.",
+        _bullets(measured),
         "## Use",
         intended_use,
-        _bullets(limits),
         "## Data",
         f"Source: {_code(source)}; examples: {counts}; fingerprint {_code(info.fingerprint)}.",
         _bullets(info.notes),

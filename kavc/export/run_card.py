@@ -44,7 +44,7 @@ def run_card(
         interval=report.headline.interval,
         unit=report.headline.unit,
         intended_use=INTENDED_USE,
-        limits=report.notes,
+        measured=[note for note in report.notes if note not in data["notes"]],
         signatures=signatures,
         versions=versions(),
         fingerprint=weights_fingerprint(run.network),

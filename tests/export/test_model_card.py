@@ -27,7 +27,7 @@ def card(tiny, network):
         value=0.81234,
         interval=(0.79, 0.83),
         intended_use="Experiments.",
-        limits=["Synthetic data.", "One seed."],
+        measured=["Synthetic data.", "One seed."],
         signatures=tiny.signatures(network),
         versions={"keras": "3.15.1"},
         fingerprint=weights_fingerprint(network),
