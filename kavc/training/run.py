@@ -104,9 +104,18 @@ class Run:
 
     @property
     def source(self) -> Source:
-        """Where the training data were."""
+        """Where the training data were.
+
+        Raises:
+            ConfigError: they are those of a preset, which do not ship.
+        """
         data = self.data
-        return Source.parse(data["source"], splits=data["splits"])
+        source = Source.parse(data["source"], splits=data["splits"])
+        if (self.path / CARD).is_file() and not source.path.exists():
+            raise ConfigError(
+                f"{self.path}: a preset brings no data; name yours, --data {source.layout}:PATH"
+            )
+        return source
 
     @cached_property
     def network(self) -> keras.Model:

@@ -22,6 +22,13 @@ def test_what_ships_can_be_opened(name):
     assert size < 10 * MEGABYTE
 
 
+@pytest.mark.parametrize("name", presets.names())
+def test_what_ships_asks_for_data(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError, match="a preset brings no data; name yours, --data"):
+        _ = kavc.from_preset(name).source
+
+
 @pytest.mark.parametrize("name", ["ti-avc/no-such", "../presets", "", "/etc", "ti-avc/../ti-avc"])
 def test_a_name_that_is_none(name):
     with pytest.raises(ConfigError, match=r"unknown trained preset .* Known: "):
