@@ -110,12 +110,12 @@ class Run:
             ConfigError: they are those of a preset, which do not ship.
         """
         data = self.data
-        source = Source.parse(data["source"], splits=data["splits"])
-        if (self.path / CARD).is_file() and not source.path.exists():
+        layout, _, path = data["source"].partition(":")
+        if (self.path / CARD).is_file() and not Path(path).exists():
             raise ConfigError(
-                f"{self.path}: a preset brings no data; name yours, --data {source.layout}:PATH"
+                f"{self.path}: a preset brings no data; name yours, --data {layout}:PATH"
             )
-        return source
+        return Source.parse(data["source"], splits=data["splits"])
 
     @cached_property
     def network(self) -> keras.Model:
