@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import re
 import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import numpy as np
 
 PROCESSES = 2  # that the callers are spread over; one could not keep a server busy
 OPTIONS = [("grpc.max_receive_message_length", 2**28), ("grpc.max_send_message_length", 2**28)]
+KAVC = Path(sys.executable).with_name("kavc")
 BACKENDS = Path(__file__).with_name("serving_backends.py")
 PREDICT = "/tensorflow.serving.PredictionService/Predict"
 
@@ -34,12 +37,14 @@ class Seen:
             processes share, and how long it took.
         failures: name of gRPC status to how many calls ended with it.
         elapsed: seconds of the run.
+        answers: bytes of each distinct answer to how many calls got it, if they were kept.
     """
 
     starts: np.ndarray
     seconds: np.ndarray
     failures: dict[str, int]
     elapsed: float
+    answers: Counter[bytes] = field(default_factory=Counter)
 
     @property
     def throughput(self) -> float:
@@ -81,8 +86,27 @@ class Backend:
         self.process.wait()
 
 
+def serve(models_dir: Path) -> tuple[subprocess.Popen, str]:
+    """Starts `kavc serve`; returns its process and where it listens."""
+    server = subprocess.Popen(
+        [KAVC, "serve", models_dir, "--port", "0"], stderr=subprocess.PIPE, text=True
+    )
+    for line in server.stderr:
+        found = re.search(r" on (127\.0\.0\.1:\d+):", line)
+        if found:
+            threading.Thread(target=server.stderr.read, daemon=True).start()  # or it would fill
+            return server, found[1]
+    raise SystemExit("the server did not start")
+
+
 def run(
-    address: str, request: bytes, *, clients: int, seconds: float, method: str = PREDICT
+    address: str,
+    request: bytes,
+    *,
+    clients: int,
+    seconds: float,
+    method: str = PREDICT,
+    keep_answers: bool = False,
 ) -> Seen:
     """Runs `clients` callers for some seconds, after one call each to warm up."""
     context = multiprocessing.get_context("fork")
@@ -93,7 +117,7 @@ def run(
         context.Process(
             target=_work,
             args=(address, method, request, len(range(n, clients, processes)), seconds),
-            kwargs={"barrier": barrier, "queue": queue},
+            kwargs={"barrier": barrier, "queue": queue, "keep_answers": keep_answers},
         )
         for n in range(processes)
     ]
@@ -108,7 +132,8 @@ def run(
             failures[code] = failures.get(code, 0) + 1
     starts = np.concatenate([part[0] for part in parts])
     spent = np.concatenate([part[1] for part in parts])
-    return Seen(starts, spent, failures, seconds)
+    answers = sum((part[3] for part in parts), Counter())
+    return Seen(starts, spent, failures, seconds, answers)
 
 
 def _work(
@@ -120,27 +145,35 @@ def _work(
     *,
     barrier: Any,
     queue: Any,
+    keep_answers: bool,
 ) -> None:
     import grpc
 
     seen: list[tuple[float, float]] = []
     failures: list[str] = []
+    answers: Counter[bytes] = Counter()
     with grpc.insecure_channel(address, options=OPTIONS) as channel:
         call = channel.unary_unary(method)
         call(request, wait_for_ready=True, timeout=60)
         barrier.wait()
         stop = time.monotonic() + seconds
 
+        lock = threading.Lock()
+
         def caller() -> None:
-            mine = []
+            mine, kept = [], Counter()
             while (start := time.monotonic()) < stop:
                 try:
-                    call(request, timeout=60)
+                    answer = call(request, timeout=60)
                 except grpc.RpcError as error:
                     failures.append(error.code().name)
                 else:
                     mine.append((start, time.monotonic() - start))
+                    if keep_answers:
+                        kept[answer] += 1
             seen.extend(mine)
+            with lock:
+                answers.update(kept)
 
         callers = [threading.Thread(target=caller) for _ in range(threads)]
         for each in callers:
@@ -148,4 +181,4 @@ def _work(
         for each in callers:
             each.join()
     starts, spent = np.array(seen).reshape(-1, 2).T
-    queue.put((starts, spent, failures))
+    queue.put((starts, spent, failures, answers))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 
 import keras
@@ -18,7 +19,8 @@ def matrix_products(
     biases, gradients of all else and the optimizer are left out.
 
     Args:
-        parts: networks, each with the shape (batch, length, any) of the sequence it reads.
+        parts: networks, each with the shape of what it reads: (batch, length, any) for sequences,
+            else (batch, any).
         reads_data: names of layers that read data, to which no gradient goes back.
 
     Returns:
@@ -46,13 +48,12 @@ def matrix_products(
 
 
 def _operands(part: keras.Model, shape: tf.TensorShape, reads_data: tuple[str, ...]) -> Iterator:
-    batch, length, _ = shape
     for layer in part.layers:
         for weight in layer.weights:
             if len(weight.shape) < 2:
                 continue
             sequence = len(keras.tree.flatten(layer.input)[0].shape) == 3
-            rows = batch * length if sequence else batch
+            rows = math.prod(shape[:-1]) if sequence else shape[0]
             inputs, outputs = int(np.prod(weight.shape[:-1])), weight.shape[-1]
             shapes = (rows, inputs), (rows, outputs), (inputs, outputs)
             x, y, kernel = (tf.Variable(tf.random.normal(each)) for each in shapes)

@@ -17,7 +17,6 @@ import os
 import random
 import re
 import signal
-import subprocess
 import sys
 import tempfile
 import threading
@@ -32,7 +31,6 @@ import numpy as np
 from closed_loop import OPTIONS, PREDICT, Backend
 
 OUT = Path(__file__).parent / "results" / "serving_soak"
-KAVC = Path(sys.executable).with_name("kavc")
 LOAD = 0.7  # of capacity
 WARM_UP = 30.0  # seconds that the memory's slope leaves out
 # A request that left the caller this shortly before the signal may not have arrived by then.
@@ -50,10 +48,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         Backend(["messages", options.models_dir, options.model, folder]).stop()
         request = (Path(folder) / "request-1").read_bytes()
-    server = subprocess.Popen(
-        [KAVC, "serve", options.models_dir, "--port", "0"], stderr=subprocess.PIPE, text=True
-    )
-    address = address_of(server)
+    server, address = closed_loop.serve(options.models_dir)
     capacity = closed_loop.run(address, request, clients=8, seconds=10).throughput
     callers = OpenLoop(address, request, LOAD * capacity)
     callers.start()
@@ -76,16 +71,6 @@ def main() -> None:
     options.out.with_suffix(".json").write_text(text + "\n")
     print(text)
     draw(samples, options.out.with_suffix(".png"))
-
-
-def address_of(server: subprocess.Popen) -> str:
-    """Returns where a server says that it listens."""
-    for line in server.stderr:
-        found = re.search(r" on (127\.0\.0\.1:\d+):", line)
-        if found:
-            threading.Thread(target=server.stderr.read, daemon=True).start()  # or it would fill
-            return found[1]
-    raise SystemExit("the server did not start")
 
 
 @dataclass

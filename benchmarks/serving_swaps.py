@@ -22,12 +22,11 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import closed_loop
-import numpy as np
-from closed_loop import Backend, Seen
+from closed_loop import Backend
+from rolling import draw, publish, rounded, while_running
 
 OUT = Path(__file__).parent / "results" / "serving_swaps"
 CLIENTS = 8
@@ -103,7 +102,7 @@ def swaps(
     )
     after = closed_loop.run(server.address, request, clients=CLIENTS, seconds=SETTLE_SECONDS)
     memory.append(server.memory)
-    draw(rest, during, published, options.out.with_suffix(".png"))
+    draw(rest, during, published, CLIENTS, options.out.with_suffix(".png"))
     p99 = rest.percentile(99)[0], during.percentile(99)[0]
     return {
         "swaps": len(published),
@@ -181,23 +180,6 @@ def lose_variables(version: Path) -> None:
     shutil.rmtree(version / "variables")
 
 
-def publish(source: Path, version: Path, spoil: Callable[[Path], None] = lambda _: None) -> None:
-    """Lets a version appear whole."""
-    partial = version.with_name(f".partial-{version.name}")
-    shutil.copytree(source, partial)
-    spoil(partial)
-    partial.rename(version)
-
-
-def while_running(work: Callable[[], None], run: Callable[[], Seen]) -> Seen:
-    """Returns what `run` returns, with `work` done in a thread meanwhile."""
-    thread = threading.Thread(target=work)
-    thread.start()
-    seen = run()
-    thread.join()
-    return seen
-
-
 def wait_for_highest(server: Backend, model: Path) -> list[int]:
     """Waits until the highest version is served; returns those with an error on the way."""
     end = time.monotonic() + 30
@@ -230,42 +212,6 @@ def add(failures: dict[str, int], more: dict[str, int]) -> None:
     """Adds counts by status to others."""
     for code, count in more.items():
         failures[code] = failures.get(code, 0) + count
-
-
-def rounded(values: object, digits: int = 2) -> list[float]:
-    """Returns numbers for a report."""
-    return np.round(values, digits).tolist()
-
-
-def draw(rest: Seen, during: Seen, published: list[float], path: Path) -> None:
-    """Draws p50 and p99 of every second, at rest and during the swaps, which are marked."""
-    import matplotlib.pyplot as plt
-
-    figure, axis = plt.subplots(figsize=(9, 3.5), layout="constrained")
-    start = during.starts.min()
-    most = 0.0
-    for percent, colour in ((50, "tab:blue"), (99, "tab:red")):
-        seconds = (during.starts - start).astype(int)
-        values = [
-            np.percentile(during.seconds[seconds == second], percent) * 1e3
-            for second in range(seconds.max() + 1)
-        ]
-        most = max(most, *values)
-        axis.plot(np.arange(len(values)) + 0.5, values, color=colour, label=f"p{percent}")
-        axis.axhline(rest.percentile(percent)[0], color=colour, linestyle=":", linewidth=1)
-    axis.plot([], [], ":", color="gray", linewidth=1, label="at rest")
-    for index, moment in enumerate(published):
-        axis.axvline(
-            moment - start,
-            color="gray",
-            alpha=0.4,
-            label="version published" if not index else None,
-        )
-    axis.set(xlabel="seconds", ylabel="latency (ms)", ylim=(0, 1.2 * most), xlim=(0, None))
-    failed = f"failed: {during.failures}" if during.failures else "no request failed"
-    axis.set_title(f"{len(published)} versions under {CLIENTS} closed-loop clients, {failed}")
-    axis.legend(ncols=4, loc="upper center")
-    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":
