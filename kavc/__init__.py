@@ -15,6 +15,7 @@ __getattr__, __dir__, __all__ = attach(
         "evaluation": ".evaluation",
         "export": ".export",
         "from_preset": ".training.run",
+        "hypermodels": ".hypermodels",
         "layers": ".layers",
         "load_run": ".training.run",
         "losses": ".losses",
@@ -25,5 +26,6 @@ __getattr__, __dir__, __all__ = attach(
         "systems": ".systems",
         "train": ".training.fit",
         "training": ".training",
+        "tuning": ".tuning",
     },
 )

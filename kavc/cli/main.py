@@ -12,7 +12,7 @@ from typing import Any
 import typer
 
 from kavc import __version__
-from kavc.cli import data, demo, evaluate, index, predict, retrieve, serve, train
+from kavc.cli import data, demo, evaluate, index, predict, retrieve, serve, train, tune
 from kavc.cli.output import errors
 from kavc.errors import KavcError
 
@@ -92,7 +92,7 @@ def _options(
 for module in (demo, train, evaluate, retrieve, serve, predict):
     for command in module.COMMANDS:
         app.command()(guarded(command))
-for name, group in {"data": data, "index": index}.items():
+for name, group in {"data": data, "index": index, "tune": tune}.items():
     commands = typer.Typer(help=group.HELP, no_args_is_help=True)
     for command in group.COMMANDS:
         commands.command()(guarded(command))

@@ -12,8 +12,6 @@ from kavc.export.savedmodel import export, next_version
 from kavc.training.run import Run
 
 INDEX = "index"
-# The file that names a system's classes, by index, where the system has a word of its own for them.
-CLASS_FILES = {"ti-avc": "themes.txt"}
 
 
 def export_run(
@@ -54,7 +52,6 @@ def export_run(
         raise ConfigError(f"{run.system.name} serves no index; export it without --index")
     assets = None if index is None else {INDEX: Path(index)}
     check_config_files(models_dir)
-    class_file = CLASS_FILES.get(run.system.name, "labels.txt")
     signatures = run.system.signatures(run.network, run.config, assets)
     card = run_card(run, run.report, signatures, name=name, version=version)
     folder = export(
@@ -63,7 +60,7 @@ def export_run(
         models_dir,
         name=name,
         card=card,
-        assets={class_file: "".join(f"{label}\n" for label in run.data["classes"])},
+        assets={run.system.class_file: "".join(f"{label}\n" for label in run.data["classes"])},
         version=version,
     )
     write_config_files(models_dir, name, signatures)

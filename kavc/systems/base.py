@@ -140,17 +140,29 @@ class Stage(abc.ABC):
     def compile_arguments(self) -> dict[str, Any]:
         """Returns the keyword arguments of `trainee.compile`, freshly made."""
 
-    def prepare(self, network: keras.Model, examples: tf.data.Dataset, folder: Path) -> Any:
+    def load(self, examples: tf.data.Dataset) -> Any:
+        """Reads one split, mostly into memory; stages and trials of a sweep share the result.
+
+        So it must not depend on anything but the examples and the options that the system's
+        `data_options` names, and nobody may change what it returned.
+
+        Args:
+            examples: one split, as `System.read` gives it.
+        """
+        return examples
+
+    def prepare(self, network: keras.Model, load: Callable[[], Any], folder: Path) -> Any:
         """Does what must be done once for one split, before the fit; returns its examples.
 
         Args:
             network: with the weights that the stage starts from.
-            examples: one split, as `System.read` gives it.
+            load: returns what `load` made of the split. Called only where that is needed: it may
+                read for minutes.
             folder: that split's folder under `artefacts/`. What is left there, written whole,
                 is found again by a run that resumes.
         """
         del network, folder
-        return examples
+        return load()
 
     def callbacks(self, validation: Any) -> Sequence[keras.callbacks.Callback]:
         """Returns what `fit` is to call, freshly made.
@@ -187,16 +199,21 @@ class System(abc.ABC):
     Attributes:
         name, summary, paper: what it is called, answers and comes from.
         Config: its settings.
+        data_options: names of the config's options that decide what `describe`, `read` and the
+            stages' `load` return. Under other values data are read again.
         assets: names of what `signatures` can take from outside the network, as "index".
         modalities: names of what `embed` embeds, as "audio"; each an array of an example.
+        class_file: file of an export that names the classes, by index.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str]
     paper: ClassVar[Paper]
     Config: ClassVar[type[Config]]
+    data_options: ClassVar[Sequence[str]] = ()
     assets: ClassVar[Sequence[str]] = ()
     modalities: ClassVar[Sequence[str]] = ()
+    class_file: ClassVar[str] = "labels.txt"
 
     @abc.abstractmethod
     def examples(self, config: Any) -> ExampleSpec:
@@ -290,7 +307,9 @@ class System(abc.ABC):
         raise NotImplementedError(f"{self.name} has no synthetic corpus")
 
     def search_space(self, hp: Any, config: Any) -> Any:
-        """Returns the config with what a sweep chose; its default point is the paper's (optional).
+        """Returns the config with what a sweep chose; its default point is `config` (optional).
+
+        `kavc.systems.choices.Choices` asks for options by name and knows their defaults.
 
         Args:
             hp: `keras_tuner.HyperParameters`.

@@ -80,6 +80,20 @@ class Config:
                 raise ConfigError(unknown("option", name, known))
         return dataclasses.replace(self, **values)
 
+    @classmethod
+    def checked(cls, name: str, value: Any) -> Any:
+        """Returns the value of one option, text converted to the option's type.
+
+        Raises:
+            ConfigError: no such option (names the nearest one), or a value that does not fit.
+        """
+        fields = {field.name: field for field in dataclasses.fields(cls)}
+        if name not in fields:
+            raise ConfigError(unknown("option", name, fields))
+        value = _converted(name, value, typing.get_type_hints(cls)[name])
+        _check_range(fields[name], value)
+        return value
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the values by name, JSON-serialisable."""
         return dataclasses.asdict(self)

@@ -11,7 +11,11 @@ import tensorflow as tf
 
 from kavc.errors import KavcError
 from kavc.systems.base import Stage
-from kavc.training.checkpoint import Checkpoints, FitState, reseed
+from kavc.training.checkpoint import BestInMemory, Checkpoints, FitState, reseed
+
+
+class Diverged(KavcError):
+    """A logged value is not finite."""
 
 
 class EpochSeeds(keras.callbacks.Callback):
@@ -69,7 +73,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def __init__(
         self,
-        checkpoints: Checkpoints,
+        checkpoints: Checkpoints | BestInMemory,
         state: FitState,
         stage: Stage,
         after_epoch: Callable[[FitState], None],
@@ -94,14 +98,15 @@ class Checkpoint(keras.callbacks.Callback):
             state.wait += 1
         patient = stage.patience is None or state.wait < stage.patience
         state.stopped = not patient or state.epoch >= stage.epochs
-        self.model.stop_training = state.stopped
+        if state.stopped:
+            self.model.stop_training = True
         self.checkpoints.save(self.model, state)
         self.after_epoch(state)
 
     def _refuse_divergence(self, logs: dict[str, float], epoch: int) -> None:
         wrong = [name for name, value in logs.items() if not math.isfinite(value)]
         if wrong:
-            raise KavcError(
+            raise Diverged(
                 f"stage {self.stage.name!r} diverged: {', '.join(wrong)} is not finite after "
                 f"epoch {epoch}; look at the features, or lower learning_rate"
             )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 
 from kavc.errors import DataError
 from kavc.files import read_json, whole_folder, write_json
@@ -56,6 +57,11 @@ class Checkpoints:
     def final(self) -> Path:
         """The network's weights at the end of the stage; a file that may not be there yet."""
         return self.folder / "final" / WEIGHTS
+
+    @property
+    def ended(self) -> bool:
+        """Whether the stage has ended."""
+        return self.final.exists()
 
     def save(self, model: keras.Model, state: FitState) -> None:
         """Writes weights, optimizer and state of an epoch; drops those no longer needed."""
@@ -113,6 +119,49 @@ class Checkpoints:
                 f"{path}: can't be read as weights of this model ({error}); "
                 f"remove the folder {path.parent.parent} to train this stage again"
             ) from None
+
+
+class BestInMemory:
+    """What `Checkpoints` is to a run, for a fit that nobody resumes: nothing is written.
+
+    Only the best epoch and the end of the stage are kept, in memory.
+    """
+
+    ended = False
+
+    def __init__(self) -> None:
+        self._best: list[np.ndarray] = []
+        self._final: tuple[list[np.ndarray], FitState]
+
+    def save(self, model: keras.Model, state: FitState) -> None:
+        """Keeps weights and optimizer, whose averages may be asked for, of the best epoch."""
+        if state.epoch == state.best_epoch:
+            self._best = [variable.numpy() for variable in _variables(model)]
+
+    def restore(self, model: keras.Model) -> FitState:
+        """Returns a fresh state."""
+        return FitState()
+
+    def load_epoch(self, model: keras.Model, epoch: int) -> None:
+        """Puts the best epoch back into the model that was saved."""
+        del epoch
+        for variable, value in zip(_variables(model), self._best, strict=True):
+            variable.assign(value)
+        self._best = []
+
+    def save_final(self, network: keras.Model, state: FitState) -> None:
+        """Keeps the network's weights at the end of the stage."""
+        self._final = network.get_weights(), state
+
+    def load_final(self, network: keras.Model) -> FitState:
+        """Puts the network's weights at the end of the stage back; returns the last state."""
+        weights, state = self._final
+        network.set_weights(weights)
+        return state
+
+
+def _variables(model: keras.Model) -> list[Any]:
+    return [*model.variables, *model.optimizer.variables]
 
 
 def _read_state(path: Path) -> FitState:

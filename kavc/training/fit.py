@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable, Mapping
-from functools import cache
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,9 @@ from kavc.files import sweep_partials
 from kavc.systems.base import Stage, System
 from kavc.systems.registry import get
 from kavc.training.callbacks import AveragedWeights, Checkpoint, EpochSeeds, averages
-from kavc.training.checkpoint import Checkpoints, FitState
+from kavc.training.checkpoint import BestInMemory, Checkpoints, FitState
 from kavc.training.devices import gather, share_out, strategy_for
+from kavc.training.examples import Examples
 from kavc.training.run import (
     CONFIG,
     Run,
@@ -86,7 +88,8 @@ def train(
     if not 0 <= seed < 2**31:
         raise ConfigError(f"seed must lie in 0 to {2**31 - 1}; got {seed}")
     config = system.Config.preset(preset).replace(**overrides)
-    info = system.describe(source, config)
+    examples = Examples(system, source)
+    info = examples.info(config)
     config = system.adapt(config, info)
     out = Path(out)
     _refuse_other_content(out, resume)
@@ -99,7 +102,7 @@ def train(
             begin(out, settings, source, info)
         run = Run(out)
         if not run.finished:
-            network = _fit_stages(system, source, config, out, seed, strategy, after_epoch)
+            network = _fit_stages(system, examples, config, out, seed, strategy, after_epoch)
             save_network(out, network)
         if not (out / "report.json").exists():
             report = system.evaluate(run.network, source, config)
@@ -123,7 +126,7 @@ def _refuse_other_content(out: Path, resume: bool) -> None:
 
 def _fit_stages(
     system: System,
-    source: Source,
+    examples: Examples,
     config: Any,
     out: Path,
     seed: int,
@@ -133,85 +136,127 @@ def _fit_stages(
     keras.utils.set_random_seed(seed)
     with strategy.scope():
         network = system.build(config)
-    fresh = network.get_weights()
-    histories: dict[str, list[dict[str, float]]] = {}
-    checkpoints: dict[str, Checkpoints] = {}
 
-    @cache
-    def read(split: str) -> tf.data.Dataset:
-        return system.read(source, split, config)
+    def report(stage: Stage, state: FitState) -> None:
+        _write_histories(out, fits.states)
+        _write_scalars(out / "tensorboard" / stage.name, state)
+        if after_epoch is not None:
+            after_epoch(stage, state)
 
-    for stage in system.stages(config):
-        mine = checkpoints[stage.name] = _checkpoints(out, stage)
-        if mine.final.exists():
-            state = mine.load_final(network)
-            histories[stage.name] = state.history
-            continue
-        if stage.start == "fresh":
-            network.set_weights(fresh)
-        elif stage.start != "previous":
-            checkpoints[stage.start].load_final(network)
-
-        def report(state: FitState, stage: Stage = stage) -> None:
-            histories[stage.name] = state.history
-            write_history(out, histories)
-            _write_scalars(out / "tensorboard" / stage.name, state)
-            if after_epoch is not None:
-                after_epoch(stage, state)
-
-        state = _fit(stage, network, read, out / "artefacts", mine, seed, strategy, report)
-        histories[stage.name] = state.history  # also of a fit that had ended when it was killed
-        mine.save_final(network, state)
-    write_history(out, histories)
+    fits = Fits(
+        load=lambda stage, split: examples.load(stage, split, config),
+        artefacts=out / "artefacts",
+        checkpoints=lambda stage: _checkpoints(out, stage),
+        seed=seed,
+        after_epoch=report,
+        strategy=strategy,
+    )
+    fits.run(network, system.stages(config))
+    _write_histories(out, fits.states)  # also of fits that had ended when they were killed
     return network
 
 
-def _fit(
-    stage: Stage,
-    network: keras.Model,
-    read: Callable[[str], tf.data.Dataset],
-    artefacts: Path,
-    checkpoints: Checkpoints,
-    seed: int,
-    strategy: tf.distribute.Strategy,
-    report: Callable[[FitState], None],
-) -> FitState:
-    """Runs one stage to its end, from its latest checkpoint; leaves its weights in `network`."""
-    folder = artefacts / stage.name
-    training = stage.prepare(network, read("train"), folder / "train")
-    validation = stage.prepare(network, read("validation"), folder / "validation")
-    counter = tf.Variable(0, dtype=tf.int64, trainable=False)
-    batches = epochs_of(stage, training, counter, seed), stage.dataset(validation, None, seed)
-    steps = min(stage.steps_per_execution, int(batches[0].cardinality()))
-    with strategy.scope():
-        model = stage.trainee(network)
-        model.compile(**stage.compile_arguments(), steps_per_execution=steps)
-        state = checkpoints.restore(model)
-    if strategy.num_replicas_in_sync > 1:
-        batches = tuple(share_out(each, strategy.num_replicas_in_sync) for each in batches)
-        if hasattr(model, "gather"):
-            model.gather = gather
-    if not state.stopped:
-        model.fit(
-            batches[0],
-            initial_epoch=state.epoch,
-            epochs=stage.epochs,
-            validation_data=batches[1],
-            callbacks=[
-                EpochSeeds(counter, seed),
-                *stage.callbacks(validation),
-                *([AveragedWeights()] if averages(model.optimizer) else []),
-                Checkpoint(checkpoints, state, stage, report),
-            ],
-            shuffle=False,
-            verbose=0,
+@dataclass
+class Fits:
+    """The stages of a system, one after another: in a run folder as in a trial of a sweep.
+
+    Args:
+        load: returns what the stage's `load` made of a split.
+        artefacts: folder for what stages prepare.
+        checkpoints: returns where a stage's epochs are kept.
+        seed: of the data, and of every generator of random numbers at each epoch.
+        after_epoch: called after each epoch. What it raises ends the fit.
+        strategy: the devices that share each batch; one, if None.
+        callbacks: returns further callbacks of a stage. They see its epochs' logs as `monitor`
+            does and, where its optimizer averages weights, the averages.
+
+    Attributes:
+        states: stage name to where its fit stands, of each stage that has begun.
+    """
+
+    load: Callable[[Stage, str], Any]
+    artefacts: Path
+    checkpoints: Callable[[Stage], Checkpoints | BestInMemory]
+    seed: int
+    after_epoch: AfterEpoch
+    strategy: tf.distribute.Strategy | None = None
+    callbacks: Callable[[Stage], Sequence[keras.callbacks.Callback]] = lambda stage: ()
+    states: dict[str, FitState] = field(default_factory=dict, init=False)
+
+    def run(self, network: keras.Model, stages: Sequence[Stage]) -> None:
+        """Runs every stage that has not ended yet; leaves the last one's weights in `network`.
+
+        Args:
+            network: freshly built, right after `keras.utils.set_random_seed`.
+            stages: as `System.stages` gives them.
+        """
+        fresh = network.get_weights()
+        kept: dict[str, Checkpoints | BestInMemory] = {}
+        for stage in stages:
+            mine = kept[stage.name] = self.checkpoints(stage)
+            if mine.ended:
+                self.states[stage.name] = mine.load_final(network)
+                continue
+            if stage.start == "fresh":
+                network.set_weights(fresh)
+            elif stage.start != "previous":
+                kept[stage.start].load_final(network)
+            mine.save_final(network, self._fit(stage, network, mine))
+
+    def _fit(
+        self, stage: Stage, network: keras.Model, checkpoints: Checkpoints | BestInMemory
+    ) -> FitState:
+        """Runs one stage to its end, from its latest checkpoint."""
+        strategy = self.strategy or tf.distribute.get_strategy()
+        training, validation = self._prepare(stage, network)
+        counter = tf.Variable(0, dtype=tf.int64, trainable=False)
+        batches = (
+            epochs_of(stage, training, counter, self.seed),
+            stage.dataset(validation, None, self.seed),
         )
-    if stage.restore_best:
-        checkpoints.load_epoch(model, state.best_epoch)
-    model.optimizer.finalize_variable_values(model.trainable_variables)  # averages, if it has any
-    # Else a part of the network, such as the theme learner, would be saved with its optimizer.
-    model.compiled, model.optimizer = False, None
-    return state
+        steps = min(stage.steps_per_execution, int(batches[0].cardinality()))
+        with strategy.scope():
+            model = stage.trainee(network)
+            model.compile(**stage.compile_arguments(), steps_per_execution=steps)
+            self.states[stage.name] = state = checkpoints.restore(model)
+        if strategy.num_replicas_in_sync > 1:
+            batches = tuple(share_out(each, strategy.num_replicas_in_sync) for each in batches)
+            if hasattr(model, "gather"):
+                model.gather = gather
+        if not state.stopped:
+            model.fit(
+                batches[0],
+                initial_epoch=state.epoch,
+                epochs=stage.epochs,
+                validation_data=batches[1],
+                callbacks=[
+                    EpochSeeds(counter, self.seed),
+                    *stage.callbacks(validation),
+                    *self.callbacks(stage),
+                    *([AveragedWeights()] if averages(model.optimizer) else []),
+                    Checkpoint(checkpoints, state, stage, self._after(stage)),
+                ],
+                shuffle=False,
+                verbose=0,
+            )
+        if stage.restore_best:
+            checkpoints.load_epoch(model, state.best_epoch)
+        model.optimizer.finalize_variable_values(model.trainable_variables)  # averages, if any
+        # Else a part of the network, such as the theme learner, would be saved with its optimizer.
+        model.compiled, model.optimizer = False, None
+        return state
+
+    def _prepare(self, stage: Stage, network: keras.Model) -> tuple[Any, Any]:
+        """Returns the examples of training and of validation."""
+        folder = self.artefacts / stage.name
+        training, validation = (
+            stage.prepare(network, partial(self.load, stage, split), folder / split)
+            for split in ("train", "validation")
+        )
+        return training, validation
+
+    def _after(self, stage: Stage) -> Callable[[FitState], None]:
+        return lambda state: self.after_epoch(stage, state)
 
 
 def epochs_of(stage: Stage, examples: Any, counter: tf.Variable, seed: int) -> tf.data.Dataset:
@@ -241,6 +286,10 @@ def _training_curves(system: System, config: Any, out: Path) -> Figure:
     }
     best = {name: state.best_epoch for name, state in states.items()}
     return curves("training", histories, best=best, caption="Training curves of each stage.")
+
+
+def _write_histories(out: Path, states: Mapping[str, FitState]) -> None:
+    write_history(out, {name: state.history for name, state in states.items()})
 
 
 def _checkpoints(out: Path, stage: Stage) -> Checkpoints:

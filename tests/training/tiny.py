@@ -69,7 +69,7 @@ class TinyStage(Stage):
         loss = {} if config.contrast else {"loss": "mse", "metrics": ["mae"]}
         return {"optimizer": optimizer, **loss}
 
-    def prepare(self, network, examples, folder):
+    def load(self, examples):
         rows = list(examples.as_numpy_iterator())
         return np.stack([r["x"] for r in rows]), np.stack([r["y"] for r in rows])
 

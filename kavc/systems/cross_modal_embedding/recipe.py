@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import keras
 
 from kavc.systems.base import Stage
+from kavc.systems.choices import Choices
 from kavc.systems.config import Config, option
 from kavc.systems.cross_modal_embedding import networks
 
@@ -209,30 +210,43 @@ def search_space(hp: Any, config: CrossModalConfig) -> CrossModalConfig:
         hp: `keras_tuner.HyperParameters`.
         config: the starting point, the paper's for instance.
     """
+    ask = Choices(hp, config)
+    ask.log_range("learning_rate", 1e-5, 1e-2)
+    ask.one_of("batch_size", 512, 1024, 2048)
+    ask.one_of("embedding_dim", 128, 250, 256, 512)
+    ask.one_of("class_weight", 0.0, 0.005, 0.01, 0.02)
+    if config.network == "canonical":
+        _canonical_space(ask)
+    else:
+        ask.one_of("audio_units_1_2", 256, 450, 900)
+        ask.one_of("audio_units_3_4", 200, 400)
+        ask.one_of("visual_units_1_2", 1000, 2000)
+        ask.one_of("visual_units_3_4", 350, 700)
+    if config.objective == "infonce":
+        ask.one_of("mixing", 0.0, 0.2, 0.5, 1.0)
+        ask.one_of("weight_decay", 0.0, 0.1, 0.5, 1.0)
+        ask.one_of("ema_momentum", 0.0, 0.95, 0.98, 0.99)
+        ask.one_of("warm_up_steps", 0, 20, 100)
+    else:
+        ask.one_of("margin", 0.0, 0.1, 0.2, 0.4)
+        ask.one_of("scale_hinge")
+        ask.one_of("negatives_share", 0.5, 0.6, 0.8)
+        ask.one_of("negatives", "any", "disjoint_labels")
+        ask.one_of("decay", 0.9, 0.95, 1.0)
+        with ask.where("class_weight", lambda weight: weight > 0):
+            ask.one_of("switch_step", 0, 2000, 10_000)
+    return ask.config()
 
-    def choice(name: str, *values: Any) -> Any:
-        default = getattr(config, name)
-        return hp.Choice(name, sorted({*values, default}), default=default)
 
-    rate = hp.Float("learning_rate", 1e-5, 1e-2, sampling="log", default=config.learning_rate)
-    common = {
-        "learning_rate": rate,
-        "batch_size": choice("batch_size", 512, 1024, 2048),
-        "embedding_dim": choice("embedding_dim", 128, 250, 256, 512),
-        "class_weight": choice("class_weight", 0.0, 0.005, 0.01, 0.02),
-    }
-    if config.objective == "pairs":
-        return config.replace(
-            **common,
-            margin=choice("margin", 0.0, 0.1, 0.2, 0.4),
-            negatives_share=choice("negatives_share", 0.5, 0.6, 0.8),
-            negatives=choice("negatives", "any", "disjoint_labels"),
-        )
-    return config.replace(
-        **common,
-        units=choice("units", 512, 1024, 2048),
-        depth=choice("depth", 1, 2, 3),
-        dropout=choice("dropout", 0.2, 0.3, 0.4, 0.5),
-        mixing=choice("mixing", 0.0, 0.2, 0.5),
-        weight_decay=choice("weight_decay", 0.01, 0.05, 0.1),
-    )
+def _canonical_space(ask: Choices) -> None:
+    """Asks for what the network "canonical" alone has."""
+    ask.one_of("coordinates", 128, 256, 512)
+    ask.one_of("units", 512, 1024, 2048)
+    ask.one_of("depth", 1, 2, 3)
+    with ask.where("depth", lambda depth: depth > 0):
+        ask.one_of("dropout", 0.2, 0.3, 0.4, 0.5)
+    ask.one_of("members", 1, 2, 4, 8)
+    ask.one_of("kernel_features", 0, 1000, 2000, 4000)
+    with ask.where("kernel_features", lambda features: features > 0):
+        ask.one_of("kernel_width", 0.5, 1.0, 2.0)
+        ask.one_of("kernel_ridge", 0.2, 0.4, 0.8)

@@ -32,9 +32,7 @@ class _FeatureStage(Stage):
         self.patience = config.patience
         self.steps_per_execution = config.steps_per_execution
 
-    def prepare(
-        self, network: keras.Model, examples: tf.data.Dataset, folder: Path
-    ) -> FeatureStore:
+    def load(self, examples: tf.data.Dataset) -> FeatureStore:
         return FeatureStore.from_dataset(examples, silent=self.config.silent)
 
     def callbacks(self, validation: FeatureStore) -> Sequence[keras.callbacks.Callback]:
@@ -128,10 +126,10 @@ class ContrastiveStage(_FeatureStage):
         return ContrastiveTrainee(network, class_weight=self.config.class_weight)
 
     def prepare(
-        self, network: keras.Model, examples: tf.data.Dataset, folder: Path
+        self, network: keras.Model, load: Callable[[], FeatureStore], folder: Path
     ) -> FeatureStore:
         """Also fits what the network is given and not taught, on the training split."""
-        store = super().prepare(network, examples, folder)
+        store = load()
         if folder.name == "train":
             self.steps = len(store) // min(self.config.batch_size, len(store))
             if self.config.network == "canonical":
@@ -140,7 +138,7 @@ class ContrastiveStage(_FeatureStage):
 
     def compile_arguments(self) -> dict[str, Any]:
         config = self.config
-        total = self.steps * config.epochs
+        total = self.steps * self.epochs
         warm_up = min(config.warm_up_steps, total - 1)
         rate = keras.optimizers.schedules.CosineDecay(
             0.01 * config.learning_rate,

@@ -32,6 +32,7 @@ class CrossModalEmbeddingSystem(System):
     summary = "which sound fits this silent video, and which video this sound?"
     paper = PAPER
     Config = CrossModalConfig
+    data_options = ("silent",)
     assets = ("index",)
     modalities = ("audio", "visual")
 

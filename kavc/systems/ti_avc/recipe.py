@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import keras
 
 from kavc.systems.base import Stage
+from kavc.systems.choices import Choices
 from kavc.systems.config import Config, option
 from kavc.systems.ti_avc import networks, subnetworks
 
@@ -183,22 +184,27 @@ def search_space(hp: Any, config: TiAVCConfig) -> TiAVCConfig:
         hp: `keras_tuner.HyperParameters`.
         config: the starting point, the paper's for instance.
     """
-
-    def choice(name: str, *values: Any) -> Any:
-        default = getattr(config, name)
-        return hp.Choice(name, sorted({*values, default}), default=default)
-
-    rate = hp.Float("learning_rate", 1e-5, 1e-2, sampling="log", default=config.learning_rate)
-    return config.replace(
-        learning_rate=rate,
-        batch_size=choice("batch_size", 8, 32, 128, 256),
-        embedding_dim=choice("embedding_dim", 64, 128, 256, 512),
-        filters=choice("filters", 64, 128, 256),
-        units=choice("units", 64, 128, 256),
-        kernel_size=choice("kernel_size", 1, 3),
-        dropout=choice("dropout", 0.0, 0.1, 0.2, 0.3, 0.5),
-        normalize=choice("normalize", "none", "layer"),
-        interaction=choice("interaction", "none", "product"),
-        alignment_epochs=choice("alignment_epochs", 0, 30),
-        same_theme_share=choice("same_theme_share", 0.0, 0.25, 0.5),
-    )
+    ask = Choices(hp, config)
+    ask.log_range("learning_rate", 1e-5, 1e-2)
+    ask.one_of("batch_size", 8, 32, 128, 256)
+    ask.one_of("optimizer", "adam", "adamw")
+    with ask.where("optimizer", lambda name: name == "adamw"):
+        ask.one_of("weight_decay", 0.0, 0.01, 0.1)
+    ask.one_of("embedding_dim", 64, 128, 256, 512)
+    ask.one_of("filters", 64, 128, 256)
+    ask.one_of("units", 64, 128, 256)
+    ask.one_of("kernel_size", 1, 3)
+    ask.one_of("dropout", 0.0, 0.1, 0.2, 0.3, 0.5)
+    ask.one_of("normalize", "none", "layer")
+    ask.one_of("interaction", "none", "product")
+    ask.one_of("label_smoothing", 0.0, 0.05, 0.1)
+    ask.one_of("negatives", "fresh", "fixed")
+    ask.one_of("same_theme_share", 0.0, 0.25, 0.5)
+    ask.one_of("alignment_epochs", 0, 30)
+    with ask.where("alignment_epochs", lambda epochs: epochs > 0):
+        ask.one_of("alignment_batch_size", 256, 512, 1024)
+        ask.one_of("temperature", 0.03, 0.07, 0.2)
+    if config.variant == "joint":
+        ask.one_of("theme_loss_weight", 0.3, 1.0, 3.0)
+        ask.one_of("stop_gradient")
+    return ask.config()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +59,7 @@ class _VideoStage(Stage):
         self.batch_size = config.batch_size
         self.steps_per_execution = config.steps_per_execution
 
-    def prepare(self, network: keras.Model, examples: tf.data.Dataset, folder: Path) -> VideoStore:
+    def load(self, examples: tf.data.Dataset) -> VideoStore:
         return VideoStore.from_dataset(examples, silent=self.config.silent)
 
     def compile_arguments(self) -> dict[str, Any]:
@@ -230,12 +231,13 @@ class CorrespondenceStage(_VideoStage):
         }
         return inputs, {"match": label}
 
-    def prepare(self, network: keras.Model, examples: tf.data.Dataset, folder: Path) -> VideoStore:
+    def prepare(
+        self, network: keras.Model, load: Callable[[], VideoStore], folder: Path
+    ) -> VideoStore:
         file = Path(folder) / "frozen_embeddings.npz"
         if not file.exists():
-            store = super().prepare(network, examples, folder)
             with whole_file(file) as temporary:
-                np.savez(temporary, **frozen_embeddings(network, store, self.config.max_steps))
+                np.savez(temporary, **frozen_embeddings(network, load(), self.config.max_steps))
         with np.load(file, allow_pickle=False) as arrays:
             return VideoStore(**arrays)
 

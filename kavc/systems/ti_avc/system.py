@@ -32,6 +32,8 @@ class TiAVCSystem(System):
     summary = "does this sound belong to these frames, given the theme?"
     paper = PAPER
     Config = TiAVCConfig
+    data_options = ("silent", "frames", "min_theme_count")
+    class_file = "themes.txt"
 
     def examples(self, config: TiAVCConfig) -> ExampleSpec:
         return video_spec(config.audio_dim, config.visual_dim)

@@ -109,11 +109,11 @@ def test_the_training_split_alone_gives_the_coordinates(store, tmp_path):
             "silent": store.silent,
         }
     )
-    stage.prepare(network, examples, tmp_path / "train")
+    stage.prepare(network, lambda: stage.load(examples), tmp_path / "train")
     found = canonical_correlation(store.audio, store.visual)
     layer = network.visual_branch.get_layer("coordinates")
     np.testing.assert_allclose(layer.directions, found.visual_directions[:, :6], rtol=1e-5)
-    stage.prepare(network, examples.take(20), tmp_path / "validation")
+    stage.prepare(network, lambda: stage.load(examples.take(20)), tmp_path / "validation")
     np.testing.assert_allclose(layer.directions, found.visual_directions[:, :6], rtol=1e-5)
 
 

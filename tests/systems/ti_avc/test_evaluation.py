@@ -115,7 +115,7 @@ def test_positives_are_aligned_from_the_file_to_the_batch(tmp_path, small_config
     config = small_config.replace(variant=variant, theme_stage_on="all", batch_size=16)
     stage = stages(config)[0]
     examples = TiAVCSystem().read(Source("kwai", tmp_path / "corpus"), "train", config)
-    store = stage.prepare(None, examples, tmp_path)
+    store = stage.load(examples)
     seen = []
     for inputs, targets, *_ in stage.dataset(store, 0, 0):
         sound, pictures = inputs["audio"][:, 0, 0].numpy(), inputs["visual"][:, 0, 0].numpy()

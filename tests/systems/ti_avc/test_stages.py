@@ -159,7 +159,7 @@ def test_frozen_embeddings_give_the_whole_networks_answers(
     stage = stage_of(small_config, "correspondence", variant="ti-avc", dropout=dropout)
     network = build(stage.config)
     examples = TiAVCSystem().read(tiny_source, "validation", stage.config)
-    frozen = stage.prepare(network, examples, tmp_path)
+    frozen = stage.prepare(network, lambda: stage.load(examples), tmp_path)
     trainee = stage.trainee(network)
     audio, visual, label = stage.draw(stores["validation"], None, 0)
     batch = stores["validation"].gather(audio, visual)
@@ -174,7 +174,7 @@ def test_frozen_embeddings_give_the_whole_networks_answers(
 def test_frozen_embeddings_are_computed_once(small_config, tiny_source, tmp_path):
     stage = stage_of(small_config, "correspondence", variant="ti-avc")
     examples = TiAVCSystem().read(tiny_source, "validation", stage.config)
-    first = stage.prepare(build(stage.config), examples, tmp_path)
+    first = stage.prepare(build(stage.config), lambda: stage.load(examples), tmp_path)
     before = (tmp_path / "frozen_embeddings.npz").stat().st_mtime_ns
     again = stage.prepare(build(stage.config), None, tmp_path)  # reads no example
     rows = np.arange(len(first))

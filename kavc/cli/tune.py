@@ -1,0 +1,213 @@
+"""`kavc tune`: sweeps over a system's options."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from kavc.cli.output import epoch_line, print_json, print_table, progress
+from kavc.cli.train import AsJson, Data, Splits
+from kavc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kavc.evaluation.table import Table
+    from kavc.tuning.settings import SweepSettings
+    from kavc.tuning.sweep import Sweep
+
+HELP = "Vary a system's options: sweeps that survive being killed."
+SHOWN = 5
+SUFFIXES = (".yaml", ".yml")
+
+
+def run(
+    what: Annotated[
+        str | None, typer.Argument(metavar="[SWEEP.yaml|SYSTEM]", help="Sweep file, or a system.")
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Sweep folder to write.")] = ...,  # type: ignore[assignment]
+    data: Data = None,
+    splits: Splits = None,
+    preset: Annotated[str | None, typer.Option("--preset", help="Named configuration.")] = None,
+    tuner: Annotated[
+        str | None, typer.Option("--tuner", help="random, grid, bayesian or hyperband.")
+    ] = None,
+    trials: Annotated[int | None, typer.Option("--trials", help="At most so many.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of the sweep.")] = None,
+    objective: Annotated[
+        str | None, typer.Option("--objective", help="NAME:min or NAME:max of what is logged.")
+    ] = None,
+    patience: Annotated[
+        int | None, typer.Option("--patience", help="Epochs without improvement in a trial.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="NAME=VALUE", help="Change an option in all trials."),
+    ] = None,
+    space: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--space", metavar="NAME=...", help="VALUE, [A, B] or {low: A, high: B}: vary so."
+        ),
+    ] = None,
+    max_minutes: Annotated[
+        float, typer.Option("--max-minutes", min=0, help="End the sweep after so many.")
+    ] = math.inf,
+    max_trial_minutes: Annotated[
+        float, typer.Option("--max-trial-minutes", min=0, help="A longer trial has failed.")
+    ] = math.inf,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Run a sweep, or go on with one; options here override the sweep file."""
+    from kavc.tuning.progress import Progress
+    from kavc.tuning.run import run_sweep
+    from kavc.tuning.tuner import Limits
+
+    changes = {
+        "data": data,
+        "splits": None if splits is None else str(splits),
+        "preset": preset,
+        "tuner": tuner,
+        "trials": trials,
+        "seed": seed,
+        "objective": objective,
+        "patience": patience,
+        "set": _values("--set", overrides),
+        "space": _values("--space", space),
+    }
+    settings = _settings(what, out, resume, changes)
+    try:
+        sweep = run_sweep(
+            settings,
+            out,
+            resume=resume,
+            limits=Limits(max_minutes, max_trial_minutes),
+            listener=Progress(progress, epoch_line),
+        )
+    except KeyboardInterrupt:
+        progress(_how_to_resume(out))
+        raise
+    _print(sweep, as_json)
+
+
+def space(
+    system: Annotated[str, typer.Argument(help="Name of the system.")],
+    preset: Annotated[str, typer.Option("--preset", help="Named configuration.")] = "paper",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change an option.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what a sweep of a system can vary, from a preset on."""
+    from kavc.systems.config import parse_overrides
+    from kavc.systems.registry import get
+    from kavc.tuning.space import describe, space_of
+
+    found = get(system)
+    config = found.Config.preset(preset).replace(**parse_overrides(overrides or []))
+    parameters = describe(space_of(found, config))
+    if as_json:
+        print_json(parameters)
+        return
+    from kavc.evaluation.table import Column, Table
+
+    rows = [
+        (each["name"], each["kind"], _range(each), str(each["default"]), _when(each))
+        for each in parameters
+    ]
+    columns = [Column(name) for name in ("name", "kind", "range", "default", "where")]
+    print_table(Table("space", columns, rows, caption=f"{system}, preset {preset}"))
+
+
+def _settings(what: str | None, out: Path, resume: bool, changes: dict[str, Any]) -> SweepSettings:
+    """Returns the settings of the file, the command or the sweep that goes on."""
+    from dataclasses import asdict
+
+    from kavc.tuning.settings import make_settings, read_settings
+    from kavc.tuning.sweep import Sweep
+
+    if what is not None and what.endswith(SUFFIXES):
+        return read_settings(what, **changes)
+    if what is None and not resume:
+        raise ConfigError("give a SWEEP.yaml or a SYSTEM, or --resume to go on with a sweep")
+    begun = asdict(Sweep(out).settings) if what is None else {"system": what}
+    return make_settings(begun, **changes)
+
+
+def _values(option: str, texts: list[str] | None) -> dict[str, Any] | None:
+    """Reads `["k=v", ...]`; values as in a sweep file."""
+    from kavc.systems.config import parse_overrides
+    from kavc.tuning.settings import parse_yaml
+
+    given = parse_overrides(texts or [])
+    return {name: parse_yaml(text, f"{option} {name}") for name, text in given.items()} or None
+
+
+def _print(sweep: Sweep, as_json: bool) -> None:
+    trials = sweep.trials
+    best = sweep.best
+    if as_json:
+        print_json(
+            {
+                "sweep": str(sweep.path),
+                "objective": sweep.described["objective"],
+                "planned": sweep.described["planned"]["trials"],
+                "completed": sum(trial.status == "completed" for trial in trials),
+                "failed": sum(trial.status == "failed" for trial in trials),
+                "best": None
+                if best is None
+                else {
+                    "trial": best.id,
+                    "score": best.score,
+                    "changed": dict(best.changed),
+                    "options": dict(best.options),
+                },
+            }
+        )
+    else:
+        print_table(_table(sweep))
+    if any(trial.status == "running" for trial in trials):
+        progress(_how_to_resume(sweep.path))
+    progress(f"sweep folder: {sweep.path}")
+
+
+def _table(sweep: Sweep) -> Table:
+    """Returns the best trials."""
+    from kavc.evaluation.table import Column, Table
+    from kavc.tuning.progress import changes
+
+    sign = 1 if sweep.direction == "max" else -1
+    completed = [trial for trial in sweep.trials if trial.status == "completed"]
+    completed.sort(key=lambda trial: (-trial.budget, -sign * (trial.score or 0)))
+    rows = [
+        (str(trial.number), trial.score, trial.budget, changes(trial))
+        for trial in completed[:SHOWN]
+    ]
+    columns = [
+        Column("trial"),
+        Column(sweep.objective, format=".4f"),
+        Column("epochs", format=".0f"),
+        Column("changes"),
+    ]
+    return Table("best", columns, rows, caption=f"Best of {len(sweep.trials)} trials")
+
+
+def _how_to_resume(out: Path) -> str:
+    return f"to go on: kavc tune run --resume --out {out}"
+
+
+def _range(parameter: dict[str, Any]) -> str:
+    if "values" in parameter:
+        return ", ".join(map(str, parameter["values"]))
+    return f"{parameter['low']:g} to {parameter['high']:g}, {parameter['sampling']}"
+
+
+def _when(parameter: dict[str, Any]) -> str:
+    return " and ".join(
+        f"{each['name']} is {' or '.join(map(str, each['values']))}" for each in parameter["when"]
+    )
+
+
+COMMANDS = (run, space)

@@ -1,0 +1,173 @@
+"""What decides a sweep, from Python, from a YAML file or from the command line."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from kavc.errors import ConfigError, DataError, unknown
+from kavc.tuning.oracles import TUNERS
+
+MAX_YAML_BYTES = 2**20
+TRIALS = 20
+LARGEST_SEED = 2**31 - 1
+DEEPEST = 10
+OPENING = (
+    yaml.FlowSequenceStartToken,
+    yaml.FlowMappingStartToken,
+    yaml.BlockSequenceStartToken,
+    yaml.BlockMappingStartToken,
+)
+CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
+
+
+@dataclass(frozen=True)
+class SweepSettings:
+    """What decides a sweep: two with the same settings and data have the same trials.
+
+    Args:
+        system: name of the system.
+        data: source, as "youtube8m:PATH".
+        splits: optional splits file.
+        preset: named config of the first trial.
+        set: options that differ from the preset in all trials, or where varied in the first.
+        tuner: "random", "grid", "bayesian" or "hyperband".
+        trials: at most so many. None for all of a grid or of Hyperband's brackets, and for 20 of
+            the others.
+        seed: of the proposals and of every trial.
+        objective: "NAME" or "NAME:min" or "NAME:max", of what the last stage logs. None for what
+            it follows.
+        space: what is left of the search space, by name (`kavc.tuning.space.parse_limits`).
+        patience: epochs without improvement after which a stage stops. None for the stage's own,
+            or else a quarter of its epochs.
+
+    Raises:
+        ConfigError: an unknown tuner, or a number out of its range.
+    """
+
+    system: str
+    data: str
+    splits: str | None = None
+    preset: str = "paper"
+    set: Mapping[str, Any] = field(default_factory=dict)
+    tuner: str = "bayesian"
+    trials: int | None = None
+    seed: int = 0
+    objective: str | None = None
+    space: Mapping[str, Any] = field(default_factory=dict)
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("system", "data", "preset", "tuner"):
+            self._check_type(name, str)
+        for name in ("splits", "objective"):
+            self._check_type(name, str, optional=True)
+        for name in ("set", "space"):
+            self._check_type(name, Mapping)
+            object.__setattr__(self, name, _plain(name, getattr(self, name)))
+        if self.tuner not in TUNERS:
+            raise ConfigError(unknown("tuner", self.tuner, TUNERS))
+        if self.trials is None and self.tuner in ("random", "bayesian"):
+            object.__setattr__(self, "trials", TRIALS)
+        self._check_number("trials", 1, optional=True)
+        self._check_number("patience", 1, optional=True)
+        self._check_number("seed", 0, LARGEST_SEED)
+
+    def _check_type(self, name: str, kind: type, optional: bool = False) -> None:
+        value = getattr(self, name)
+        if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
+            raise ConfigError(f"{name}: names must be text; got {sorted(map(str, value))}")
+        if not isinstance(value, kind) and not (optional and value is None):
+            expected = "names with values" if kind is Mapping else "text"
+            raise ConfigError(f"{name} must be {expected}; got {value!r}")
+
+    def _check_number(
+        self, name: str, low: int, high: int | None = None, *, optional: bool = False
+    ) -> None:
+        value = getattr(self, name)
+        if optional and value is None:
+            return
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole or value < low or (high is not None and value > high):
+            upper = "" if high is None else f" to {high}"
+            raise ConfigError(f"{name} must be a whole number from {low}{upper}; got {value!r}")
+
+
+def _plain(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the values as they come back from a file: lists for tuples, and no dates."""
+    try:
+        return json.loads(json.dumps(dict(values), allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"{name}: {error}; give numbers, text, lists or low and high") from None
+
+
+KEYS = tuple(each.name for each in fields(SweepSettings))
+
+
+def read_settings(path: str | os.PathLike, **changes: Any) -> SweepSettings:
+    """Reads a sweep file; the fields of `SweepSettings` are its keys.
+
+    Args:
+        path: YAML, at most 1 MiB.
+        changes: fields that override the file's; None leaves it as it is. Those that are mappings
+            are laid over the file's.
+
+    Raises:
+        DataError: the file is missing, too large or no YAML.
+        ConfigError: a key is unknown, or missing, or a value does not fit.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > MAX_YAML_BYTES:
+            raise DataError(f"{path}: larger than {MAX_YAML_BYTES >> 10} KiB; no sweep file")
+        found = parse_yaml(path.read_text(encoding="utf-8"), str(path))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: can't be read ({error})") from None
+    if not isinstance(found, dict):
+        raise ConfigError(f"{path}: no sweep file; expected keys like system, tuner and space")
+    for key in found:
+        if key not in KEYS:
+            raise ConfigError(f"{path}: {unknown('key', str(key), KEYS)}")
+    given = {key: value for key, value in found.items() if value is not None}
+    return make_settings(given, **changes)
+
+
+def make_settings(given: Mapping[str, Any], **changes: Any) -> SweepSettings:
+    """Returns settings with some changed, as `read_settings` does with those of a file."""
+    merged = dict(given)
+    for name, value in changes.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        if value is not None:
+            merged[name] = {**merged[name], **value} if both else value
+    for name in ("system", "data"):
+        if name not in merged:
+            raise ConfigError(f"a sweep needs its {name}; name it in the command or in the file")
+    return SweepSettings(**merged)
+
+
+def parse_yaml(text: str, where: str) -> Any:
+    """Reads YAML of plain values, without aliases, which can make little text very large.
+
+    Raises:
+        DataError: it is no such YAML.
+    """
+    try:
+        depth = 0
+        for token in yaml.scan(text):
+            depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
+            if depth > DEEPEST or isinstance(token, yaml.AliasToken):
+                raise DataError(f"{where}: aliases (*name) and deep nesting are not read")
+        return yaml.safe_load(text)
+    except DataError:
+        raise
+    except (yaml.YAMLError, ValueError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{where}: not readable as YAML ({reason})") from None

@@ -1,0 +1,139 @@
+"""The sweep folder: what a sweep leaves, enough to resume it, report it and train its winner.
+
+sweep.json  oracle.json  tuner0.json  trial_00/trial.json  trial_00/history.json  ...
+
+`sweep.json` is ours and says what decides the sweep, `history.json` is the record of a trial
+(`kavc.tuning.trial`); the others are KerasTuner's. A sweep is resumed from these alone. What
+`kavc tune report` adds (`kavc.tuning.report`) is made from them, at any time.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kavc.errors import ConfigError, DataError
+from kavc.files import read_json
+from kavc.systems.base import System
+from kavc.systems.registry import get
+from kavc.tuning.settings import SweepSettings
+from kavc.tuning.trial import COMPLETED, RECORD, Trial
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SWEEP = "sweep.json"
+FRAME = ("number", "status", "reason", "score", "budget", "seconds")
+ENTRIES = {"settings", "versions", "data", "objective", "epochs", "planned", "first", "space"}
+
+
+class Sweep:
+    """A sweep folder, opened for reading; what is in it may still grow.
+
+    Args:
+        path: what `kavc tune run --out` wrote.
+
+    Attributes:
+        path: the folder.
+        settings: `SweepSettings` that decide it.
+        described: all of `sweep.json`: "settings", "versions", "data" (source, fingerprint,
+            counts), "objective" (name, direction), "epochs" of a full budget, "planned" (number
+            of "trials" and the sum of their "epochs"), "first" (every option of the first trial)
+            and "space" (`kavc.tuning.space.describe`).
+
+    Raises:
+        ConfigError: the folder is no sweep folder.
+
+    Example:
+        sweep = Sweep("sweeps/ti-avc")
+        print(sweep.best.score, sweep.best.changed)
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        self.path = Path(path)
+        if not (self.path / SWEEP).is_file():
+            raise ConfigError(f"{self.path}: no sweep folder (it holds no {SWEEP})")
+        self.described = read_json(self.path / SWEEP)
+        if not isinstance(self.described, dict) or set(self.described) != ENTRIES:
+            raise DataError(f"{self.path / SWEEP}: not the description of a sweep")
+        try:
+            self.settings = SweepSettings(**self.described["settings"])
+        except (TypeError, ConfigError) as error:
+            raise ConfigError(f"{self.path / SWEEP}: not a sweep's settings ({error})") from None
+
+    @cached_property
+    def system(self) -> System:
+        """The system that is tuned."""
+        return get(self.settings.system)
+
+    @property
+    def objective(self) -> str:
+        """Name of what is optimised."""
+        return self.described["objective"]["name"]
+
+    @property
+    def direction(self) -> str:
+        """Which way is better, "min" or "max"."""
+        return self.described["objective"]["direction"]
+
+    @property
+    def varied(self) -> list[dict[str, Any]]:
+        """The parameters that can take more than one value, as "space" describes them."""
+        return [each for each in self.described["space"] if len(each.get("values", "..")) > 1]
+
+    @property
+    def trials(self) -> list[Trial]:
+        """The trials as they are now, in the order in which they began."""
+        found = [Trial.read(path.parent) for path in self.path.glob(f"trial_*/{RECORD}")]
+        return sorted(found, key=lambda trial: trial.number)
+
+    @property
+    def best(self) -> Trial | None:
+        """The best trial so far; None before the first one has completed."""
+        return best_of(self.trials, self.direction)
+
+    def frame(self) -> pd.DataFrame:
+        """Returns the trials as a data frame, a row each, in the order in which they began.
+
+        Its columns are "number", "status", "reason", "score", "budget" (epochs), "seconds" and
+        every parameter that the sweep varies, by name: missing in a trial where a parameter makes
+        no sense under another choice.
+        """
+        import pandas as pd
+
+        names = [parameter["name"] for parameter in self.varied]
+        rows = [
+            {
+                "number": trial.number,
+                "status": trial.status,
+                "reason": trial.reason,
+                "score": trial.score,
+                "budget": trial.budget,
+                "seconds": trial.seconds.get("whole"),
+                **{name: trial.values.get(name) for name in names},
+            }
+            for trial in self.trials
+        ]
+        return pd.DataFrame(rows, columns=[*FRAME, *names]).convert_dtypes()
+
+
+def best_of(trials: list[Trial], direction: str) -> Trial | None:
+    """Returns the best of those that completed on the largest budget.
+
+    On a smaller one schedules are shorter, so that scores can't be compared.
+    """
+    completed = [trial for trial in trials if trial.status == COMPLETED]
+    if not completed:
+        return None
+    largest = max(trial.budget for trial in completed)
+    sign = 1 if direction == "max" else -1
+    return max(
+        (trial for trial in completed if trial.budget == largest),
+        key=lambda trial: sign * _score(trial),
+    )
+
+
+def _score(trial: Trial) -> Any:
+    return trial.score
