@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,25 @@ def run_sweep(
         settings = SweepSettings("ti-avc", "synthetic:corpus", tuner="random", trials=20)
         sweep = run_sweep(settings, "sweeps/ti-avc")
     """
+    with open_sweep(settings, out, resume=resume, limits=limits, listener=listener) as tuner:
+        with contextlib.suppress(OutOfTime):
+            tuner.search()
+    return Sweep(out)
+
+
+@contextlib.contextmanager
+def open_sweep(
+    settings: SweepSettings,
+    out: str | os.PathLike,
+    *,
+    resume: bool = False,
+    limits: Limits | None = None,
+    listener: Listener | None = None,
+) -> Iterator[SweepTuner]:
+    """Yields the tuner of a sweep folder that is this process's own until the block ends.
+
+    Args and errors are those of `run_sweep`, but for those of trials.
+    """
     out = Path(out)
     _refuse_other_content(out, settings, resume)
     with lock(out):
@@ -68,9 +88,7 @@ def run_sweep(
         listener.on_sweep_begin(Sweep(out))
         with contextlib.redirect_stdout(io.StringIO()):  # KerasTuner says what it reloads
             tuner = SweepTuner(oracle, hypermodel, out, limits=limits, listener=listener)
-        with contextlib.suppress(OutOfTime):
-            tuner.search()
-    return Sweep(out)
+        yield tuner
 
 
 def make_hypermodel(settings: SweepSettings) -> SystemHyperModel:
