@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -73,14 +73,29 @@ def train(
         Path | None,
         typer.Option("--from-run", help="Repeat this run; options here override it."),
     ] = None,
+    from_sweep: Annotated[
+        Path | None,
+        typer.Option("--from-sweep", help="Train this sweep's best trial, and its first one."),
+    ] = None,
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, help="Runs of each with --from-sweep; else 3.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a system and evaluate it, into a run folder."""
     from kavc.systems.config import parse_overrides
+
+    changes: dict = dict(parse_overrides(overrides or []))
+    if from_sweep is not None:
+        _refuse_with("--from-sweep", {"--preset": preset, "--seed": seed, "--from-run": from_run})
+        options = {"data": data, "splits": splits, "overrides": changes, "devices": devices}
+        _train_winner(from_sweep, system, out, seeds or 3, options, as_json)
+        return
+    if seeds is not None:
+        raise ConfigError("--seeds goes with --from-sweep alone; see also `kavc reproduce`")
     from kavc.training.fit import train as fit
     from kavc.training.run import Run
 
-    changes: dict = dict(parse_overrides(overrides or []))
     if from_run is not None:
         earlier = Run(from_run)
         system = system or earlier.settings.system
@@ -107,6 +122,31 @@ def train(
     )
     print_report(run.report, as_json=as_json)
     progress(f"run folder: {run.path}")
+
+
+def _refuse_with(option: str, others: dict[str, object]) -> None:
+    for name, value in others.items():
+        if value is not None:
+            raise ConfigError(f"{name} doesn't go with {option}, which decides it; leave it out")
+
+
+def _train_winner(
+    path: Path, system: str | None, out: Path, seeds: int, options: dict[str, Any], as_json: bool
+) -> None:
+    from kavc.tuning.sweep import Sweep
+    from kavc.tuning.winner import WINNER, fresh_seeds, train_winner
+
+    sweep = Sweep(path)
+    tuned = sweep.settings.system
+    if system not in (None, tuned):
+        raise ConfigError(f"{path} is a sweep of {tuned!r}, not of {system!r}")
+    report = train_winner(
+        sweep, out, seeds=seeds, after_epoch=epoch_line, progress=progress, **options
+    )
+    print_report(report, as_json=as_json)
+    first = fresh_seeds(sweep.settings.seed, seeds)[0]
+    progress(f"report: {out / 'report.md'}")
+    progress(f"run folder to evaluate and export: {out / WINNER / f'seed-{first}'}")
 
 
 def reproduce(

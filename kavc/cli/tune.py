@@ -8,17 +8,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kavc.cli.output import epoch_line, print_json, print_table, progress
+from kavc.cli import tune_shared
+from kavc.cli.output import epoch_line, print_json, print_report, print_table, progress
 from kavc.cli.train import AsJson, Data, Splits
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from kavc.evaluation.table import Table
     from kavc.tuning.settings import SweepSettings
     from kavc.tuning.sweep import Sweep
 
 HELP = "Vary a system's options: sweeps that survive being killed."
-SHOWN = 5
 SUFFIXES = (".yaml", ".yml")
 
 
@@ -57,10 +56,17 @@ def run(
     max_trial_minutes: Annotated[
         float, typer.Option("--max-trial-minutes", min=0, help="A longer trial has failed.")
     ] = math.inf,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, help="Processes that train trials.")
+    ] = None,
+    gpus: Annotated[
+        str | None, typer.Option("--gpus", metavar="0,1,...", help="A GPU for each worker in turn.")
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a sweep, or go on with one; options here override the sweep file."""
+    from kavc.tuning.distribute.launcher import run_shared
     from kavc.tuning.progress import Progress
     from kavc.tuning.run import run_sweep
     from kavc.tuning.tuner import Limits
@@ -78,14 +84,23 @@ def run(
         "space": _values("--space", space),
     }
     settings = _settings(what, out, resume, changes)
+    limits = Limits(max_minutes, max_trial_minutes)
+    if gpus is not None and workers is None:
+        raise ConfigError("--gpus deals GPUs out to --workers; give both")
     try:
-        sweep = run_sweep(
-            settings,
-            out,
-            resume=resume,
-            limits=Limits(max_minutes, max_trial_minutes),
-            listener=Progress(progress, epoch_line),
-        )
+        if workers is None:
+            told = Progress(progress, epoch_line)
+            sweep = run_sweep(settings, out, resume=resume, limits=limits, listener=told)
+        else:
+            sweep = run_shared(
+                settings,
+                out,
+                workers,
+                gpus=gpus.split(",") if gpus else (),
+                resume=resume,
+                limits=limits,
+                report=progress,
+            )
     except KeyboardInterrupt:
         progress(_how_to_resume(out))
         raise
@@ -119,6 +134,19 @@ def space(
     ]
     columns = [Column(name) for name in ("name", "kind", "range", "default", "where")]
     print_table(Table("space", columns, rows, caption=f"{system}, preset {preset}"))
+
+
+def report(
+    sweep: Annotated[Path, typer.Argument(help="Sweep folder, also of a sweep that runs.")],
+    as_json: AsJson = False,
+) -> None:
+    """Say what a sweep found; write tables, figures and TensorBoard's files into its folder."""
+    from kavc.tuning.report import TENSORBOARD, write_report
+    from kavc.tuning.sweep import Sweep
+
+    print_report(write_report(Sweep(sweep)), as_json=as_json)
+    progress(f"report: {sweep / 'report.md'}")
+    progress(f"to look into it: tensorboard --logdir {sweep / TENSORBOARD}")
 
 
 def _settings(what: str | None, out: Path, resume: bool, changes: dict[str, Any]) -> SweepSettings:
@@ -167,31 +195,12 @@ def _print(sweep: Sweep, as_json: bool) -> None:
             }
         )
     else:
-        print_table(_table(sweep))
+        from kavc.tuning.tables import best_table
+
+        print_table(best_table(sweep))
     if any(trial.status == "running" for trial in trials):
         progress(_how_to_resume(sweep.path))
     progress(f"sweep folder: {sweep.path}")
-
-
-def _table(sweep: Sweep) -> Table:
-    """Returns the best trials."""
-    from kavc.evaluation.table import Column, Table
-    from kavc.tuning.progress import changes
-
-    sign = 1 if sweep.direction == "max" else -1
-    completed = [trial for trial in sweep.trials if trial.status == "completed"]
-    completed.sort(key=lambda trial: (-trial.budget, -sign * (trial.score or 0)))
-    rows = [
-        (str(trial.number), trial.score, trial.budget, changes(trial))
-        for trial in completed[:SHOWN]
-    ]
-    columns = [
-        Column("trial"),
-        Column(sweep.objective, format=".4f"),
-        Column("epochs", format=".0f"),
-        Column("changes"),
-    ]
-    return Table("best", columns, rows, caption=f"Best of {len(sweep.trials)} trials")
 
 
 def _how_to_resume(out: Path) -> str:
@@ -210,4 +219,4 @@ def _when(parameter: dict[str, Any]) -> str:
     )
 
 
-COMMANDS = (run, space)
+COMMANDS = (run, space, report, *tune_shared.COMMANDS)

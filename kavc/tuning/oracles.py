@@ -74,6 +74,16 @@ class GridOracle(Resumable, keras_tuner.oracles.GridSearchOracle):
 
     _queued = 0  # ended trials that have come into `_populate_next`
 
+    def populate_space(self, trial_id: str) -> dict[str, Any]:
+        """Queues each trial when it begins, for workers that train at the same time.
+
+        KerasTuner waits for its end, in case of new parameters; here all are known.
+        """
+        found = super().populate_space(trial_id)
+        if self.start_order and found["status"] == keras_tuner.engine.trial.TrialStatus.RUNNING:
+            self._populate_next.append(trial_id)
+        return found
+
     def end_trial(self, trial: Any) -> None:
         super().end_trial(trial)
         self._queued = len(self.end_order)

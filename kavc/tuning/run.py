@@ -58,9 +58,9 @@ def run_sweep(
         settings = SweepSettings("ti-avc", "synthetic:corpus", tuner="random", trials=20)
         sweep = run_sweep(settings, "sweeps/ti-avc")
     """
-    with open_sweep(settings, out, resume=resume, limits=limits, listener=listener) as tuner:
-        with contextlib.suppress(OutOfTime):
-            tuner.search()
+    opened = open_sweep(settings, out, resume=resume, limits=limits, listener=listener)
+    with opened as tuner, contextlib.suppress(OutOfTime):
+        tuner.search()
     return Sweep(out)
 
 

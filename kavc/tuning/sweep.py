@@ -25,7 +25,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SWEEP = "sweep.json"
-FRAME = ("number", "status", "reason", "score", "budget", "seconds")
+# Columns of `Sweep.frame` and what they hold: types of pandas in which a value may be missing.
+FRAME = {
+    "number": "Int64",
+    "status": "string",
+    "reason": "string",
+    "score": "Float64",
+    "budget": "Int64",
+    "seconds": "Float64",
+}
+TYPES = {bool: "boolean", int: "Int64", float: "Float64", str: "string"}
 ENTRIES = {"settings", "versions", "data", "objective", "epochs", "planned", "first", "space"}
 
 
@@ -103,7 +112,7 @@ class Sweep:
         """
         import pandas as pd
 
-        names = [parameter["name"] for parameter in self.varied]
+        kinds = {each["name"]: TYPES[type(each["default"])] for each in self.varied}
         rows = [
             {
                 "number": trial.number,
@@ -112,11 +121,11 @@ class Sweep:
                 "score": trial.score,
                 "budget": trial.budget,
                 "seconds": trial.seconds.get("whole"),
-                **{name: trial.values.get(name) for name in names},
+                **{name: trial.values.get(name) for name in kinds},
             }
             for trial in self.trials
         ]
-        return pd.DataFrame(rows, columns=[*FRAME, *names]).convert_dtypes()
+        return pd.DataFrame(rows, columns=[*FRAME, *kinds]).astype(FRAME | kinds)
 
 
 def best_of(trials: list[Trial], direction: str) -> Trial | None:

@@ -1,0 +1,143 @@
+"""The best configuration of a sweep against the one it began with, trained in full, on fresh seeds.
+
+`OUT/winner/seed-S` and `OUT/start/seed-S` are run folders as `kavc train` leaves them; the report
+over them lies in `OUT` itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from kavc.data.source import Source
+from kavc.errors import ConfigError
+from kavc.evaluation.report import Report
+from kavc.training.fit import AfterEpoch, train
+from kavc.training.run import CONFIG, Run
+from kavc.tuning.contest import START, WINNER, report_of_runs
+from kavc.tuning.settings import LARGEST_SEED
+from kavc.tuning.sweep import SWEEP, Sweep
+from kavc.tuning.trial import Trial
+
+
+def train_winner(
+    sweep: Sweep,
+    out: str | os.PathLike,
+    *,
+    seeds: int = 3,
+    data: str | Source | None = None,
+    splits: str | os.PathLike | None = None,
+    overrides: Mapping[str, Any] | None = None,
+    devices: int | None = None,
+    after_epoch: AfterEpoch | None = None,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Report:
+    """Trains a sweep's winner and its first trial's configuration, and tells a gain from luck.
+
+    Both are trained with the same seeds, none of them the sweep's, on all epochs and with the
+    system's own early stopping. Called again, it takes finished runs as they are and goes on with
+    the one that was stopped.
+
+    Args:
+        sweep: whose best trial it is.
+        out: folder of all runs and of the report.
+        seeds: runs of each.
+        data, splits: other data than the sweep's.
+        overrides: options that differ in both, by name.
+        devices, after_epoch: as `kavc.training.fit.train`.
+        progress: called with a line of text before each run.
+
+    Returns:
+        The report, also written to `out`: the sweep's objective on validation and the headline on
+        test, with their spread over seeds; the difference on validation, paired by seed.
+
+    Raises:
+        ConfigError: no trial has completed, `out` is a run or a sweep, or an override tells winner
+            and start apart.
+        DataError: as `kavc.training.fit.train`.
+
+    Example:
+        report = train_winner(Sweep("sweeps/ti-avc"), "runs/winner", seeds=5)
+        run = kavc.load_run("runs/winner/winner/seed-1")
+    """
+    out, best = Path(out), _best(sweep)
+    overrides = dict(overrides or {})
+    _check(out, best, overrides)
+    source = _source(sweep, data, splits)
+    rows = {WINNER: best.options, START: sweep.described["first"]}
+    if not best.changed:
+        del rows[START]
+    runs: dict[str, list[Run]] = {row: [] for row in rows}
+    for number, seed in enumerate(fresh_seeds(sweep.settings.seed, seeds)):
+        for at, (row, options) in enumerate(rows.items(), 1):
+            progress(f"[{number * len(rows) + at}/{len(rows) * seeds}] {row}, seed {seed}")
+            run = train(
+                sweep.settings.system,
+                source,
+                out / row / f"seed-{seed}",
+                preset=sweep.settings.preset,
+                overrides=overrides_of(sweep, options) | overrides,
+                seed=seed,
+                resume=True,
+                devices=devices,
+                after_epoch=after_epoch,
+            )
+            runs[row].append(run)
+    report = report_of_runs(sweep, best, runs)
+    report.save(out)
+    return report
+
+
+def fresh_seeds(taken: int, count: int) -> list[int]:
+    """Returns seeds that differ from the one that is taken.
+
+    >>> fresh_seeds(0, 3)
+    [1, 2, 3]
+    """
+    return [(taken + step) % (LARGEST_SEED + 1) for step in range(1, count + 1)]
+
+
+def overrides_of(sweep: Sweep, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns by which options a configuration of a sweep differs from its preset.
+
+    What the data fix is not among them: other data may fix it otherwise.
+
+    Args:
+        sweep: whose preset it is.
+        options: every option, as of a trial.
+    """
+    preset = sweep.system.Config.preset(sweep.settings.preset).to_dict()
+    decided = {*sweep.settings.set, *(each["name"] for each in sweep.described["space"])}
+    return {
+        name: value for name, value in options.items() if name in decided and value != preset[name]
+    }
+
+
+def _best(sweep: Sweep) -> Trial:
+    best = sweep.best
+    if best is None:
+        raise ConfigError(
+            f"{sweep.path}: no trial has completed; go on with it by `kavc tune run --resume --out "
+            f"{sweep.path}`"
+        )
+    return best
+
+
+def _check(out: Path, best: Trial, overrides: Mapping[str, Any]) -> None:
+    """Refuses folders that are something else, and overrides that would take the contest away."""
+    for name, kind in ((SWEEP, "sweep"), (CONFIG, "run")):
+        if (out / name).exists():
+            raise ConfigError(f"{out}: holds a {kind}; the runs of a winner need their own folder")
+    clash = sorted(set(best.changed) & set(overrides))
+    if clash:
+        raise ConfigError(f"option {clash[0]!r} tells winner and start apart; leave it out")
+
+
+def _source(sweep: Sweep, data: str | Source | None, splits: str | os.PathLike | None) -> Source:
+    if isinstance(data, Source):
+        return data
+    if data is None:
+        data, splits = sweep.settings.data, splits or sweep.settings.splits
+    return Source.parse(data, splits)
