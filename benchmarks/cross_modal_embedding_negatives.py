@@ -59,8 +59,8 @@ VARIANTS = {
     "hard ones weigh more (1)": Negatives(hardness=1.0),
     "sharing a label: half": Negatives(sharing=0.5),
     "sharing a label: none": Negatives(sharing=0.0),
-    "equal sound: none": Negatives(equal_audio=0.999),
     "queue of 4,096": Negatives(queue=4096),
+    "equal sound: none": Negatives(equal_audio=0.999),
 }
 
 
