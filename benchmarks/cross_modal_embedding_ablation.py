@@ -13,7 +13,7 @@ table.
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ from kavc.evaluation.spread import spread
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.metrics.random_galleries import RandomGalleries
+from kavc.systems.base import System
 from kavc.systems.cross_modal_embedding.embeddings import DIRECTIONS, embed_alone
 
 RESULTS = Path(__file__).parent / "results"
@@ -94,29 +95,41 @@ def _cells(seeds: Sequence[np.ndarray], whole: Sequence[np.ndarray]) -> list[flo
     return cells
 
 
-def main() -> None:
-    """Trains what is missing and writes the table after every configuration."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def measure(name: str, meaning: str, variants: Mapping[str, tuple[str | System, dict]]) -> None:
+    """Trains what is missing and writes the table after every variant.
+
+    Args:
+        name: of the table; ends its file's name.
+        meaning: of the command.
+        variants: row to the system and what differs from the preset `improved`.
+    """
+    parser = argparse.ArgumentParser(description=meaning)
     parser.add_argument("--data", required=True)
     parser.add_argument("--splits", type=Path)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=2)
     options = parser.parse_args()
     source = Source.parse(options.data, options.splits)
     hits: dict[str, list[np.ndarray]] = {}
-    for number, (name, overrides) in enumerate(ABLATIONS.items()):
+    for number, (row, (system, overrides)) in enumerate(variants.items()):
         for seed in range(options.seeds):
-            print(f"{name}, seed {seed}", flush=True)
+            print(f"{row}, seed {seed}", flush=True)
             run = kavc.train(
-                "cross-modal-embedding", source, options.out / f"{number}-seed-{seed}",
-                preset="improved", overrides={"members": 1} | overrides, seed=seed, resume=True,
-                after_epoch=epoch_line,
+                system, source, options.out / f"{number}-seed-{seed}", preset="improved",
+                overrides=overrides, seed=seed, resume=True, after_epoch=epoch_line,
             )  # fmt: skip
-            hits.setdefault(name, []).append(validation_hits(run))
-        result = difference_table("ablation", hits, source)
-        write_text(RESULTS / "cross_modal_embedding_ablation.csv", result.to_csv())
+            hits.setdefault(row, []).append(validation_hits(run))
+        result = difference_table(name, hits, source)
+        write_text(RESULTS / f"cross_modal_embedding_{name}.csv", result.to_csv())
     print(result.to_markdown())
 
 
 if __name__ == "__main__":
-    main()
+    measure(
+        "ablation",
+        __doc__.splitlines()[0],
+        {
+            row: ("cross-modal-embedding", {"members": 1} | overrides)
+            for row, overrides in ABLATIONS.items()
+        },
+    )

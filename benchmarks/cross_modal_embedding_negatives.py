@@ -12,19 +12,13 @@ member and no kernel machine, so that a run takes a minute or two; several seeds
 
 from __future__ import annotations
 
-import argparse
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import keras
-from cross_modal_embedding_ablation import RESULTS, difference_table, validation_hits
+from cross_modal_embedding_ablation import measure
 from keras import ops
 
-import kavc
-from kavc.cli.output import epoch_line
-from kavc.data.source import Source
-from kavc.files import write_text
 from kavc.systems.cross_modal_embedding.stages import ContrastiveStage
 from kavc.systems.cross_modal_embedding.system import CrossModalEmbeddingSystem
 from kavc.systems.cross_modal_embedding.trainees import ContrastiveTrainee
@@ -160,28 +154,9 @@ class NegativesSystem(CrossModalEmbeddingSystem):
         return [NegativesStage(config, self.negatives)]
 
 
-def main() -> None:
-    """Trains what is missing and writes the table after every variant."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", required=True)
-    parser.add_argument("--splits", type=Path)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--seeds", type=int, default=3)
-    options = parser.parse_args()
-    source = Source.parse(options.data, options.splits)
-    hits: dict[str, list] = {}
-    for number, (name, negatives) in enumerate(VARIANTS.items()):
-        for seed in range(options.seeds):
-            print(f"{name}, seed {seed}", flush=True)
-            run = kavc.train(
-                NegativesSystem(negatives), source, options.out / f"{number}-seed-{seed}",
-                preset="improved", overrides=BASE, seed=seed, resume=True, after_epoch=epoch_line,
-            )  # fmt: skip
-            hits.setdefault(name, []).append(validation_hits(run))
-        result = difference_table("negatives", hits, source)
-        write_text(RESULTS / "cross_modal_embedding_negatives.csv", result.to_csv())
-    print(result.to_markdown())
-
-
 if __name__ == "__main__":
-    main()
+    measure(
+        "negatives",
+        __doc__.splitlines()[0],
+        {row: (NegativesSystem(negatives), BASE) for row, negatives in VARIANTS.items()},
+    )
