@@ -11,6 +11,7 @@ import typer
 from kavc.cli import tune_shared
 from kavc.cli.output import epoch_line, print_json, print_report, print_table, progress
 from kavc.cli.train import AsJson, Data, Splits
+from kavc.cli.tune_shared import MaxMinutes, MaxTrialMinutes, Out, Resume
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ def run(
     what: Annotated[
         str | None, typer.Argument(metavar="[SWEEP.yaml|SYSTEM]", help="Sweep file, or a system.")
     ] = None,
-    out: Annotated[Path, typer.Option("--out", help="Sweep folder to write.")] = ...,  # type: ignore[assignment]
+    out: Out = ...,  # type: ignore[assignment]
     data: Data = None,
     splits: Splits = None,
     preset: Annotated[str | None, typer.Option("--preset", help="Named configuration.")] = None,
@@ -50,19 +51,15 @@ def run(
             "--space", metavar="NAME=...", help="VALUE, [A, B] or {low: A, high: B}: vary so."
         ),
     ] = None,
-    max_minutes: Annotated[
-        float, typer.Option("--max-minutes", min=0, help="End the sweep after so many.")
-    ] = math.inf,
-    max_trial_minutes: Annotated[
-        float, typer.Option("--max-trial-minutes", min=0, help="A longer trial has failed.")
-    ] = math.inf,
+    max_minutes: MaxMinutes = math.inf,
+    max_trial_minutes: MaxTrialMinutes = math.inf,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes that train trials.")
     ] = None,
     gpus: Annotated[
         str | None, typer.Option("--gpus", metavar="0,1,...", help="A GPU for each worker in turn.")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep.")] = False,
+    resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a sweep, or go on with one; options here override the sweep file."""

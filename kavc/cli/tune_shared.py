@@ -16,12 +16,21 @@ from kavc.errors import ConfigError
 
 TIME_UP_EXIT = 3
 
+# Of `kavc tune run`, too.
+Out = Annotated[Path, typer.Option("--out", help="Sweep folder to write.")]
+MaxMinutes = Annotated[
+    float, typer.Option("--max-minutes", min=0, help="End the sweep after so many.")
+]
+MaxTrialMinutes = Annotated[
+    float, typer.Option("--max-trial-minutes", min=0, help="A longer trial has failed.")
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a sweep.")]
 Launched = Annotated[bool, typer.Option("--launched", hidden=True)]
 
 
 def chief(
     sweep: Annotated[Path, typer.Argument(metavar="SWEEP.yaml", help="Sweep file.")],
-    out: Annotated[Path, typer.Option("--out", help="Sweep folder to write.")],
+    out: Out,
     port: Annotated[
         int | None, typer.Option("--port", min=0, max=65535, help="Port for the workers.")
     ] = None,
@@ -33,17 +42,13 @@ def chief(
     ] = None,
     data: Data = None,
     splits: Splits = None,
-    max_minutes: Annotated[
-        float, typer.Option("--max-minutes", min=0, help="End the sweep after so many.")
-    ] = math.inf,
-    max_trial_minutes: Annotated[
-        float, typer.Option("--max-trial-minutes", min=0, help="A longer trial has failed.")
-    ] = math.inf,
+    max_minutes: MaxMinutes = math.inf,
+    max_trial_minutes: MaxTrialMinutes = math.inf,
     lost_after: Annotated[
         float,
         typer.Option("--lost-after", min=5, help="Seconds of silence after which a worker died."),
     ] = 60.0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep.")] = False,
+    resume: Resume = False,
     launched: Launched = False,
 ) -> None:
     """Lead a sweep whose trials workers train; exits 3 if its time was up before it ended."""

@@ -71,14 +71,15 @@ def canonical_correlation(
     Reference:
         Hotelling, "Relations between two sets of variates", 1936; with ridge, Vinod, 1976.
     """
-    audio, visual = (np.asarray(x, np.float64) for x in (audio, visual))
+    audio, visual = (np.array(x, np.float64) for x in (audio, visual))  # copies, centred below
     if audio.ndim != 2 or visual.ndim != 2 or len(audio) != len(visual) or len(audio) < 2:
         raise DataError(
             f"audio {audio.shape} and visual {visual.shape}: expected (n, width) each, with the "
             "same n of at least 2"
         )
     means = audio.mean(axis=0), visual.mean(axis=0)
-    audio, visual = audio - means[0], visual - means[1]
+    audio -= means[0]
+    visual -= means[1]
     # The directions that are found are the same for either root; the rest of `dimensions=None`,
     # which have no correlation, are not.
     whitening = _symmetric_root if dimensions is None or not ridge else _triangular_root

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 from collections.abc import Iterator
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -20,6 +21,7 @@ from kavc.tuning.oracles import make_oracle, planned
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.space import describe
 from kavc.tuning.sweep import SWEEP, Sweep
+from kavc.tuning.trial import RUNNING
 from kavc.tuning.tuner import Limits, Listener, OutOfTime, SweepTuner
 
 LARGER_IS_WORSE = ("loss", "error", "rank")
@@ -41,7 +43,7 @@ def run_sweep(
 
     Args:
         settings: what decides it.
-        out: the sweep folder; must be new, unless `resume`.
+        out: the sweep folder; must be new, or no trial in it has ended, unless `resume`.
         resume: go on with the sweep in `out`; a new one begins if there is none.
         limits: how long it, and each trial, may take.
         listener: is told how it goes.
@@ -81,6 +83,8 @@ def open_sweep(
     _refuse_other_content(out, settings, resume)
     with lock(out):
         sweep_partials(out)
+        if not resume:
+            _forget_begun(out)
         hypermodel = make_hypermodel(settings)
         oracle = oracle_of(settings, hypermodel)
         _begin(out, settings, hypermodel, oracle)
@@ -150,7 +154,7 @@ def _refuse_other_content(out: Path, settings: SweepSettings, resume: bool) -> N
     if SWEEP not in content:
         return
     if not resume:
-        raise ConfigError(f"{out}: holds a sweep already; use --resume to go on with it")
+        return
     begun = Sweep(out).settings
     for each in fields(SweepSettings):
         before, now = getattr(begun, each.name), getattr(settings, each.name)
@@ -159,6 +163,18 @@ def _refuse_other_content(out: Path, settings: SweepSettings, resume: bool) -> N
                 f"{out} was begun with {each.name} {before!r}, not {now!r}; resume it as it was "
                 "or use another folder"
             )
+
+
+def _forget_begun(out: Path) -> None:
+    """Removes a sweep of which nothing is there yet, as one that was refused in its first trial."""
+    if not (out / SWEEP).exists():
+        return
+    if any(trial.status != RUNNING for trial in Sweep(out).trials):
+        raise ConfigError(f"{out}: holds a sweep already; use --resume to go on with it")
+    for folder in out.glob("trial_*"):
+        shutil.rmtree(folder)
+    for file in sorted(out.glob("*.json"), key=lambda path: path.name == SWEEP):
+        file.unlink()  # the description last: without it the rest is no sweep
 
 
 def _begin(

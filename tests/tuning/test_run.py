@@ -241,8 +241,23 @@ def test_a_sweep_goes_on_only_with_the_same_data(settings, tmp_path):
         run_sweep(settings(), tmp_path / "sweep", resume=True)
 
 
+def test_a_sweep_in_which_nothing_has_ended_gives_its_folder_back(settings, tmp_path):
+    out, given = tmp_path / "sweep", {"space": small_space(units=[4, 8])}
+    with pytest.raises(ConfigError, match="unknown objective"):
+        run_sweep(settings(objective="val_los:min"), out)
+    with pytest.raises(KeyboardInterrupt):
+        run_sweep(settings(seed=3), out, listener=Interrupted(1))
+    sweep = run_sweep(settings(**given), out)
+    assert [trial.status for trial in sweep.trials] == ["completed", "completed"]
+    assert [(t.number, t.score) for t in sweep.trials] == [
+        (t.number, t.score) for t in run_sweep(settings(**given), tmp_path / "new").trials
+    ]
+    with pytest.raises(ConfigError, match="holds a sweep already; use --resume"):
+        run_sweep(settings(), out)
+
+
 def test_folders_that_do_not_fit(settings, tmp_path):
-    run_sweep(settings(), tmp_path / "sweep", limits=Limits(minutes=0))
+    run_sweep(settings(space=small_space(units=[4, 8])), tmp_path / "sweep")
     with pytest.raises(ConfigError, match="holds a sweep already; use --resume"):
         run_sweep(settings(), tmp_path / "sweep")
     (tmp_path / "thesis").mkdir()
