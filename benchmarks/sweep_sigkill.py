@@ -33,7 +33,7 @@ from kavc.cli.output import print_table, progress
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.systems.registry import get
-from kavc.tuning.oracles import TUNERS
+from kavc.tuning.settings import TUNERS
 from kavc.tuning.sweep import Sweep
 from kavc.tuning.trial import RUNNING, Trial
 
@@ -47,7 +47,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
         "set": {"epochs": 4, "batch_size": 64, "filters": 8, "embedding_dim": 16},
         "space": {
             "learning_rate": RATES, "units": [8, 16], "dropout": [0.0, 0.1, 0.2],
-            "label_smoothing": [0.0, 0.1], "batch_size": 64, "filters": 8, "embedding_dim": 16,
+            "label_smoothing": [0.0, 0.1],
         },
     },
     "cross-modal-embedding": {
@@ -58,8 +58,7 @@ SWEEPS: dict[str, dict[str, Any]] = {
         },
         "space": {
             "learning_rate": RATES, "units": [16, 32], "dropout": [0.2, 0.3, 0.4],
-            "mixing": [0.0, 0.5], "batch_size": 64, "embedding_dim": 16, "coordinates": 16,
-            "members": 1, "kernel_features": 32, "ema_momentum": 0.5,
+            "mixing": [0.0, 0.5],
         },
     },
 }  # fmt: skip

@@ -47,6 +47,9 @@ class ServingError(KavcError):
         self.code = code
 
 
+MOST_KNOWN = 12  # names that are listed beside the nearest one
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Returns the sentence for a name that does not exist, with the nearest one that does.
 
@@ -55,5 +58,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, 1)
+    if near and len(known) > MOST_KNOWN:
+        return f"unknown {kind} {name!r}; did you mean {near[0]!r}?"
     hint = f"; did you mean {near[0]!r}?" if near else "."
     return f"unknown {kind} {name!r}{hint} Known: {', '.join(known) or 'none'}"

@@ -144,9 +144,9 @@ def _train_winner(
         sweep, out, seeds=seeds, after_epoch=epoch_line, progress=progress, **options
     )
     print_report(report, as_json=as_json)
-    first = fresh_seeds(sweep.settings.seed, seeds)[0]
     progress(f"report: {out / 'report.md'}")
-    progress(f"run folder to evaluate and export: {out / WINNER / f'seed-{first}'}")
+    folders = [str(out / WINNER / f"seed-{n}") for n in fresh_seeds(sweep.settings.seed, seeds)]
+    progress(f"run folders of the winner: {' '.join(folders)}")
 
 
 def reproduce(

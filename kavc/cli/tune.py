@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -43,7 +44,9 @@ def run(
     ] = None,
     overrides: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="NAME=VALUE", help="Change an option in all trials."),
+        typer.Option(
+            "--set", metavar="NAME=VALUE", help="An option of all trials, unless --space varies it."
+        ),
     ] = None,
     space: Annotated[
         list[str] | None,
@@ -62,12 +65,10 @@ def run(
     resume: Resume = False,
     as_json: AsJson = False,
 ) -> None:
-    """Run a sweep, or go on with one; options here override the sweep file."""
-    from kavc.tuning.distribute.launcher import run_shared
-    from kavc.tuning.progress import Progress
-    from kavc.tuning.run import run_sweep
-    from kavc.tuning.tuner import Limits
+    """Run a sweep, or go on with one; options here override the sweep file.
 
+    Exits 3 if its time was up before it ended.
+    """
     changes = {
         "data": data,
         "splits": None if splits is None else str(splits),
@@ -80,14 +81,20 @@ def run(
         "set": _values("--set", overrides),
         "space": _values("--space", space),
     }
-    settings = _settings(what, out, resume, changes)
-    limits = Limits(max_minutes, max_trial_minutes)
     if gpus is not None and workers is None:
         raise ConfigError("--gpus deals GPUs out to --workers; give both")
+    settings = _settings(what, out, resume, changes)
+    from kavc.tuning.attempt import Limits, minutes_since
+    from kavc.tuning.distribute.launcher import run_shared, terminable
+    from kavc.tuning.progress import Progress
+    from kavc.tuning.run import run_sweep
+
+    began, limits = time.monotonic(), Limits(max_minutes, max_trial_minutes)
     try:
         if workers is None:
             told = Progress(progress, epoch_line)
-            sweep = run_sweep(settings, out, resume=resume, limits=limits, listener=told)
+            with terminable():
+                sweep = run_sweep(settings, out, resume=resume, limits=limits, listener=told)
         else:
             sweep = run_shared(
                 settings,
@@ -101,7 +108,8 @@ def run(
     except KeyboardInterrupt:
         progress(_how_to_resume(out))
         raise
-    _print(sweep, as_json)
+    if _print(sweep, as_json) and minutes_since(began) >= max_minutes:
+        raise typer.Exit(tune_shared.TIME_UP_EXIT)
 
 
 def space(
@@ -170,17 +178,19 @@ def _values(option: str, texts: list[str] | None) -> dict[str, Any] | None:
     return {name: parse_yaml(text, f"{option} {name}") for name, text in given.items()} or None
 
 
-def _print(sweep: Sweep, as_json: bool) -> None:
-    trials = sweep.trials
-    best = sweep.best
+def _print(sweep: Sweep, as_json: bool) -> int:
+    """Says what a sweep came to; returns how many trials are left."""
+    best, planned = sweep.best, sweep.described["planned"]["trials"]
+    status = [trial.status for trial in sweep.trials]
+    completed, failed = status.count("completed"), status.count("failed")
     if as_json:
         print_json(
             {
                 "sweep": str(sweep.path),
                 "objective": sweep.described["objective"],
-                "planned": sweep.described["planned"]["trials"],
-                "completed": sum(trial.status == "completed" for trial in trials),
-                "failed": sum(trial.status == "failed" for trial in trials),
+                "planned": planned,
+                "completed": completed,
+                "failed": failed,
                 "best": None
                 if best is None
                 else {
@@ -195,9 +205,13 @@ def _print(sweep: Sweep, as_json: bool) -> None:
         from kavc.tuning.tables import best_table
 
         print_table(best_table(sweep))
-    if any(trial.status == "running" for trial in trials):
+    progress(f"{completed} of {planned} trials completed, {failed} failed; in {sweep.path}")
+    if best is not None and best.budget < sweep.described["epochs"]:
+        progress(f"no trial had all epochs: the best one had {best.budget}")
+    left = max(0, planned - completed - failed)
+    if left:
         progress(_how_to_resume(sweep.path))
-    progress(f"sweep folder: {sweep.path}")
+    return left
 
 
 def _how_to_resume(out: Path) -> str:

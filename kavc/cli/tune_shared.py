@@ -88,10 +88,19 @@ def work(
     """Train trials of a sweep for its chief; exits 3 if its time was up before it ended."""
     from kavc.tuning.distribute.worker import work as work_for
 
+    _check_address(address)
     text = None if splits is None else str(splits)
     with _interruptible(launched):
         why = work_for(address, name, data=data, splits=text, wait=wait, report=progress)
     _end(why)
+
+
+def _check_address(address: str) -> None:
+    host, _, port = address.rpartition(":")
+    if host == "unix" and port:
+        return
+    if not host or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise ConfigError(f"--chief {address!r}: expected HOST:PORT, as chief.example:8600")
 
 
 @contextlib.contextmanager

@@ -1,4 +1,4 @@
-"""Retrieval on held-out videos after each epoch, as numbers that Keras logs like its own."""
+"""Metrics on held-out videos after each epoch, as numbers that Keras logs like its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kavc.errors import ConfigError, DataError
+from kavc.metrics.auc import roc_auc
 from kavc.metrics.random_galleries import RandomGalleries
 from kavc.metrics.retrieval import match_ranks
 
@@ -98,3 +100,35 @@ class RetrievalMonitor(keras.callbacks.Callback):
             for name, found in parts.items():
                 found.append(outputs[name][:wanted])  # each of several devices answers it all
         return [np.concatenate(found) for found in parts.values()]
+
+
+class MatchMonitor(keras.callbacks.Callback):
+    """After each epoch, adds `val_auc` to its logs: how well pairs are told from others.
+
+    The exact area under the ROC curve, a fraction; NaN where a logit is not finite. As with
+    `RetrievalMonitor`, it comes before what follows it.
+
+    Args:
+        batches: held-out pairs as `validation_data` has them, inputs and targets; both by name.
+        output: the match logit among the model's outputs and among the targets.
+    """
+
+    def __init__(self, batches: tf.data.Dataset, output: str = "match"):
+        super().__init__()
+        self.batches = batches
+        self.output = output
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        if logs is not None:
+            logs["val_auc"] = self.measure()
+
+    def measure(self) -> float:
+        """Returns the number of the model as it is."""
+        labels, logits = [], []
+        for inputs, targets, *_ in self.batches:
+            label = targets[self.output].numpy()
+            found = self.model.predict_on_batch(inputs)[self.output].reshape(-1)
+            labels.append(label.reshape(-1))
+            logits.append(found[: label.size])  # each of several devices answers it all
+        scores = np.concatenate(logits)
+        return roc_auc(np.concatenate(labels), scores) if np.isfinite(scores).all() else np.nan

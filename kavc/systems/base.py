@@ -116,6 +116,9 @@ class Stage(abc.ABC):
         epochs: most epochs to run.
         monitor: name of the logged value that early stopping and the choice of weights follow.
         direction: "min" or "max".
+        headline: logged value that is the system's headline metric on validation, and its
+            direction: what a sweep compares trials by. None for the monitor. It must mean the same
+            whatever a sweep varies, as a loss whose weights vary does not.
         patience: epochs without any improvement after which it stops; None for never.
         restore_best: whether the stage ends on its best epoch's weights or on its last one's.
         steps_per_execution: training steps per call of the compiled function.
@@ -127,6 +130,7 @@ class Stage(abc.ABC):
     epochs: int
     monitor: str = "val_loss"
     direction: str = "min"
+    headline: tuple[str, str] | None = None
     patience: int | None = 5
     restore_best: bool = True
     steps_per_execution: int = 1

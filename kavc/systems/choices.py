@@ -57,16 +57,19 @@ class Choices:
             holds: whether its value fits.
 
         Raises:
-            ConfigError: the option has a range of values, which can't be told one by one.
+            ConfigError: the option was not asked for, or has a range of values, which can't be told
+                one by one.
         """
-        asked = next(entry for entry in self.hp.space if entry.name == name)
+        asked = next((entry for entry in self.hp.space if entry.name == name), None)
+        if asked is None:
+            raise ConfigError(f"{name!r} decides what else varies: ask for it first")
         if hasattr(asked, "sampling"):
             raise ConfigError(f"{name!r} decides what else varies: give a list of its values")
         fitting = [value for value in asked.values if holds(value)]
-        self._asking = bool(fitting)
+        outside, self._asking = self._asking, self._asking and bool(fitting)
         with self.hp.conditional_scope(name, fitting) if fitting else contextlib.nullcontext():
             yield
-        self._asking = True
+        self._asking = outside
 
     def config(self) -> Any:
         """Returns the config with all that was chosen."""

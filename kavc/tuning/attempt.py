@@ -7,6 +7,7 @@ import math
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -87,6 +88,7 @@ class TrialRunner:
         listener: is told of epochs.
         check: called after each epoch but the last; what it raises, if no `Exception`, ends the
             trial without having failed.
+        folder: for what trials leave on the disk meanwhile; the system's temporary one, if None.
     """
 
     def __init__(
@@ -97,12 +99,14 @@ class TrialRunner:
         limits: Limits,
         listener: Listener,
         check: Callable[[], None],
+        folder: Path | None = None,
     ):
         self.hypermodel = hypermodel
         self.objective = objective
         self.limits = limits
         self.listener = listener
         self.check = check
+        self.folder = folder
 
     def run(self, hp: keras_tuner.HyperParameters, begun: Trial) -> Trial:
         """Trains a trial; returns the record of its success or of its failure.
@@ -141,7 +145,7 @@ class TrialRunner:
         def after_epoch(stage: Stage, state: FitState) -> None:
             if stage is fit.stages[-1]:
                 self._check_objective(state.history[-1])
-            self.listener.on_epoch_end(begun, stage, state)
+            self._tell(begun, stage, state)
             if fit.is_last_epoch(stage, state):
                 return
             self.check()
@@ -153,8 +157,21 @@ class TrialRunner:
                 )
 
         config = self.hypermodel.config(hp)
-        fit = TrialFit(self.hypermodel, config, budget=begun.budget, after_epoch=after_epoch)
+        fit = TrialFit(
+            self.hypermodel,
+            config,
+            budget=begun.budget,
+            after_epoch=after_epoch,
+            folder=self.folder,
+        )
         return fit
+
+    def _tell(self, begun: Trial, stage: Stage, state: FitState) -> None:
+        """A listener that can't go on, with a full disk for instance, is no trial's fault."""
+        try:
+            self.listener.on_epoch_end(begun, stage, state)
+        except Exception as error:
+            raise SweepError(f"progress can't be told: {reason_of(error)}") from error
 
     def _check_objective(self, logs: dict[str, float]) -> None:
         name = self.objective
@@ -170,6 +187,7 @@ def minutes_since(began: float) -> float:
 def reason_of(error: Exception) -> str:
     """Returns why a trial failed, in one line."""
     text = " ".join(COLOURS.sub("", str(error)).split())
+    text = "".join(each if each.isprintable() else "?" for each in text)
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):
         text = f"out of memory: {text}"
     elif not isinstance(error, KavcError):

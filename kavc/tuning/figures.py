@@ -75,6 +75,8 @@ def best_so_far(sweep: Sweep) -> Figure:
     completed = ranked(sweep)
 
     def draw(canvas: Canvas) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         panels = canvas.subplots(1, 2, sharey=True)
         numbers = [trial.number for trial in trials]
         for axes, places, label in (
@@ -84,6 +86,7 @@ def best_so_far(sweep: Sweep) -> Figure:
             plain_axes(axes, label, literal(sweep.objective) if axes is panels[0] else "")
             _draw_progress(axes, places, trials, sweep.direction)
             _score_axis(axes, [trial.score for trial in completed], sweep.direction)
+        panels[0].xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         legend_above(canvas, list(panels))
 
     caption = (
@@ -106,8 +109,8 @@ def spans_magnitudes(values: Sequence[float], direction: str) -> bool:
 
 def _curve(sweep: Sweep, trial: Trial) -> list[float]:
     """Returns the objective after each epoch of the last stage; empty if it was not reached."""
-    logged = [[logs.get(sweep.objective) for logs in epochs] for epochs in trial.curve.values()]
-    return [value for value in logged[-1] if value is not None] if logged else []
+    last = sweep.system.stages(sweep.system.Config(**trial.options))[-1].name
+    return [logs[sweep.objective] for logs in trial.curve.get(last, [])]
 
 
 def _style(trial: Trial, best: Trial | None) -> tuple[dict, str | None]:

@@ -14,7 +14,7 @@ from kavc.errors import ConfigError
 from kavc.systems.base import System
 from kavc.systems.registry import get
 from kavc.training.examples import Examples
-from kavc.tuning.space import Narrowed, parse_limits, space_of
+from kavc.tuning.space import Narrowed, limits_of, space_of
 from kavc.tuning.trial import TrialFit
 
 OF_FIT = {"verbose", "initial_epoch"}
@@ -35,7 +35,8 @@ class SystemHyperModel(keras_tuner.HyperModel):
         data: source, as "youtube8m:PATH".
         splits: optional splits file, when `data` is text.
         preset: named config to begin with.
-        overrides: options that differ, by name; text is converted.
+        overrides: options that differ, by name; text is converted. They hold in all trials, but
+            for what `space` names.
         space: what is left of the search space, as `kavc.tuning.space.parse_limits` takes it.
         seed: of weights, data and dropout in all trials.
         patience: epochs without improvement after which a stage stops. None for the stage's own,
@@ -74,16 +75,16 @@ class SystemHyperModel(keras_tuner.HyperModel):
         self.examples = Examples(self.system, source)
         base = self.system.Config.preset(preset).replace(**dict(overrides or {}))
         self.base = self._adapted(base)
-        self.space = space_of(self.system, self.base, space)
-        self._limits = parse_limits(self.base, space or {})
+        self._limits = limits_of(self.system, self.base, space or {}, overrides or ())
+        self.space = space_of(self.system, self.base, space, overrides or ())
         self.seed = seed
         self.patience = patience
 
     @property
     def objective(self) -> keras_tuner.Objective:
-        """What the last stage follows, and in which direction."""
+        """The headline metric as the last stage logs it, or what that follows."""
         last = self.system.stages(self.base)[-1]
-        return keras_tuner.Objective(last.monitor, last.direction)
+        return keras_tuner.Objective(*(last.headline or (last.monitor, last.direction)))
 
     @property
     def epochs(self) -> int:

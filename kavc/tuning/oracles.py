@@ -1,11 +1,12 @@
 """KerasTuner's oracles, made to survive a kill at any moment with the same trials as without.
 
-They propose what KerasTuner's do, and differ in four things alone:
+They propose what KerasTuner's do, and differ in this alone:
 
 - `oracle.json` and `trial.json` are written whole. A trial that one of them does not know yet is
   forgotten, and proposed again.
 - The first trial is the default point: the preset's own configuration.
-- A proposal is a function of the seed and of the trials so far, not of the process.
+- A proposal is a function of the seed and of the trials so far, not of the process; none is made
+  twice.
 - The grid keeps its queue.
 """
 
@@ -19,14 +20,14 @@ from typing import Any
 import keras_tuner
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
+from threadpoolctl import threadpool_limits
 
 from kavc.errors import ConfigError
 from kavc.files import write_json
 from kavc.tuning.space import count
 
-TUNERS = ("random", "grid", "bayesian", "hyperband")
-# Draws of one proposal: more than parameters times the collisions after which KerasTuner gives up.
-DRAWS = 100_000
+# Draws of what was proposed before, after which a space counts as exhausted.
+MOST_COLLISIONS = 1000
 # Never reached: `SweepTuner` has its own rule, and KerasTuner's leaves the oracle locked.
 MOST_FAILURES = 10**9
 
@@ -40,10 +41,16 @@ class Resumable(keras_tuner.Oracle):
     def __init__(self, *, seed: int, **options: Any):
         # KerasTuner takes seed 0 for none.
         super().__init__(seed=seed + 1, max_consecutive_failed_trials=MOST_FAILURES, **options)
+        self._max_collisions = MOST_COLLISIONS
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        self._seed_state = self.seed + DRAWS * len(self.start_order)
+        self._seed_state = self._seed_of_proposal()
         return super().populate_space(trial_id)
+
+    def _seed_of_proposal(self) -> int:
+        """Returns a number for the next trial; neighbouring seeds have no draw in common."""
+        sequence = np.random.SeedSequence([self.seed, len(self.start_order)])
+        return int(sequence.generate_state(1)[0])
 
     def _random_values(self) -> dict[str, Any] | None:
         if self.start_order:
@@ -113,10 +120,26 @@ class BayesianOracle(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
     """A Gaussian process over the trials so far, after a number of random ones."""
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
-        self._random_state = np.random.RandomState(self.seed + len(self.start_order))
-        with warnings.catch_warnings():
+        self._random_state = np.random.RandomState(self._seed_of_proposal())
+        # Threads make these many small products slower, and their sums another order.
+        with warnings.catch_warnings(), threadpool_limits(1):
             warnings.simplefilter("ignore", ConvergenceWarning)  # of lengths at their bounds
-            return super().populate_space(trial_id)
+            found = super().populate_space(trial_id)
+        if found["values"] and self._duplicate(found["values"]):
+            return self._random_populate_space()
+        return found
+
+    def _vectorize_trials(self) -> tuple[np.ndarray, np.ndarray]:
+        """As KerasTuner, which asks the process of the last proposal what running trials may score.
+
+        Here it is fitted to what has completed, and so the same in every process.
+        """
+        if self.ongoing_trials:
+            everything = self.trials
+            self.trials = {key: each for key, each in everything.items() if each.score is not None}
+            self.gpr.fit(*super()._vectorize_trials())
+            self.trials = everything
+        return super()._vectorize_trials()
 
 
 class HyperbandOracle(Resumable, keras_tuner.oracles.HyperbandOracle):

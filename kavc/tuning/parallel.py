@@ -74,6 +74,7 @@ def parallel_coordinates(sweep: Sweep) -> Figure:
         worst = "max" if sweep.direction == "min" else "min"
         bar = canvas.colorbar(colour, ax=axes, pad=0.01, aspect=30, extend=worst)
         bar.ax.tick_params(labelsize=8, labelcolor=DARK)
+        bar.set_label(literal(sweep.objective), fontsize=9, color=DARK)
         legend_above(canvas, [axes])
 
     width = min(MAX_INCHES, max(7.0, 2.0 + 1.25 * (len(scales) + 1)))

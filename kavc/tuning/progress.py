@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from kavc.systems.base import Stage
 from kavc.training.checkpoint import FitState
@@ -33,6 +34,8 @@ class Progress(Listener):
         self.sweep = sweep
         self.planned = sweep.described["planned"]
         self.ended = [trial for trial in sweep.trials if trial.status in (COMPLETED, FAILED)]
+        if sweep.moved:
+            self.say(f"the space leaves the preset out: the first trial has {listed(sweep.moved)}")
         if self.ended:
             self.say(f"goes on after {len(self.ended)} of {self.planned['trials']} trials")
 
@@ -64,8 +67,16 @@ class Progress(Listener):
 
 def changes(trial: Trial) -> str:
     """Returns what a trial changes from the first one, in one line."""
-    text = ", ".join(f"{name}={_short(value)}" for name, value in trial.changed.items())
-    text = text or "as the first trial"
+    return listed(trial.changed) or "as the first trial"
+
+
+def listed(options: Mapping[str, Any]) -> str:
+    """Returns options and their values, in one line.
+
+    >>> listed({"units": 64, "dropout": 0.123456})
+    'units=64, dropout=0.1235'
+    """
+    text = ", ".join(f"{name}={_short(value)}" for name, value in options.items())
     return text if len(text) <= LONGEST else text[: LONGEST - 3] + "..."
 
 

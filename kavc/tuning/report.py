@@ -14,7 +14,7 @@ from kavc.tuning.figures import best_so_far, importance_bars, learning_curves
 from kavc.tuning.hparams import write_hparams
 from kavc.tuning.importance import Importance, importance_of
 from kavc.tuning.parallel import parallel_coordinates
-from kavc.tuning.progress import duration
+from kavc.tuning.progress import duration, listed
 from kavc.tuning.sweep import Sweep
 from kavc.tuning.tables import (
     best_table,
@@ -103,11 +103,16 @@ def _counts(sweep: Sweep) -> Iterator[str]:
     )
     if count[RUNNING]:
         yield f"Running, or left by a process that died: {count[RUNNING]}."
+    best, epochs = sweep.best, sweep.described["epochs"]
+    if best is not None and best.budget < epochs:
+        yield f"No trial had all {epochs} epochs: the best one is the best of {best.budget}."
 
 
 def _comparison(sweep: Sweep) -> Iterator[str]:
     """Yields where the first trial stands."""
     first = next((trial for trial in sweep.trials if trial.number == 1), None)
+    if sweep.moved:
+        yield f"The space leaves the preset out: the first trial has {listed(sweep.moved)}."
     if first is None:
         return
     if first.status != COMPLETED or sweep.best is None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -14,14 +16,14 @@ from typing import Any
 import keras_tuner
 
 from kavc.errors import ConfigError, DataError
-from kavc.files import sweep_partials, write_json
+from kavc.files import read_json, sweep_partials, write_json
 from kavc.training.run import lock, versions
 from kavc.tuning.hypermodel import SystemHyperModel
 from kavc.tuning.oracles import make_oracle, planned
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.space import describe
 from kavc.tuning.sweep import SWEEP, Sweep
-from kavc.tuning.trial import RUNNING
+from kavc.tuning.trial import RECORD, RUNNING
 from kavc.tuning.tuner import Limits, Listener, OutOfTime, SweepTuner
 
 LARGER_IS_WORSE = ("loss", "error", "rank")
@@ -79,11 +81,14 @@ def open_sweep(
 
     Args and errors are those of `run_sweep`, but for those of trials.
     """
-    out = Path(out)
+    began, out = time.monotonic(), Path(out)
+    _refuse_keras_tuners_chief()
     _refuse_other_content(out, settings, resume)
     with lock(out):
         sweep_partials(out)
-        if not resume:
+        if resume:
+            _check_state(out)
+        else:
             _forget_begun(out)
         hypermodel = make_hypermodel(settings)
         oracle = oracle_of(settings, hypermodel)
@@ -91,7 +96,9 @@ def open_sweep(
         listener = listener or Listener()
         listener.on_sweep_begin(Sweep(out))
         with contextlib.redirect_stdout(io.StringIO()):  # KerasTuner says what it reloads
-            tuner = SweepTuner(oracle, hypermodel, out, limits=limits, listener=listener)
+            tuner = SweepTuner(
+                oracle, hypermodel, out, limits=limits, listener=listener, began=began
+            )
         yield tuner
 
 
@@ -158,11 +165,57 @@ def _refuse_other_content(out: Path, settings: SweepSettings, resume: bool) -> N
     begun = Sweep(out).settings
     for each in fields(SweepSettings):
         before, now = getattr(begun, each.name), getattr(settings, each.name)
-        if before != now:
+        if before != now and not _may_change(each.name, before, now):
             raise ConfigError(
                 f"{out} was begun with {each.name} {before!r}, not {now!r}; resume it as it was "
                 "or use another folder"
             )
+
+
+def _may_change(name: str, before: Any, now: Any) -> bool:
+    """Whether a setting may be another one when a sweep goes on.
+
+    Data may have been moved: their fingerprint decides. There may be more trials.
+    """
+    grows = name == "trials" and None not in (before, now) and now > before
+    return grows or name in ("data", "splits")
+
+
+def _refuse_keras_tuners_chief() -> None:
+    """KerasTuner would start its own chief, or call its files otherwise."""
+    for name in ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP"):
+        if name in os.environ:
+            raise ConfigError(
+                f"{name} is set, for KerasTuner's own chief; unset it, and share a sweep by "
+                "--workers or `kavc tune chief`"
+            )
+
+
+def _check_state(out: Path) -> None:
+    """Refuses to go on without all that KerasTuner wrote: it would begin again over the trials.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    folders = {path.name.removeprefix("trial_"): path for path in out.glob("trial_*")}
+    if not folders:
+        return
+    _state(out / "tuner0.json")
+    oracle = _state(out / "oracle.json")
+    for trial in oracle.get("start_order", ()):
+        folder = folders.get(trial, out / f"trial_{trial}")
+        _state(folder / "trial.json")
+        if trial in oracle.get("end_order", ()):
+            _state(folder / RECORD)
+
+
+def _state(file: Path) -> dict[str, Any]:
+    if not file.exists():
+        raise DataError(f"{file}: missing; bring it back to go on, or begin in another folder")
+    found = read_json(file)
+    if not isinstance(found, dict):
+        raise DataError(f"{file}: damaged; bring it back to go on, or begin in another folder")
+    return found
 
 
 def _forget_begun(out: Path) -> None:
@@ -182,13 +235,6 @@ def _begin(
 ) -> None:
     """Writes what is known before the first trial, or checks that it is still so."""
     info = hypermodel.examples.info(hypermodel.base)
-    if (out / SWEEP).exists():
-        if Sweep(out).described["data"]["fingerprint"] != info.fingerprint:
-            raise DataError(
-                f"{out} was begun on other data (their fingerprint differs); bring those back "
-                "or use another folder"
-            )
-        return
     described: dict[str, Any] = {
         "settings": asdict(settings),
         "versions": versions() | {"keras-tuner": keras_tuner.__version__},
@@ -203,4 +249,23 @@ def _begin(
         "first": hypermodel.config(hypermodel.space.copy()).to_dict(),
         "space": describe(hypermodel.space),
     }
+    if (out / SWEEP).exists():
+        begun = Sweep(out).described
+        _refuse_difference(out, begun, described)
+        described["versions"] = begun["versions"]
     write_json(out / SWEEP, described)
+
+
+def _refuse_difference(out: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Refuses to go on where data or what varies are not those that a sweep was begun with."""
+    if begun["data"]["fingerprint"] != now["data"]["fingerprint"]:
+        raise DataError(
+            f"{out} was begun on other data (their fingerprint differs); bring those back "
+            "or use another folder"
+        )
+    for name in ("objective", "epochs", "first", "space"):
+        if begun[name] != json.loads(json.dumps(now[name])):
+            raise ConfigError(
+                f"{out} was begun by a version of kavc with another {name}; go on with "
+                f"kavc {begun['versions'].get('kavc', 'of then')}, or use another folder"
+            )

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 from kavc.errors import ConfigError, DataError, unknown
-from kavc.tuning.oracles import TUNERS
+from kavc.systems.registry import SYSTEMS
 
+TUNERS = ("random", "grid", "bayesian", "hyperband")
 MAX_YAML_BYTES = 2**20
 TRIALS = 20
 LARGEST_SEED = 2**31 - 1
@@ -36,13 +37,14 @@ class SweepSettings:
         data: source, as "youtube8m:PATH".
         splits: optional splits file.
         preset: named config of the first trial.
-        set: options that differ from the preset in all trials, or where varied in the first.
+        set: options that differ from the preset in all trials; in the first one, where `space`
+            names them.
         tuner: "random", "grid", "bayesian" or "hyperband".
         trials: at most so many. None for all of a grid or of Hyperband's brackets, and for 20 of
             the others.
         seed: of the proposals and of every trial.
-        objective: "NAME" or "NAME:min" or "NAME:max", of what the last stage logs. None for what
-            it follows.
+        objective: "NAME" or "NAME:min" or "NAME:max", of what the last stage logs. None for the
+            system's headline metric on validation.
         space: what is left of the search space, by name (`kavc.tuning.space.parse_limits`).
         patience: epochs without improvement after which a stage stops. None for the stage's own,
             or else a quarter of its epochs.
@@ -147,6 +149,9 @@ def make_settings(given: Mapping[str, Any], **changes: Any) -> SweepSettings:
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
         if value is not None:
             merged[name] = {**merged[name], **value} if both else value
+    system = merged.get("system")
+    if isinstance(system, str) and system not in SYSTEMS:
+        raise ConfigError(unknown("system", system, SYSTEMS))
     for name in ("system", "data"):
         if name not in merged:
             raise ConfigError(f"a sweep needs its {name}; name it in the command or in the file")
@@ -165,9 +170,33 @@ def parse_yaml(text: str, where: str) -> Any:
             depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
             if depth > DEEPEST or isinstance(token, yaml.AliasToken):
                 raise DataError(f"{where}: aliases (*name) and deep nesting are not read")
+        node = yaml.compose(text, yaml.SafeLoader)
+        if node is not None:
+            _refuse_twice(node, where)
         return yaml.safe_load(text)
     except DataError:
         raise
     except (yaml.YAMLError, ValueError) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{where}: not readable as YAML ({reason})") from None
+        raise DataError(f"{where}: not readable as YAML ({_reason(error)})") from None
+
+
+def _refuse_twice(node: yaml.Node, where: str) -> None:
+    """Refuses a key that stands twice in a mapping, of which YAML's reader takes the last."""
+    if isinstance(node, yaml.MappingNode):
+        seen = set()
+        for key, value in node.value:
+            if key.value in seen:
+                line = key.start_mark.line + 1
+                raise DataError(f"{where}: {key.value!r} stands twice, again in line {line}")
+            seen.add(key.value)
+            _refuse_twice(value, where)
+    elif isinstance(node, yaml.SequenceNode):
+        for each in node.value:
+            _refuse_twice(each, where)
+
+
+def _reason(error: Exception) -> str:
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    if mark is None or problem is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"

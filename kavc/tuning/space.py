@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -140,8 +140,37 @@ def _step(name: str, given: Mapping[str, Any], kind: type, sampling: str) -> flo
     return step
 
 
+def limits_of(
+    system: System, config: Config, space: Mapping[str, Any], fixed: Iterable[str] = ()
+) -> dict[str, OneOf | Range]:
+    """Returns what a sweep leaves of a system's search space, by name.
+
+    Args:
+        system: whose search space it is.
+        config: the starting point.
+        space: as `parse_limits` takes it.
+        fixed: options that keep the config's value where `space` does not name them.
+
+    Raises:
+        ConfigError: `space` names what the system doesn't vary (names the nearest), or gives
+            values that do not fit.
+    """
+    hp = keras_tuner.HyperParameters()
+    system.search_space(hp, config)
+    names = [entry.name for entry in hp.space]
+    for name in space:
+        if name not in names:
+            hint = "; fix it by --set" if name in config.to_dict() else ""
+            raise ConfigError(f"{unknown('parameter', name, names)}{hint}")
+    kept = {name: getattr(config, name) for name in names if name in set(fixed) - set(space)}
+    return parse_limits(config, {**kept, **space})
+
+
 def space_of(
-    system: System, config: Config, space: Mapping[str, Any] | None = None
+    system: System,
+    config: Config,
+    space: Mapping[str, Any] | None = None,
+    fixed: Iterable[str] = (),
 ) -> keras_tuner.HyperParameters:
     """Returns what a sweep varies, at its default point.
 
@@ -151,25 +180,17 @@ def space_of(
     Args:
         system: whose search space it is.
         config: the starting point.
-        space: what the sweep leaves of it, as `parse_limits` takes it.
+        space, fixed: what the sweep leaves of it, as `limits_of` takes them.
 
     Raises:
-        ConfigError: `space` names what the system doesn't vary (names the nearest), gives values
-            that do not fit, or leaves nothing to vary.
+        ConfigError: as `limits_of`; or nothing is left to vary.
 
     Example:
         space_of(system, system.Config(), {"units": [64, 128], "dropout": 0.2})
     """
-    space = dict(space or {})
-    fields = set(config.to_dict())
     hp = keras_tuner.HyperParameters()
-    limits = parse_limits(config, {name: space[name] for name in space if name in fields})
+    limits = limits_of(system, config, space or {}, fixed)
     system.search_space(Narrowed(hp, limits), config)
-    names = [entry.name for entry in hp.space]
-    for name in space:
-        if name not in names:
-            hint = "; fix it by --set" if name in fields else ""
-            raise ConfigError(f"{unknown('parameter', name, names)}{hint}")
     if count(hp) < 2:
         raise ConfigError("empty space: nothing is left to vary; leave more values to a parameter")
     return hp

@@ -93,6 +93,14 @@ class Sweep:
         return [each for each in self.described["space"] if len(each.get("values", "..")) > 1]
 
     @property
+    def moved(self) -> dict[str, Any]:
+        """What the first trial has otherwise than the preset: values that the space leaves out."""
+        preset = self.system.Config.preset(self.settings.preset)
+        base, first = preset.replace(**self.settings.set).to_dict(), self.described["first"]
+        names = [each["name"] for each in self.described["space"]]
+        return {name: first[name] for name in names if first[name] != base[name]}
+
+    @property
     def trials(self) -> list[Trial]:
         """The trials as they are now, in the order in which they began."""
         found = [Trial.read(path.parent) for path in self.path.glob(f"trial_*/{RECORD}")]

@@ -34,7 +34,8 @@ def best_table(sweep: Sweep) -> Table:
         Column("epochs", "d"),
         Column("changes"),
     ]
-    return Table("best", columns, rows, caption=f"Best of {len(sweep.trials)} trials")
+    ended = f"Best of {len(sweep.trials)} trials" if rows else "No trial has completed yet"
+    return Table("best", columns, rows, caption=ended)
 
 
 def changes_table(first: Mapping[str, Any], changed: Mapping[str, Any], caption: str) -> Table:

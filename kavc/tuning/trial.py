@@ -95,6 +95,7 @@ class TrialFit:
             for as many as the config has.
         after_epoch: called after each epoch; what it raises ends the fit.
         callbacks: called at the last stage's epochs, with the network as their model.
+        folder: for what stages prepare, in a temporary folder; the system's, if None.
 
     Attributes:
         states: stage name to where its fit stands, also of a fit that ended in an error.
@@ -109,12 +110,14 @@ class TrialFit:
         budget: int | None = None,
         after_epoch: AfterEpoch = lambda stage, state: None,
         callbacks: Sequence[keras.callbacks.Callback] = (),
+        folder: Path | None = None,
     ):
         self.hypermodel = hypermodel
         self.config = config
         self.stages = hypermodel.system.stages(config)
         self.after_epoch = after_epoch
         self.callbacks = callbacks
+        self.folder = folder
         self.states: dict[str, FitState] = {}
         self._clock = Stopwatch()
         share = 1.0 if budget is None else budget / hypermodel.epochs
@@ -134,7 +137,7 @@ class TrialFit:
             relayed = [Relay(network, self.callbacks)] if stage is last and self.callbacks else []
             return [self._clock, *relayed]
 
-        with tempfile.TemporaryDirectory(prefix="kavc-trial-") as folder:
+        with tempfile.TemporaryDirectory(prefix=".partial-trial-", dir=self.folder) as folder:
             fits = Fits(
                 load=lambda stage, split: examples.load(stage, split, self.config),
                 artefacts=Path(folder),

@@ -39,6 +39,7 @@ class SweepTuner(keras_tuner.Tuner):
         folder: the sweep's folder; holds what KerasTuner writes, too.
         limits: how long it may take.
         listener: is told how it goes.
+        began: when its time began to run, of the monotonic clock; now, if None.
     """
 
     def __init__(
@@ -49,20 +50,22 @@ class SweepTuner(keras_tuner.Tuner):
         *,
         limits: Limits | None = None,
         listener: Listener | None = None,
+        began: float | None = None,
     ):
         self.limits = limits or Limits()
         self.listener = listener or Listener()
         self.first = hypermodel.config(hypermodel.space.copy()).to_dict()
-        self.began = time.monotonic()
+        self.began = time.monotonic() if began is None else began
         self.failures = 0
+        folder = Path(folder).absolute()
         self.runner = TrialRunner(
             hypermodel,
             oracle.objective.name,
             limits=self.limits,
             listener=self.listener,
             check=self.check_time,
+            folder=folder,
         )
-        folder = Path(folder).absolute()
         super().__init__(oracle, hypermodel, directory=folder.parent, project_name=folder.name)
         self.oracle.verbose = 0
 

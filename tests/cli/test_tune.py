@@ -38,11 +38,12 @@ def test_a_sweep_says_how_it_goes_and_what_was_best(cli, ti_avc, tmp_path):
     sweep = Sweep(tmp_path / "sweep")
     assert (found["completed"], found["failed"], found["planned"]) == (2, 0, 2)
     assert found["best"]["score"] == sweep.best.score
-    assert found["objective"] == {"name": "val_loss", "direction": "min"}
+    assert found["objective"] == {"name": "val_auc", "direction": "max"}
     lines = result.stderr.splitlines()
-    assert lines[0] == "[1/2] as the first trial"
+    assert lines[0] == "the space leaves the preset out: the first trial has kernel_size=1"
+    assert lines[1] == "[1/2] as the first trial"
     assert "correspondence  epoch   1" in result.stderr
-    assert any(line.startswith("[2/2] val_loss 0.") and "best 0." in line for line in lines)
+    assert any(line.startswith("[2/2] val_auc 0.") and "best 0." in line for line in lines)
     assert any("spent, about 0 s left" in line for line in lines)
     again = cli("tune", "run", "--resume", "--out", tmp_path / "sweep")  # all is in the folder
     assert again.exit_code == 0, again.stderr
@@ -96,10 +97,21 @@ def test_sweeps_that_do_not_fit(refused, ti_avc, tmp_path, more, message):
 
 def test_what_there_is_to_run(refused, tmp_path):
     assert "give a SWEEP.yaml or a SYSTEM" in refused("tune", "run", "--out", tmp_path)
+    assert "unknown system 'ti-avk'; did you mean 'ti-avc'" in refused(
+        "tune", "run", "ti-avk", "--out", tmp_path
+    )
     assert "no sweep folder" in refused("tune", "run", "--resume", "--out", tmp_path)
     assert "needs its data" in refused("tune", "run", "ti-avc", "--out", tmp_path)
     missing = refused("tune", "run", tmp_path / "none.yaml", "--out", tmp_path)
     assert missing.endswith("none.yaml: no such file")
+
+
+def test_a_sweep_whose_time_is_up_says_so_by_its_exit_code(cli, ti_avc, tmp_path):
+    result = cli(*ti_avc(tmp_path / "sweep", "--max-minutes", "0"))
+    assert result.exit_code == 3, result.stderr
+    assert "No trial has completed yet" in result.stdout
+    assert "0 of 2 trials completed, 0 failed" in result.stderr
+    assert f"to go on: kavc tune run --resume --out {tmp_path / 'sweep'}" in result.stderr
 
 
 def test_interrupted_sweeps_say_how_to_go_on(cli, ti_avc, tmp_path, monkeypatch):

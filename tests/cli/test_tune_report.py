@@ -62,7 +62,8 @@ def test_the_winner_is_trained_beside_the_start(cli, sweep, tmp_path):
     assert "winner − start" in result.stdout
     assert "Student's t, two-sided, 2 seeds" in " ".join(result.stdout.split())
     assert "[1/4] winner, seed 1" in result.stderr
-    assert result.stderr.splitlines()[-1].endswith(str(out / "winner" / "seed-1"))
+    folders = [str(out / "winner" / f"seed-{seed}") for seed in (1, 2)]
+    assert result.stderr.splitlines()[-1].endswith(" ".join(folders))
     assert Run(out / "winner" / "seed-1").config.learning_rate == 0.05
     assert Run(out / "start" / "seed-2").config.learning_rate == 0.001
     again = cli("train", "--from-sweep", sweep, "--out", out, "--seeds", 2, "--json")

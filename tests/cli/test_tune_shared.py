@@ -34,6 +34,12 @@ def test_names_of_workers(refused):
     assert "a name has up to 40 letters, digits, - and _" in line
 
 
+@pytest.mark.parametrize("address", ["nonsense", "chief:", ":8600", "127.0.0.1:99999", "unix:"])
+def test_addresses_of_a_chief(refused, address):
+    line = refused("tune", "work", "--chief", address, "--id", "w1")
+    assert line == f"--chief {address!r}: expected HOST:PORT, as chief.example:8600"
+
+
 def test_where_a_chief_listens(refused, sweep, tmp_path):
     chief = "tune", "chief", sweep, "--out", tmp_path / "sweep"
     assert "give --port, or --socket" in refused(*chief)

@@ -3,9 +3,11 @@ from __future__ import annotations
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kavc.errors import ConfigError, DataError
-from kavc.evaluation.monitor import RetrievalMonitor
+from kavc.evaluation.monitor import MatchMonitor, RetrievalMonitor
+from kavc.metrics.auc import roc_auc
 from kavc.metrics.random_galleries import RandomGalleries
 from kavc.metrics.retrieval import match_ranks
 
@@ -118,3 +120,35 @@ def test_refused():
     monitor.set_model(keras.Model(network.input, network.output["difference"], name="other"))
     with pytest.raises(ConfigError, match="'other' does not give audio_embedding and visual_emb"):
         monitor.measure()
+
+
+def pairs(count=50, batch_size=16):
+    """Vectors whose sum tells, with noise, whether they are pairs; the last batch is smaller."""
+    x = RANDOM.normal(size=(count, 3)).astype(np.float32)
+    label = (x.sum(axis=1) + RANDOM.normal(size=count) > 0).astype(np.float32)
+    batches = tf.data.Dataset.from_tensor_slices(({"x": x}, {"match": label})).batch(batch_size)
+    return x, label, batches
+
+
+def matcher():
+    x = keras.Input((3,), name="x")
+    return keras.Model({"x": x}, {"match": keras.layers.Dense(1, name="match")(x)})
+
+
+def test_auc_is_that_of_all_batches_together():
+    x, label, batches = pairs()
+    model, seen = matcher(), Seen()
+    model.compile("sgd", loss={"match": keras.losses.BinaryCrossentropy(from_logits=True)})
+    model.fit(batches, epochs=2, callbacks=[MatchMonitor(batches), seen], shuffle=False, verbose=0)
+    logits = model.predict({"x": x}, verbose=0)["match"][:, 0]
+    assert seen.logs[1]["val_auc"] == pytest.approx(roc_auc(label, logits), abs=1e-12)
+    assert 0 < seen.logs[1]["val_auc"] < 1
+
+
+def test_auc_of_a_model_that_diverged_is_no_number():
+    _, _, batches = pairs()
+    model = matcher()
+    model.set_weights([np.full_like(each, np.nan) for each in model.get_weights()])
+    monitor = MatchMonitor(batches)
+    monitor.set_model(model)
+    assert np.isnan(monitor.measure())

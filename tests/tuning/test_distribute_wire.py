@@ -8,6 +8,7 @@ import grpc
 import pytest
 
 from kavc.errors import ConfigError, ServingError
+from kavc.tuning.distribute import heartbeat
 from kavc.tuning.distribute.client import ChiefClient
 from kavc.tuning.distribute.messages import MAX_BYTES, SERVICE, Refusal
 from kavc.tuning.distribute.server import serving
@@ -84,6 +85,82 @@ def test_what_is_no_message_does_not_come_through(client, asked, raw):
 def test_a_port_in_use(client, asked):
     with pytest.raises(ServingError, match="can't listen there"), serving(asked, client.address):
         pass
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("c" * 108, "a Unix socket's path has at most 107 bytes, this one 108; choose a shorter"),
+        ("/none/such/chief", "can't listen there; is its folder there, and yours[?]"),
+    ],
+)
+def test_a_socket_that_can_not_be(asked, path, message):
+    with pytest.raises(ServingError, match=message), serving(asked, f"unix:{path}"):
+        pass
+
+
+def test_a_slow_answer_is_not_an_absent_chief():
+    """A proposal of a Gaussian process may take longer than a worker waits for a chief."""
+
+    def answer(method, request):
+        time.sleep(2)
+        return {"over": None}
+
+    with serving(answer, "127.0.0.1:0") as address:
+        client = ChiefClient(address, wait=0.1)
+        assert client.call("describe") == {"over": None}
+        client.deadline = 0.5
+        with pytest.raises(ServingError, match=r"has not answered for 0\.5 s"):
+            client.call("describe")
+        client.close()
+
+
+class Member:
+    """A worker whose trial never stops; what it asks is answered by a function."""
+
+    trial = "3"
+
+    def __init__(self, answer):
+        self.ask = answer
+
+
+@pytest.fixture
+def beat_of(monkeypatch):
+    """Returns a quick heart, after it has beaten until it leaves."""
+    monkeypatch.setattr(heartbeat, "BEAT", 0.01)
+    monkeypatch.setattr(heartbeat, "GRACE", 0.2)
+
+    def beat(answer):
+        said = []
+
+        def leave(text):
+            said.append(text)
+            heart.stop()
+
+        heart = heartbeat.Heartbeat(Member(answer), leave)
+        heart.start()
+        heart.join(20)
+        assert not heart.is_alive()
+        return heart, said
+
+    return beat
+
+
+def test_a_worker_ends_that_does_not_stop_a_trial_it_has_lost(beat_of):
+    heart, said = beat_of(lambda method, trial: {"keep": False, "over": None, "error": None})
+    assert said == ["its trial was taken from it"]
+    with pytest.raises(heartbeat.Withdrawn):
+        heart.check()
+
+
+def test_a_heart_that_stops_for_whatever_reason_ends_the_worker(beat_of):
+    def answer(method, trial):
+        raise RuntimeError("no more memory")
+
+    heart, said = beat_of(answer)
+    assert said == ["no more memory"]
+    with pytest.raises(heartbeat.Withdrawn):
+        heart.check()
 
 
 def test_without_a_chief_a_worker_ends(tmp_path):

@@ -9,7 +9,8 @@ import pytest
 
 from kavc.errors import ConfigError
 from kavc.files import write_json
-from kavc.tuning.oracles import TUNERS, make_oracle, planned
+from kavc.tuning.oracles import make_oracle, planned
+from kavc.tuning.settings import TUNERS
 
 RUNNING, STOPPED = "RUNNING", "STOPPED"
 
@@ -100,6 +101,41 @@ def test_other_seeds_propose_other_trials_and_seed_0_is_a_seed(tuner, tmp_path):
         drive(oracle_in(tmp_path / str(n), tuner, 4, seed=seed)) for n, seed in enumerate((0, 0, 1))
     ]
     assert found[0] == found[1] != found[2]
+
+
+@pytest.mark.parametrize("tuner", ["random", "bayesian"])
+def test_a_small_space_is_proposed_whole_and_once(tuner, tmp_path):
+    oracle = make_oracle(
+        tuner, keras_tuner.Objective("score", "max"), space(continuous=False), trials=30, epochs=5
+    )
+    oracle._set_project_dir(tmp_path, "sweep")
+    oracle.verbose = 0
+    values = [tuple(sorted(values.items())) for _, values, _ in drive(oracle)]
+    assert len(values) == len(set(values)) == 3 * (1 + 2) == planned(oracle, 5)["trials"]
+
+
+def test_running_trials_count_as_the_completed_ones_say(tmp_path):
+    """Scores near 5 and, of KerasTuner's unfitted process, 1 for each trial that runs."""
+    hp = keras_tuner.HyperParameters()
+    for name in "xy":
+        hp.Float(name, 0.0, 1.0)
+    oracle = make_oracle("bayesian", keras_tuner.Objective("score", "min"), hp, trials=16, epochs=1)
+    oracle._set_project_dir(tmp_path, "sweep")
+    oracle.verbose = 0
+    workers = "abc"
+    running = {worker: oracle.create_trial(worker) for worker in workers}
+    for turn in range(6):
+        trial = running[workers[turn % 3]]
+        values = trial.hyperparameters.values
+        score = 5 + (values["x"] - 0.5) ** 2 + (values["y"] - 0.5) ** 2
+        oracle.update_trial(trial.trial_id, {"score": score})
+        trial.status = "COMPLETED"
+        oracle.end_trial(trial)
+        running[workers[turn % 3]] = oracle.create_trial(workers[turn % 3])
+    _, y = oracle._vectorize_trials()
+    assert len(y) == 9
+    assert min(y) >= 5
+    assert max(y) < 6
 
 
 def test_a_grid_holds_every_combination_once(tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -9,10 +10,14 @@ from pathlib import Path
 import pytest
 
 from kavc.errors import ConfigError, DataError
+from kavc.systems.choices import Choices
 from kavc.training.run import lock
+from kavc.tuning.progress import Progress
+from kavc.tuning.report import report_of
 from kavc.tuning.run import parse_objective, run_sweep
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.sweep import Sweep
+from kavc.tuning.trial import Trial
 from kavc.tuning.tuner import Limits, Listener
 
 SPACE = {"learning_rate": 0.05, "scale": 1.0, "normalized": False, "deep": 0}
@@ -226,12 +231,107 @@ def test_a_finished_sweep_is_not_run_again(settings, tmp_path):
         ({"seed": 1}, "was begun with seed 0, not 1"),
         ({"tuner": "random"}, "was begun with tuner 'grid', not 'random'"),
         ({"space": {"units": [4, 8]}}, "was begun with space"),
+        ({"trials": 3}, "was begun with trials 4, not 3"),
     ],
 )
 def test_a_sweep_goes_on_only_as_it_was_begun(settings, tmp_path, changes, message):
-    run_sweep(settings(), tmp_path / "sweep", limits=Limits(minutes=0))
+    run_sweep(settings(trials=4), tmp_path / "sweep", limits=Limits(minutes=0))
     with pytest.raises(ConfigError, match=message):
-        run_sweep(settings(**changes), tmp_path / "sweep", resume=True)
+        run_sweep(settings(**{"trials": 4} | changes), tmp_path / "sweep", resume=True)
+
+
+@pytest.mark.parametrize("tuner", ["random", "grid"])
+def test_a_sweep_may_have_more_trials_and_its_data_another_place(settings, tmp_path, data, tuner):
+    whole = run_sweep(settings(tuner=tuner, trials=11, space={}), tmp_path / "whole")
+    run_sweep(settings(tuner=tuner, trials=9, space={}), tmp_path / "parts")
+    (tmp_path / "data").rename(tmp_path / "moved")
+    moved = dataclasses.replace(
+        settings(tuner=tuner, trials=11, space={}), data=f"synthetic:{tmp_path / 'moved'}"
+    )
+    parts = run_sweep(moved, tmp_path / "parts", resume=True)
+    assert parts.settings == moved
+    assert parts.described["planned"]["trials"] == len(parts.trials) == 11
+    assert [(t.number, t.values, t.score) for t in parts.trials] == [
+        (t.number, t.values, t.score) for t in whole.trials
+    ]
+
+
+def test_a_sweep_does_not_go_on_with_another_search_space(settings, small, tmp_path, monkeypatch):
+    run_sweep(settings(space={}), tmp_path / "sweep", limits=Limits(minutes=0))
+
+    def search_space(self, hp, config):
+        ask = Choices(hp, config)
+        ask.one_of("units", 2, 4, 8, 16)
+        return ask.config()
+
+    monkeypatch.setattr(small.SmallSystem, "search_space", search_space)
+    with pytest.raises(ConfigError, match="begun by a version of kavc with another space"):
+        run_sweep(settings(space={}), tmp_path / "sweep", resume=True)
+
+
+def test_a_listener_that_fails_is_no_fault_of_a_trial(settings, tmp_path):
+    class Full(Listener):
+        def on_epoch_end(self, trial, stage, state):
+            if trial.number == 2:
+                raise OSError("No space left on device")
+
+    given = {"space": small_space(units=[4, 8])}
+    with pytest.raises(ConfigError, match="progress can't be told: OSError: No space left"):
+        run_sweep(settings(**given), tmp_path / "sweep", listener=Full())
+    sweep = run_sweep(settings(**given), tmp_path / "sweep", resume=True)
+    assert [trial.status for trial in sweep.trials] == ["completed", "completed"]
+
+
+def test_what_a_trial_leaves_meanwhile_is_in_the_sweep_folder(settings, tmp_path):
+    """Where the next process removes it, if this one is killed."""
+    found = []
+
+    class Look(Listener):
+        def on_epoch_end(self, trial, stage, state):
+            found.extend((tmp_path / "sweep").glob(".partial-trial-*"))
+
+    run_sweep(settings(space=small_space(units=[4, 8])), tmp_path / "sweep", listener=Look())
+    assert found
+    assert not any(path.exists() for path in found)
+
+
+def test_a_first_trial_that_is_not_the_preset_is_said_to_be_so(settings, tmp_path):
+    lines = []
+    told = Progress(lines.append, lambda stage, state: None)
+    space = small_space(units=[2, 8], learning_rate=[0.01, 0.02])
+    sweep = run_sweep(settings(space=space), tmp_path / "sweep", listener=told)
+    assert sweep.moved == {"learning_rate": 0.01, "units": 2}
+    assert lines[0].endswith(
+        "leaves the preset out: the first trial has learning_rate=0.01, units=2"
+    )
+    assert "leaves the preset out" in " ".join(report_of(sweep).notes)
+
+
+@pytest.mark.parametrize("damage", ["", "[1", "[]", None])
+@pytest.mark.parametrize(
+    "name", ["tuner0.json", "oracle.json", "trial_0001/trial.json", "trial_0001/history.json"]
+)
+def test_a_sweep_does_not_go_on_over_damaged_files(settings, tmp_path, name, damage):
+    """KerasTuner would begin again with the first trial, over those that are there."""
+    out, given = tmp_path / "sweep", {"space": small_space(units=[4, 8])}
+    whole = run_sweep(settings(**given), out).trials
+    if damage is None:
+        (out / name).unlink()
+    else:
+        (out / name).write_text(damage)
+    with pytest.raises(DataError, match=name):
+        run_sweep(settings(**given), out, resume=True)
+    if name.startswith("trial_"):
+        whole = whole[:1]
+    assert [Trial.read(out / f"trial_{trial.id}") for trial in whole] == whole
+
+
+@pytest.mark.parametrize("name", ["KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP"])
+def test_keras_tuners_own_chief_is_refused(settings, tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, "chief")
+    with pytest.raises(ConfigError, match=f"{name} is set"):
+        run_sweep(settings(), tmp_path / "sweep")
+    assert not (tmp_path / "sweep").exists()
 
 
 def test_a_sweep_goes_on_only_with_the_same_data(settings, tmp_path):

@@ -15,7 +15,7 @@ SHIPPED = sorted(Path(__file__).parents[2].glob("tuning/*.yaml"))
 
 
 @pytest.fixture
-def sweep_file(tmp_path):
+def sweep_file(tmp_path, system):
     def write(text):
         path = tmp_path / "sweep.yaml"
         path.write_text("system: small\ndata: synthetic:x\n" + text)
@@ -78,6 +78,9 @@ def test_settings_that_do_not_fit(sweep_file, text, message):
     [
         ("a: [", "not readable as YAML"),
         ("a: !!python/object/apply:os.system [ls]", "not readable as YAML"),
+        ("a: [\n  1, 2\nb: 3", "not readable as YAML .line 5, column 2: expected"),
+        ("trials: 3\ntuner: grid\ntrials: 300", "'trials' stands twice, again in line 5"),
+        ("set:\n  units: 3\n  units: 4", "'units' stands twice, again in line 5"),
         ("a: &x 1\nb: *x", "aliases .* are not read"),
         ("a: " + "[" * 5000, "deep nesting"),
         ("a: [2020-13-45]", "not readable as YAML"),
@@ -95,6 +98,9 @@ def test_a_file_without_keys_or_without_a_system(tmp_path):
         read_settings(path)
     path.write_text("just text")
     with pytest.raises(ConfigError, match="no sweep file; expected keys"):
+        read_settings(path)
+    path.write_text("system: ti-avk")
+    with pytest.raises(ConfigError, match="unknown system 'ti-avk'; did you mean 'ti-avc'"):
         read_settings(path)
     path.write_text("data: synthetic:x")
     with pytest.raises(ConfigError, match="a sweep needs its system"):

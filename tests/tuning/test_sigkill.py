@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kavc.tuning.oracles import TUNERS
+from kavc.tuning.settings import TUNERS
 
 
 @pytest.fixture(scope="module")

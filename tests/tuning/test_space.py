@@ -8,6 +8,7 @@ import keras_tuner
 import pytest
 
 from kavc.errors import ConfigError
+from kavc.systems.choices import Choices
 from kavc.systems.registry import get
 from kavc.tuning.space import Narrowed, count, describe, parse_limits, space_of
 
@@ -68,7 +69,7 @@ def test_the_config_is_what_was_chosen_within_the_limits(system):
         ({"units": "many"}, "'units' must be of type int, not 'many'"),
         ({"units": []}, "space of 'units'"),
         ({"units": [None]}, "'units' must be of type int"),
-        ({"patience": [None]}, "space of 'patience': .None.; give a value"),
+        ({"patience": [None]}, "unknown parameter 'patience'.*; fix it by --set"),
         ({"units": {"low": 1}}, "a range needs low and high"),
         ({"units": {"low": 1, "hihg": 2}}, "unknown key 'hihg'; did you mean 'high'"),
         ({"units": {"low": 8, "high": 2}}, "low 8 and high 2; low must be less"),
@@ -88,6 +89,41 @@ def test_the_config_is_what_was_chosen_within_the_limits(system):
 def test_limits_that_do_not_fit(system, space, message):
     with pytest.raises(ConfigError, match=message):
         of(system, **space)
+
+
+def test_choices_may_stand_in_one_another(system):
+    hp = keras_tuner.HyperParameters()
+    ask = Choices(hp, system.Config(deep=1))
+    ask.one_of("deep", 0, 1)
+    ask.one_of("groups", 1)
+    with ask.where("deep", lambda deep: deep > 5):
+        with ask.where("groups", lambda groups: groups > 0):
+            ask.one_of("units", 2, 4)
+        ask.one_of("dropout", 0.1, 0.2)
+    ask.one_of("normalized")
+    assert [entry.name for entry in hp.space] == ["deep", "groups", "normalized"]
+    with pytest.raises(ConfigError, match="'dropout' decides what else varies: ask for it first"):
+        ask.where("dropout", bool).__enter__()
+
+
+def test_none_is_no_choice(system):
+    with pytest.raises(ConfigError, match=r"space of 'patience': \[None\]; give a value"):
+        parse_limits(system.Config(), {"patience": [None]})
+
+
+def test_a_name_that_another_choice_rules_out_is_no_mistake(system):
+    """As `kavc tune space` lists it, for whoever copies the whole list into a sweep file."""
+    names = [each["name"] for each in describe(of(system, deep=0, dropout=0.2))]
+    assert "dropout" not in names
+
+
+def test_what_is_set_holds_in_all_trials_unless_the_space_names_it(system):
+    config = system.Config(units=8, scale=0.5)
+    hp = space_of(system, config, {"units": [4, 8]}, fixed=("units", "scale", "epochs"))
+    found = {each["name"]: each.get("values") for each in describe(hp)}
+    assert found["scale"] == [0.5]
+    assert found["units"] == [4, 8]
+    assert len(found["groups"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,12 @@ import tensorflow as tf
 from kavc.data.epochs import Columns, of_epoch
 from kavc.data.pairing import pairs
 from kavc.data.store import VideoStore
+from kavc.evaluation.monitor import MatchMonitor
 from kavc.files import whole_file
 from kavc.systems.base import Stage
 from kavc.systems.ti_avc import networks, trainees
 from kavc.systems.ti_avc.recipe import TiAVCConfig
+from kavc.systems.ti_avc.scoring import EVALUATION_SEED
 
 Batch = dict[str, tf.Tensor]
 
@@ -179,7 +181,16 @@ class AlignmentStage(_VideoStage):
         return _shuffled_videos(store, epoch, seed)
 
 
-class PairStage(_VideoStage):
+class _MatchStage(_VideoStage):
+    """The last stage of a variant, whose validation AUC is logged."""
+
+    headline = ("val_auc", "max")
+
+    def callbacks(self, validation: VideoStore) -> Sequence[keras.callbacks.Callback]:
+        return [MatchMonitor(self.dataset(validation, None, EVALUATION_SEED))]
+
+
+class PairStage(_MatchStage):
     """The only stage of the joint model and of the baselines: everything at once, on pairs."""
 
     name = "pairs"
@@ -205,7 +216,7 @@ class PairStage(_VideoStage):
         return batch, targets, {"match": tf.ones_like(label), "theme": weight}
 
 
-class CorrespondenceStage(_VideoStage):
+class CorrespondenceStage(_MatchStage):
     """Second stage of Ti-AVC: the correspondence learner on the frozen theme learner (4.2).
 
     The embeddings of every video are computed once; only the theme learner's fusion, whose answer

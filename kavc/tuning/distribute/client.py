@@ -9,18 +9,19 @@ from typing import Any
 import grpc
 
 from kavc.errors import ConfigError, ServingError
-from kavc.tuning.distribute.messages import SERVICE, SIZES, Refusal, dump
+from kavc.tuning.distribute.messages import ALIVE, SERVICE, SIZES, Refusal, dump
 
 WAIT = 60.0
 FIRST_PAUSE, LONGEST_PAUSE = 0.2, 3.0  # seconds between two tries
-DEADLINE = 60.0  # of a call; a proposal of a Gaussian process takes a while
+DEADLINE = 900.0  # of an answer: others wait while a Gaussian process makes a proposal
+FAREWELL = 2.0  # for an answer that makes no difference
 OPTIONS = [
     *SIZES,
+    *ALIVE,  # a slow chief is there; a machine that is gone is not
     ("grpc.enable_http_proxy", 0),
     ("grpc.initial_reconnect_backoff_ms", 200),
     ("grpc.max_reconnect_backoff_ms", 2000),
 ]
-AGAIN = ("UNAVAILABLE", "DEADLINE_EXCEEDED")
 
 
 class ChiefClient:
@@ -28,12 +29,14 @@ class ChiefClient:
 
     Args:
         address: "HOST:PORT" or "unix:PATH".
-        wait: seconds for which nobody may answer, at first as later.
+        wait: seconds for which nobody may be there, at first as later.
+        deadline: seconds that an answer may take of a chief that is there.
     """
 
-    def __init__(self, address: str, *, wait: float = WAIT):
+    def __init__(self, address: str, *, wait: float = WAIT, deadline: float = DEADLINE):
         self.address = address
         self.wait = wait
+        self.deadline = deadline
         self._channel = grpc.insecure_channel(address, options=OPTIONS)
 
     def call(self, method: str, **fields: Any) -> dict[str, Any]:
@@ -45,14 +48,19 @@ class ChiefClient:
             Refusal: it does not know this worker, which has to join.
         """
         stub = self._channel.unary_unary(f"/{SERVICE}/{method}")
-        until, pause = time.monotonic() + self.wait, FIRST_PAUSE
+        until, pause = None, FIRST_PAUSE
         while True:
             try:
-                return json.loads(stub(dump(fields), timeout=min(DEADLINE, self.wait + 1)))
+                return json.loads(stub(dump(fields), timeout=self.deadline))
             except grpc.RpcError as error:
+                until = until or time.monotonic() + self.wait
                 self._give_up(error, until)
             time.sleep(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def hurry(self) -> None:
+        """From now on, waits for nothing for long."""
+        self.wait = self.deadline = FAREWELL
 
     def close(self) -> None:
         """Ends the connection."""
@@ -65,7 +73,9 @@ class ChiefClient:
             raise Refusal(text, code) from None
         if code == "FAILED_PRECONDITION":
             raise ConfigError(text) from None
-        if code not in AGAIN:
+        if code == "DEADLINE_EXCEEDED":
+            text = f"the chief has not answered for {self.deadline:g} s"
+        if code != "UNAVAILABLE":
             raise ServingError(f"{self.address}: {text}", code) from None
         if time.monotonic() >= until:
             raise ServingError(

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 import math
 import os
-import signal
+import shutil
 import subprocess
 import threading
 import time
@@ -18,6 +18,7 @@ import yaml
 from kavc.errors import KavcError, ServingError
 from kavc.files import write_text
 from kavc.tuning.attempt import Limits, minutes_since
+from kavc.tuning.distribute.child import FAREWELL, Child, end, how_ended
 from kavc.tuning.distribute.messages import GRACE
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.sweep import SWEEP, Sweep
@@ -26,42 +27,8 @@ from kavc.tuning.trial import RUNNING
 TIME_UP_CODE = 3  # exit code of a process whose sweep's time was up
 MISTAKE = 2  # exit code of one that would be refused again
 LOOK = 0.2  # seconds between two looks at the processes
-FAREWELL = 10.0  # seconds for a process that was asked to end
-MOST_DEATHS = 3  # of one process while no trial ends
 LONGEST_PAUSE = 60.0  # seconds before a worker that died often is started again
 ERROR = "error: "
-
-
-@dataclasses.dataclass
-class Child:
-    """A process that is started again when it dies.
-
-    Args:
-        name: of the worker, or "chief".
-        process: as it runs, or ran.
-        environment: what is different for it.
-        deaths: how often it died.
-        ended: trials that had ended at its first death since then.
-        futile: deaths since a trial has ended.
-        again: when it is to be started again, if it isn't running.
-        gone: whether it has ended for good.
-    """
-
-    name: str
-    process: subprocess.Popen
-    environment: dict[str, str]
-    deaths: int = 0
-    ended: int = -1
-    futile: int = 0
-    again: float | None = None
-    gone: bool = False
-
-    def died(self, ended: int) -> bool:
-        """Counts a death; returns whether it is worth another start."""
-        self.deaths += 1
-        self.futile = self.futile + 1 if ended == self.ended else 1
-        self.ended = ended
-        return self.futile < MOST_DEATHS
 
 
 class Crew:
@@ -70,7 +37,9 @@ class Crew:
     Args:
         settings: of the sweep.
         out: its folder.
-        folder: a temporary one.
+        folder: a temporary one, also for what the workers leave in theirs.
+        environments: what is different for each worker.
+        resume: whether to go on with a sweep.
         limits: how long it may take.
         report: told what happens.
         command: that runs `kavc`.
@@ -81,11 +50,16 @@ class Crew:
         settings: SweepSettings,
         out: Path,
         folder: Path,
+        environments: Sequence[dict[str, str]],
+        resume: bool,
         limits: Limits,
         report: Callable[[str], None],
         command: Sequence[str],
     ):
         self.out = out
+        self.folder = folder
+        self.environments = environments
+        self.resume = resume
         self.limits = limits
         self.report = report
         self.command = command
@@ -97,11 +71,11 @@ class Crew:
         self.chief: Child | None = None
         write_text(self.file, yaml.safe_dump(dataclasses.asdict(settings)))
 
-    def start_chief(self, resume: bool) -> None:
-        """Starts the chief and waits until it listens."""
+    def start_chief(self) -> None:
+        """Starts the chief, who goes on with the sweep if it had begun it before."""
         self.socket.unlink(missing_ok=True)
         words = [str(self.file), "--out", str(self.out), "--socket", str(self.socket)]
-        words += ["--resume"] if resume else []
+        words += ["--resume"] if self.resume else []
         left = self.limits.minutes - minutes_since(self.began)
         for option, minutes in {
             "--max-minutes": max(0.0, left),
@@ -113,32 +87,21 @@ class Crew:
         if self.chief is None:
             self.chief = Child("chief", process, environment)
         else:
-            _end(self.chief.process)
+            end(self.chief.process)
             self.chief.process = process
         self._reader = threading.Thread(target=self._relay, args=(process,), daemon=True)
         self._reader.start()
-        while not self.socket.exists() and process.poll() is None:
-            time.sleep(LOOK)
-
-    def start_workers(self, count: int, gpus: Sequence[str]) -> None:
-        """Starts the workers, if the chief has begun the sweep."""
-        if not self.socket.exists():
-            return
-        for index in range(count):
-            environment = threads(count)
-            if gpus:
-                environment["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
-            name = f"w{index + 1}"
-            self.workers.append(Child(name, self._start_worker(name, environment), environment))
 
     def watch(self) -> None:
-        """Waits for the chief's end; starts again who dies.
+        """Waits for the chief's end; starts the workers when it listens, and again who dies.
 
         Raises:
             KavcError: the chief failed, none is left to work, or it does not end in time.
         """
         while not self._chief_has_ended():
-            if all(worker.gone for worker in self.workers):
+            if not self.workers and self.socket.exists():
+                self._start_workers()
+            if self.workers and all(worker.gone for worker in self.workers):
                 self._end_without_workers()
             if minutes_since(self.began) * 60 > self.limits.minutes * 60 + 2 * GRACE:
                 raise ServingError("the chief did not end when the sweep's time was up")
@@ -149,13 +112,20 @@ class Crew:
     def stop(self) -> None:
         """Ends who is left: the chief first, who puts back what is being trained."""
         if self.chief is not None:
-            _end(self.chief.process)
+            end(self.chief.process)
         until = time.monotonic() + FAREWELL
         for worker in self.workers:
             if worker.process.poll() is None:
                 worker.process.terminate()
         for worker in self.workers:
-            _end(worker.process, until)
+            end(worker.process, until)
+
+    def _start_workers(self) -> None:
+        self.resume = True  # the chief has begun the sweep
+        for index, environment in enumerate(self.environments):
+            name = f"w{index + 1}"
+            environment = environment | {"TMPDIR": str(self.folder / name)}
+            self.workers.append(Child(name, self._start_worker(name, environment), environment))
 
     def _chief_has_ended(self) -> bool:
         """Whether it has ended well; if it was killed, it is started again."""
@@ -168,10 +138,10 @@ class Crew:
             self._wait_for_workers()
             return True
         if code < 0 and self.chief.died(self._trials_ended()):
-            self.report(f"the chief was killed by {_signal(code)}: it is started again")
-            self.start_chief(resume=True)
+            self.report(f"the chief was killed by {how_ended(code)}: it is started again")
+            self.start_chief()
             return False
-        error = KavcError(self.error or f"the chief ended with {_signal(code)}")
+        error = KavcError(self.error or f"the chief ended with {how_ended(code)}")
         error.exit_code = code if code > 0 else 1
         raise error
 
@@ -186,16 +156,16 @@ class Crew:
         code = worker.process.poll()
         if code is None:
             return
-        _end(worker.process)
+        end(worker.process)
         if code in (0, TIME_UP_CODE, MISTAKE) or not worker.died(self._trials_ended()):
             worker.gone = True
             if code not in (0, TIME_UP_CODE):
-                self.report(f"{worker.name} ended with {_signal(code)}{self._last_line(worker)}")
+                self.report(f"{worker.name} ended with {how_ended(code)}{self._last_line(worker)}")
             return
         pause = min(LONGEST_PAUSE, 2.0 ** (worker.deaths - 1) - 1)
         worker.again = time.monotonic() + pause
         self.report(
-            f"{worker.name} ended with {_signal(code)}: it is started again"
+            f"{worker.name} ended with {how_ended(code)}: it is started again"
             + (f" in {pause:.0f} s" if pause else "")
         )
 
@@ -230,6 +200,9 @@ class Crew:
     def _start_worker(self, name: str, environment: dict[str, str]) -> subprocess.Popen:
         log = self.out / "logs" / f"{name}.log"
         log.parent.mkdir(exist_ok=True)
+        temporary = Path(environment["TMPDIR"])
+        shutil.rmtree(temporary, ignore_errors=True)  # of the one before, who died
+        temporary.mkdir()
         with open(log, "ab") as stream:
             words = ["work", "--chief", f"unix:{self.socket}", "--id", name]
             return self._start(words, environment, stream.fileno())
@@ -242,7 +215,9 @@ class Crew:
             if line.startswith(ERROR):
                 self.error = line.removeprefix(ERROR)
             else:
-                self.report(line)
+                # Where the terminal is closed: if this pipe filled, the chief would wait for ever.
+                with contextlib.suppress(Exception):
+                    self.report(line)
 
     def _trials_ended(self) -> int:
         if not (self.out / SWEEP).exists():
@@ -252,34 +227,3 @@ class Crew:
     def _last_line(self, worker: Child) -> str:
         text = (self.out / "logs" / f"{worker.name}.log").read_text(errors="replace").strip()
         return f": {text.splitlines()[-1].removeprefix(ERROR)}" if text else ""
-
-
-def threads(workers: int) -> dict[str, str]:
-    """Returns the environment that gives each of some workers its share of this machine's CPUs."""
-    share = str(max(1, len(os.sched_getaffinity(0)) // workers))
-    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    return {name: os.environ.get(name, share) for name in names}
-
-
-def _end(process: subprocess.Popen, until: float | None = None) -> None:
-    """Ends a process, the hard way if it takes longer than until then."""
-    if process.poll() is None:
-        process.terminate()
-    left = FAREWELL if until is None else max(0.0, until - time.monotonic())
-    try:
-        process.wait(left)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-    for stream in (process.stdin, process.stderr):
-        if stream is not None:
-            stream.close()
-
-
-def _signal(code: int) -> str:
-    """Says how a process ended.
-
-    >>> _signal(-9), _signal(1)
-    ('SIGKILL', 'exit code 1')
-    """
-    return signal.Signals(-code).name if code < 0 else f"exit code {code}"

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from kavc.tuning.attempt import Limits
 from kavc.tuning.distribute.crew import Crew
+from kavc.tuning.distribute.shares import shares
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.sweep import Sweep
 
@@ -45,14 +46,16 @@ def run_shared(
         command: that runs `kavc`.
 
     Raises:
+        ConfigError: the name of a GPU is missing.
         KavcError: what ended the chief; or no worker is left.
     """
-    limits = limits or Limits()
+    limits, environments = limits or Limits(), shares(workers, gpus)
     with tempfile.TemporaryDirectory(prefix="kavc-tune-") as folder, terminable():
-        crew = Crew(settings, Path(out), Path(folder), limits, report, command)
+        crew = Crew(
+            settings, Path(out), Path(folder), environments, resume, limits, report, command
+        )
         try:
-            crew.start_chief(resume)
-            crew.start_workers(workers, gpus)
+            crew.start_chief()
             crew.watch()
         finally:
             crew.stop()
@@ -74,9 +77,14 @@ def end_with_launcher() -> None:
 
 @contextlib.contextmanager
 def terminable() -> Iterator[None]:
-    """Lets SIGTERM interrupt the block, as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Lets SIGTERM interrupt the block, as Ctrl-C does; and a closed terminal, unless by nohup."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] == signal.SIG_IGN:
+        del before[signal.SIGHUP]
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -27,6 +27,11 @@ def run_chief(
 ) -> str:
     """Leads a sweep until it has ended, or its time is up and at most 60 s more.
 
+    A worker that fails three trials in a row waits until another one has tried the last of them;
+    if that one succeeds, it is refused, and what it failed is trained again. A trial that still
+    runs when it should have been ended long ago (`limits.trial_minutes`, twice, and 60 s) has
+    failed.
+
     Args:
         settings, out, resume, limits, listener: as of `kavc.tuning.run.run_sweep`.
         address: "HOST:PORT" or "unix:PATH", where workers find it.

@@ -14,8 +14,8 @@ A session is one process of a worker: one that is started again under its name h
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -29,6 +29,13 @@ SIZES = [
     ("grpc.max_receive_message_length", MAX_BYTES),
     ("grpc.max_send_message_length", MAX_BYTES),
 ]
+# Who is silent is asked, below Python, for a sign of life, and is gone if none comes.
+ALIVE = [
+    ("grpc.keepalive_time_ms", 20_000),
+    ("grpc.keepalive_timeout_ms", 20_000),
+    ("grpc.http2.max_pings_without_data", 0),  # as many as it takes
+]
+PINGS = [("grpc.http2.min_ping_interval_without_data_ms", 10_000)]  # else a server hangs up
 
 TRIAL, IDLE, OVER = "trial", "idle", "over"  # answers to propose
 ENDED, TIME_UP, BROKEN = "ended", "time is up", "failed"  # why a sweep is over
@@ -57,6 +64,7 @@ ENDING: dict[str, type | tuple[type, ...]] = {
     "seconds": dict,
     "curve": dict,
 }
+ALONE = "tuner0"  # KerasTuner's name for the process of a sweep that is not shared
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
 
 
@@ -110,7 +118,7 @@ def check_ending(ending: Any) -> dict[str, Any]:
     score, reason = ending["score"], ending["reason"]
     completed = ending["status"] == COMPLETED and reason is None and score is not None
     failed = ending["status"] == FAILED and score is None and reason
-    if not (failed or (completed and math.isfinite(score))):
+    if not (failed or (completed and _is_number(score))):
         raise Refusal("ending: neither a score nor a reason", "INVALID_ARGUMENT")
     if reason and (len(reason) > LONGEST_REASON or not reason.isprintable()):
         raise Refusal("ending: the reason is not one short line", "INVALID_ARGUMENT")
@@ -128,6 +136,8 @@ def check_name(worker: str) -> None:
         raise ConfigError(
             f"worker {worker[:50]!r}: a name has up to 40 letters, digits, - and _; as w1"
         )
+    if worker == ALONE:
+        raise ConfigError(f"worker {worker!r}: a sweep's only process is called so; as w1")
 
 
 def _as_list(value: Any) -> list[Any]:
@@ -135,7 +145,12 @@ def _as_list(value: Any) -> list[Any]:
 
 
 def _numbers(found: Any) -> bool:
-    return isinstance(found, dict) and all(isinstance(v, int | float) for v in found.values())
+    return isinstance(found, dict) and all(map(_is_number, found.values()))
+
+
+def _is_number(value: Any) -> bool:
+    """Whether it is finite, and not too large for a float: 1e999 is read as infinity."""
+    return isinstance(value, int | float) and abs(value) <= sys.float_info.max
 
 
 def _no_constant(text: str) -> None:

@@ -6,6 +6,7 @@ import time
 
 from kavc.tuning.progress import Progress
 from kavc.tuning.sweep import Sweep
+from kavc.tuning.trial import Trial
 
 
 class SharedProgress(Progress):
@@ -14,6 +15,11 @@ class SharedProgress(Progress):
     def on_sweep_begin(self, sweep: Sweep) -> None:
         super().on_sweep_begin(sweep)
         self.before = len(self.ended)
+
+    def on_trial_end(self, trial: Trial) -> None:
+        # One that another worker was to try again may have ended before.
+        self.ended = [each for each in self.ended if each.number != trial.number]
+        super().on_trial_end(trial)
 
     def seconds_left(self) -> float:
         """Returns what the trials to come take if all workers go on as they do."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import Any
@@ -10,11 +11,13 @@ from typing import Any
 import grpc
 
 from kavc.errors import ServingError
-from kavc.tuning.distribute.messages import ASKED, SERVICE, SIZES, Refusal, dump, parse
+from kavc.tuning.distribute.messages import ASKED, PINGS, SERVICE, SIZES, Refusal, dump, parse
 
 THREADS = 8
 # Two chiefs on one port would share its workers.
-OPTIONS = [*SIZES, ("grpc.so_reuseport", 0)]
+OPTIONS = [*SIZES, *PINGS, ("grpc.so_reuseport", 0)]
+UNIX = "unix:"
+LONGEST_PATH = 107  # bytes of a Unix socket's path, of Linux
 
 Answer = Callable[[str, dict[str, Any]], dict[str, Any]]
 
@@ -30,6 +33,9 @@ def serving(answer: Answer, address: str) -> Iterator[str]:
     Raises:
         ServingError: nobody can listen there.
     """
+    is_unix = address.startswith(UNIX)
+    if is_unix:
+        _check_path(address)
     server = grpc.server(futures.ThreadPoolExecutor(THREADS), options=OPTIONS)
     handlers = {
         method: grpc.unary_unary_rpc_method_handler(_handler(method, answer)) for method in ASKED
@@ -38,12 +44,22 @@ def serving(answer: Answer, address: str) -> Iterator[str]:
     try:
         port = server.add_insecure_port(address)
     except RuntimeError:
-        raise ServingError(f"{address}: can't listen there; is the port in use?") from None
+        what = "is its folder there, and yours?" if is_unix else "is the port in use?"
+        raise ServingError(f"{address}: can't listen there; {what}") from None
     server.start()
     try:
-        yield address if address.startswith("unix:") else f"{address.rpartition(':')[0]}:{port}"
+        yield address if is_unix else f"{address.rpartition(':')[0]}:{port}"
     finally:
         server.stop(grace=1).wait()
+
+
+def _check_path(address: str) -> None:
+    size = len(os.fsencode(address.removeprefix(UNIX)))
+    if size > LONGEST_PATH:
+        raise ServingError(
+            f"{address}: a Unix socket's path has at most {LONGEST_PATH} bytes, this one {size}; "
+            "choose a shorter one, or a shorter TMPDIR"
+        )
 
 
 def _handler(method: str, answer: Answer) -> Callable[[bytes, grpc.ServicerContext], bytes]:
