@@ -24,6 +24,7 @@ from kavc.training.callbacks import AveragedWeights, Checkpoint, EpochSeeds, ave
 from kavc.training.checkpoint import BestInMemory, Checkpoints, FitState
 from kavc.training.devices import gather, share_out, strategy_for
 from kavc.training.examples import Examples
+from kavc.training.memory import freed
 from kavc.training.run import (
     CONFIG,
     Run,
@@ -218,27 +219,32 @@ class Fits:
         with strategy.scope():
             model = stage.trainee(network)
             model.compile(**stage.compile_arguments(), steps_per_execution=steps)
+            # Else the first step's graph would make its variables: it is traced twice then, with a
+            # branch for each of them, and TensorFlow frees no graph that has branches.
+            model.optimizer.build(model.trainable_variables)
             self.states[stage.name] = state = checkpoints.restore(model)
         if strategy.num_replicas_in_sync > 1:
             batches = tuple(share_out(each, strategy.num_replicas_in_sync) for each in batches)
             if hasattr(model, "gather"):
                 model.gather = gather
+        callbacks = [
+            EpochSeeds(counter, self.seed),
+            *stage.callbacks(validation),
+            *self.callbacks(stage),
+            *([AveragedWeights()] if averages(model.optimizer) else []),
+            Checkpoint(checkpoints, state, stage, self._after(stage)),
+        ]
         if not state.stopped:
-            model.fit(
-                batches[0],
-                initial_epoch=state.epoch,
-                epochs=stage.epochs,
-                validation_data=batches[1],
-                callbacks=[
-                    EpochSeeds(counter, self.seed),
-                    *stage.callbacks(validation),
-                    *self.callbacks(stage),
-                    *([AveragedWeights()] if averages(model.optimizer) else []),
-                    Checkpoint(checkpoints, state, stage, self._after(stage)),
-                ],
-                shuffle=False,
-                verbose=0,
-            )
+            with freed(model):
+                model.fit(
+                    batches[0],
+                    initial_epoch=state.epoch,
+                    epochs=stage.epochs,
+                    validation_data=batches[1],
+                    callbacks=callbacks,
+                    shuffle=False,
+                    verbose=0,
+                )
         if stage.restore_best:
             checkpoints.load_epoch(model, state.best_epoch)
         model.optimizer.finalize_variable_values(model.trainable_variables)  # averages, if any

@@ -155,7 +155,9 @@ def test_a_signatures_own_example_is_its_warm_up(network, tiny, tmp_path):
 def test_an_example_that_the_graph_refuses(network, tiny, tmp_path):
     example = tiny.batch(1, 7) | {"theme": np.array([3], "int32")}
     default = dataclasses.replace(tiny.signatures(network)["serving_default"], example=example)
-    with pytest.raises(ExportError, match=r"refuses its example.*theme out of range") as error:
+    with pytest.raises(
+        ExportError, match=r"refuses its example.*(theme out of|is not in)"
+    ) as error:
         export(network, {"serving_default": default}, tmp_path / "models", name="m", card="")
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []

@@ -114,7 +114,7 @@ def test_a_trial_over_its_time_fails_after_an_epoch(settings, tmp_path):
 
 def test_a_first_trial_that_fails_for_all_ends_the_sweep(settings, tmp_path):
     with pytest.raises(ConfigError, match=r"the first trial fails: ValueError: .*total size"):
-        run_sweep(settings(set={"units": 5, "groups": 2}), tmp_path / "sweep")
+        run_sweep(settings(set={"units": 5, "groups": 2}, space={}), tmp_path / "sweep")
 
 
 def test_ten_failures_in_a_row_end_the_sweep(settings, tmp_path):
