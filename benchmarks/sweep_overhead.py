@@ -94,6 +94,7 @@ class ByHand(Listener):
         model = stage.trainee(network)
         steps = min(stage.steps_per_execution, int(batches.cardinality()))
         model.compile(**stage.compile_arguments(), steps_per_execution=steps)
+        model.optimizer.build(model.trainable_variables)  # as training does: one trace, not two
         began = clocks()
         model.fit(
             batches,
