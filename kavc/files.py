@@ -11,7 +11,7 @@ import hashlib
 import json
 import os
 import shutil
-import tempfile
+import uuid
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from typing import Any
 from kavc.errors import DataError
 
 MAX_JSON_BYTES = 64 * 2**20
+PARTIAL = ".partial-"
+DIGEST = ".sha256"
 
 
 def _sync(path: Path) -> None:
@@ -29,23 +31,30 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _partial(path: Path) -> Path:
+    """Returns a new name beside `path`, with its suffixes: some writers look at them."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{path.name}")
+
+
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it to `path` if the block ends well.
 
-    The temporary name keeps the suffixes of `path`, since some writers look at them.
+    The file has the permissions that the process's umask leaves to a new one.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".partial-", suffix=f"-{path.name}", dir=path.parent)
-    os.close(descriptor)
-    temporary = Path(name)
+    temporary = _partial(path)
     try:
+        temporary.touch(exist_ok=False)
         yield temporary
-        temporary.chmod(0o644)
         _sync(temporary)
         os.replace(temporary, path)
         _sync(path.parent)
+    except OSError as error:
+        if error.filename is None:  # as where a disk is full
+            error.filename = os.fspath(path)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -60,11 +69,10 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
     path = Path(path)
     if path.exists():
         raise FileExistsError(f"{path} exists")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".partial-", suffix=f"-{path.name}", dir=path.parent))
+    temporary = _partial(path)
     try:
+        temporary.mkdir()
         yield temporary
-        temporary.chmod(0o755)
         for file in temporary.rglob("*"):
             _sync(file)
         if path.exists():  # rename() would replace an empty folder in silence
@@ -77,7 +85,7 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 def sweep_partials(folder: str | os.PathLike) -> None:
     """Removes what a killed writer left behind in `folder` (call it under the folder's lock)."""
-    for left in Path(folder).rglob(".partial-*"):
+    for left in Path(folder).rglob(f"{PARTIAL}*"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
@@ -117,6 +125,30 @@ def fingerprint(files: Iterable[str | os.PathLike]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(Path(file).name.encode() + b"\0")
-        with open(file, "rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
+        digest.update(bytes.fromhex(_sha256(Path(file))))
     return digest.hexdigest()
+
+
+def write_digest(path: str | os.PathLike, content: bytes | memoryview | None = None) -> None:
+    """Writes the SHA-256 of a file into `PATH.sha256` beside it, as `sha256sum --check` reads it.
+
+    Args:
+        path: the file.
+        content: what it holds or is about to hold; read from it, if None.
+    """
+    path = Path(path)
+    digest = _sha256(path) if content is None else hashlib.sha256(content).hexdigest()
+    write_text(f"{path}{DIGEST}", f"{digest}  {path.name}\n")
+
+
+def is_as_written(path: str | os.PathLike) -> bool:
+    """Whether a file has the digest beside it. One without, of an earlier version, passes."""
+    path, beside = Path(path), Path(f"{path}{DIGEST}")
+    if not beside.is_file():
+        return True
+    return beside.read_text(encoding="utf-8", errors="replace").split()[:1] == [_sha256(path)]
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

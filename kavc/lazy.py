@@ -6,6 +6,7 @@ TensorFlow takes seconds to import; `import kavc` and `kavc --help` must not wai
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -21,16 +22,23 @@ def attach(
             maps to itself with a leading dot is a sub-module.
 
     Returns:
-        The three module attributes.
+        The three module attributes. Sub-modules that are not exported are found too, as if they
+        had been imported, since documentation names what they hold by its full path.
 
     Example:
         __getattr__, __dir__, __all__ = attach(__name__, {"Table": ".table"})
     """
 
     def getattr_(name: str) -> Any:
-        if name not in exports:
+        where = exports.get(name, f".{name}")
+        if name not in exports and not _is_module(package + where):
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        module = importlib.import_module(exports[name], package)
-        return module if exports[name] == f".{name}" else getattr(module, name)
+        module = importlib.import_module(where, package)
+        return module if where == f".{name}" else getattr(module, name)
 
     return getattr_, lambda: sorted(exports), sorted(exports)
+
+
+def _is_module(path: str) -> bool:
+    private = path.rpartition(".")[2].startswith("_")  # what tools ask every object for
+    return not private and importlib.util.find_spec(path) is not None

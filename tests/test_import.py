@@ -61,6 +61,22 @@ def test_python_m_kavc_is_the_command():
     assert done.stdout.decode().strip() == kavc.__version__, done.stderr.decode()
 
 
+def test_every_system_is_an_attribute_of_its_package():
+    from kavc import systems
+    from kavc.systems.registry import PACKAGES, SYSTEMS, names
+
+    assert [name.replace("-", "_") for name in names()] == PACKAGES
+    for name, package in zip(names(), PACKAGES, strict=True):
+        assert getattr(systems, package).__name__ == f"kavc.systems.{package}"
+        assert SYSTEMS[name][0] == f"kavc.systems.{package}.system"
+        assert package in dir(systems)
+
+
+def test_modules_are_found_by_the_path_that_documentation_names():
+    code = "import kavc; kavc.metrics.random_galleries.RandomGalleries; kavc.systems.registry.names"
+    assert "tensorflow" not in loaded_by(code)
+
+
 @pytest.mark.parametrize("package", PACKAGES)
 def test_every_exported_name_exists(package):
     module = importlib.import_module(package)

@@ -11,6 +11,7 @@ from kavc.cli.output import print_json, print_table, progress, results
 from kavc.cli.train import AsJson, Overrides, Splits
 
 HELP = "Make, convert and describe data."
+PRINTED = ("counts", "widths", "classes", "fingerprint", "notes")  # of `SourceInfo`, as JSON
 
 
 def synth(
@@ -48,8 +49,6 @@ def describe(
     as_json: AsJson = False,
 ) -> None:
     """Say what a data source holds: splits, counts, widths, themes."""
-    from dataclasses import asdict
-
     from kavc.data.source import Source
     from kavc.evaluation.table import Column, Table
     from kavc.systems.config import parse_overrides
@@ -60,7 +59,7 @@ def describe(
     config = found.Config().replace(**parse_overrides(overrides or []))
     info = found.describe(source, config)
     if as_json:
-        print_json(asdict(info))
+        print_json({**{name: getattr(info, name) for name in PRINTED}, "splits": info.splits})
         return
     columns = [Column("split"), Column("examples", "d")]
     print_table(Table("splits", columns, list(info.counts.items()), caption=str(source)))

@@ -21,8 +21,11 @@ def evaluate(
     as_json: AsJson = False,
 ) -> None:
     """Evaluate runs on the test split: one run in detail, or several side by side."""
+    from kavc.folders import check_own
     from kavc.training.evaluate import evaluate as evaluate_runs
 
+    if out is not None:
+        check_own(out, "report")
     report = evaluate_runs(runs, data=data, splits=splits)
     if out is not None:
         report.save(out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import os
@@ -10,8 +11,11 @@ from collections.abc import Callable
 from typing import Any
 
 import typer
+from rich.markup import escape
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
 
-from kavc import __version__
+from kavc import __version__, keras_settings
 from kavc.cli import data, demo, evaluate, index, predict, retrieve, serve, train, tune
 from kavc.cli.output import errors
 from kavc.errors import KavcError
@@ -26,9 +30,52 @@ WRONG_PATHS = (
     NotADirectoryError,
     PermissionError,
 )
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+WRITTEN = ("out", "to", "index", "sweep")  # the parameters of commands that say where they write
+LONGEST = 500  # characters of an error that others wrote
+
+
+def _literal(command: TyperCommand | TyperGroup) -> None:
+    """Escapes a command's help, since Rich would take what stands in brackets for a style."""
+    for one in (command, *command.params):
+        if text := getattr(one, "help", None):
+            one.help = escape(text)  # type: ignore[union-attr]
+
+
+class Command(TyperCommand):
+    """A command whose help says literally what is written."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _literal(self)
+
+
+class Group(TyperGroup):
+    """A group whose help says literally what is written, and whose usage errors are one line."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _literal(self)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        if not kwargs.get("standalone_mode", True):
+            return super().main(*args, **kwargs)
+        try:
+            sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}))
+        except TyperException as error:
+            if text := _one_line(error.format_message()):  # else its message was the help
+                _print(f"{text.rstrip('.')} ({_how_to(error)} says more)")
+            sys.exit(error.exit_code)
+        except OSError as error:  # of printing help
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            _print(_of_system(error, {}))
+            sys.exit(1)
+
 
 app = typer.Typer(
     name="kavc",
+    cls=Group,
     help="Relate what is seen to what is heard: train, evaluate and serve audio-visual systems.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -44,12 +91,11 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(command)
     def run(*args: Any, **kwargs: Any) -> Any:
+        keras_settings.take_over()
         try:
-            return command(*args, **kwargs)
+            command(*args, **kwargs)
         except KavcError as error:
-            _fail(str(error), error.exit_code)
-        except WRONG_PATHS as error:
-            _fail(f"{error.filename}: {error.strerror}" if error.filename else str(error), 2)
+            _fail(_one_line(str(error)), error.exit_code)
         except KeyboardInterrupt:
             _fail("interrupted", INTERRUPTED)
         except BrokenPipeError:
@@ -57,18 +103,50 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
             raise typer.Exit(1) from None
         except (typer.Exit, typer.Abort):
             raise
+        except OSError as error:
+            _fail(_of_system(error, kwargs), 2 if isinstance(error, WRONG_PATHS) else 1)
         except Exception as error:
-            _fail(f"{type(error).__name__}: {error} ({DEBUG} shows where)", 1)
+            text = ": ".join(filter(None, (type(error).__name__, _short(error))))
+            _fail(f"{text} ({DEBUG} shows where)", 1)
 
     return run
+
+
+def _of_system(error: OSError, parameters: dict[str, Any]) -> str:
+    """Returns the file and the reason of an error of the operating system, in one line."""
+    if not error.strerror:
+        return _short(error) or type(error).__name__
+    files = [error.filename, error.filename2]
+    if error.errno in NO_ROOM and files == [None, None]:  # write() knows no names
+        files = [parameters[name] for name in WRITTEN if parameters.get(name)][:1]
+    names = [os.fsdecode(file) for file in files if isinstance(file, str | bytes | os.PathLike)]
+    return _one_line(": ".join([*filter(None, [" -> ".join(names)]), error.strerror]))
+
+
+def _one_line(text: str) -> str:
+    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+
+
+def _short(error: Exception) -> str:
+    text = _one_line(str(error))
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+
+
+def _how_to(error: TyperException) -> str:
+    context = getattr(error, "ctx", None)
+    return f"{context.command_path if context else 'kavc'} --help"
 
 
 def _fail(message: str, code: int) -> None:
     if os.environ.get(DEBUG_VARIABLE):
         raise  # the error that is being handled
+    _print(message)
+    raise typer.Exit(code) from None
+
+
+def _print(message: str) -> None:
     line = f"error: {message}"
     errors.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
-    raise typer.Exit(code) from None
 
 
 def _version(shown: bool) -> None:
@@ -91,11 +169,11 @@ def _options(
 
 for module in (demo, train, evaluate, retrieve, serve, predict):
     for command in module.COMMANDS:
-        app.command()(guarded(command))
+        app.command(cls=Command)(guarded(command))
 for name, group in {"data": data, "index": index, "tune": tune}.items():
-    commands = typer.Typer(help=group.HELP, no_args_is_help=True)
+    commands = typer.Typer(cls=Group, help=group.HELP, no_args_is_help=True)
     for command in group.COMMANDS:
-        commands.command()(guarded(command))
+        commands.command(cls=Command)(guarded(command))
     app.add_typer(commands, name=name)
 
 

@@ -57,10 +57,12 @@ def print_table(table: Table) -> None:
 
 
 def print_report(report: Report, *, as_json: bool) -> None:
-    """Prints a report's tables and notes, or all of it as JSON."""
+    """Prints a report's title, tables and notes, or all of it as JSON."""
     if as_json:
         print_json(report.to_json())
         return
+    results.print(report.title, style="bold", markup=False, highlight=False, soft_wrap=True)
+    results.print()
     for table in report.tables:
         print_table(table)
     for note in report.notes:

@@ -38,7 +38,9 @@ def predict(
     listed: Annotated[
         bool, typer.Option("--list", help="Instead: print what the model takes and gives.")
     ] = False,
-    out: Annotated[Path | None, typer.Option("--out", help=".npz or .json to write.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help=".npz or .json to write; must be new.")
+    ] = None,
     timeout: Annotated[float, typer.Option("--timeout", min=0.001, help="Seconds.")] = 10.0,
     tls_ca: Annotated[
         Path | None, typer.Option("--tls-ca", help="Use TLS; PEM that signs the server's.")
@@ -52,10 +54,12 @@ def predict(
     """Ask a server, and print or write its answers."""
     if listed == (inputs is not None):
         raise ConfigError("expected --input, or --list to see what the model takes")
-    from kavc.serving.arrays import load_inputs, save_outputs
+    from kavc.serving.arrays import check_new, load_inputs, save_outputs
     from kavc.serving.client.blocking import Client
     from kavc.serving.client.channel import ClientTLS
 
+    if out is not None:
+        check_new(out)
     values = load_inputs(inputs) if inputs is not None else {}
     secure = any((tls_ca, tls_cert, tls_key))
     tls = ClientTLS(root_cert=tls_ca, key=tls_key, cert=tls_cert) if secure else None

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from kavc.cli.output import epoch_line, print_json, print_report, print_table, progress
 from kavc.errors import ConfigError
+
+if TYPE_CHECKING:
+    from kavc.data.source import Source
+    from kavc.training.run import Run
 
 Data = Annotated[
     str | None, typer.Option("--data", help="LAYOUT:PATH, for example youtube8m:data/yt8m.")
@@ -94,34 +99,83 @@ def train(
     if seeds is not None:
         raise ConfigError("--seeds goes with --from-sweep alone; see also `kavc reproduce`")
     from kavc.training.fit import train as fit
-    from kavc.training.run import Run
 
+    given = Given(system, data, splits, preset, changes, seed)
     if from_run is not None:
-        earlier = Run(from_run)
-        system = system or earlier.settings.system
-        data = data or earlier.data["source"]
-        if splits is None and earlier.data["splits"] is not None:
-            splits = Path(earlier.data["splits"])
-        if preset is None:
-            changes = earlier.settings.overrides | changes
-        preset = preset or earlier.settings.preset
-        seed = earlier.settings.seed if seed is None else seed
-    if system is None or data is None:
+        given = given.repeating(from_run)
+    elif resume:
+        given = given.resuming(out)
+    if given.system is None or given.data is None:
         raise ConfigError("give a SYSTEM and --data LAYOUT:PATH, or --from-run RUN")
     run = fit(
-        system,
-        data,
+        given.system,
+        given.data,
         out,
-        preset=preset or "paper",
-        overrides=changes,
-        seed=seed or 0,
-        splits=splits,
+        preset=given.preset or "paper",
+        overrides=given.changes,
+        seed=given.seed or 0,
+        splits=given.splits,
         resume=resume,
         devices=devices,
         after_epoch=epoch_line,
     )
     print_report(run.report, as_json=as_json)
     progress(f"run folder: {run.path}")
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a training is told, and what it takes from a run where that is left out.
+
+    Args:
+        system, data, splits, preset, changes, seed: as of `train`; None, or empty, if left out.
+    """
+
+    system: str | None
+    data: str | Source | None
+    splits: Path | None
+    preset: str | None
+    changes: dict[str, Any]
+    seed: int | None
+
+    def repeating(self, path: Path) -> Given:
+        """Returns what repeats a run: on its very data unless others are named, in its splits.
+
+        Raises:
+            DataError: the run's data are not what they were, and no others are named.
+        """
+        from kavc.training.data_facts import check_same, source_of
+        from kavc.training.run import Run
+
+        run = Run(path)
+        told = self._completed(run)
+        if self.data is None and self.splits is None:
+            check_same(path, run.data, run.system.describe(run.source, run.config), "trained")
+        elif self.splits is None:
+            told = replace(told, data=source_of(path, run.data | {"source": self.data}))
+        return told
+
+    def resuming(self, out: Path) -> Given:
+        """Returns what goes on with a run, if there is one: what is left out is its own.
+
+        Data that are named without splits are meant as they bring them.
+        """
+        from kavc.training.run import CONFIG, Run
+
+        return self._completed(Run(out)) if (out / CONFIG).is_file() else self
+
+    def _completed(self, run: Run) -> Given:
+        begun, data = run.settings, self.data
+        if data is None:
+            data = run.source if self.splits is None else run.data["source"]
+        return Given(
+            self.system or begun.system,
+            data,
+            self.splits,
+            self.preset or begun.preset,
+            begun.overrides | self.changes if self.preset is None else self.changes,
+            begun.seed if self.seed is None else self.seed,
+        )
 
 
 def _refuse_with(option: str, others: dict[str, object]) -> None:

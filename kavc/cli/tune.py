@@ -16,6 +16,7 @@ from kavc.cli.tune_shared import MaxMinutes, MaxTrialMinutes, Out, Resume
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
+    from kavc.data.source import Source
     from kavc.tuning.settings import SweepSettings
     from kavc.tuning.sweep import Sweep
 
@@ -84,6 +85,7 @@ def run(
     if gpus is not None and workers is None:
         raise ConfigError("--gpus deals GPUs out to --workers; give both")
     settings = _settings(what, out, resume, changes)
+    own = _own_source(out) if what is None and data is None and splits is None else None
     from kavc.tuning.attempt import Limits, minutes_since
     from kavc.tuning.distribute.launcher import run_shared, terminable
     from kavc.tuning.progress import Progress
@@ -94,7 +96,9 @@ def run(
         if workers is None:
             told = Progress(progress, epoch_line)
             with terminable():
-                sweep = run_sweep(settings, out, resume=resume, limits=limits, listener=told)
+                sweep = run_sweep(
+                    settings, out, resume=resume, source=own, limits=limits, listener=told
+                )
         else:
             sweep = run_shared(
                 settings,
@@ -167,6 +171,13 @@ def _settings(what: str | None, out: Path, resume: bool, changes: dict[str, Any]
         raise ConfigError("give a SWEEP.yaml or a SYSTEM, or --resume to go on with a sweep")
     begun = asdict(Sweep(out).settings) if what is None else {"system": what}
     return make_settings(begun, **changes)
+
+
+def _own_source(out: Path) -> Source:
+    """Returns the data of a sweep that goes on, with its splits as they were."""
+    from kavc.tuning.sweep import Sweep
+
+    return Sweep(out).source
 
 
 def _values(option: str, texts: list[str] | None) -> dict[str, Any] | None:

@@ -4,7 +4,8 @@ The on-disk layout of the published KWAI-AD-AudVis corpus (Zenodo record 4023390
 established, so this is an interchange layout of our own, not a reader of the published files:
 
     features/ID.npz   "audio" (steps, 128), "visual" (frames, 1280), floats
-    videos.csv        columns id, theme (a name, or an index in every row), and optionally split
+    videos.csv        columns id, theme (a name, or an index in every row), and optionally split;
+                      case and space do not count in these words nor in the values of split
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from kavc.data import splits as split_files
+from kavc.data.columns import check_not_misspelt, columns, plain
 from kavc.data.kwai import write_corpus
 from kavc.data.splits import SPLITS
 from kavc.errors import DataError
@@ -56,8 +58,9 @@ def convert(
         Split name (or "videos", without a "split" column) to number of videos written.
 
     Raises:
-        DataError: a file or row is missing, too large or malformed; an id is not a plain file
-            name, comes twice or leads out of the folder.
+        DataError: a file or row is missing, too large or malformed; two columns have one name, or
+            one is nearly called "split"; an id is not a plain file name, comes twice or leads out
+            of the folder.
     """
     folder, path = Path(features), Path(table)
     if not folder.is_dir():
@@ -83,9 +86,7 @@ def _read_table(path: Path) -> list[_Row]:
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
-            missing = {"id", "theme"} - set(reader.fieldnames or ())
-            if missing:
-                raise DataError(f"{path}: no column {min(missing)!r}; it needs id and theme")
+            reader.fieldnames = _header(reader.fieldnames, path)
             for record in reader:
                 row = _row(record, f"{path}, line {reader.line_num}")
                 if row.id in rows:
@@ -98,6 +99,14 @@ def _read_table(path: Path) -> list[_Row]:
     return list(rows.values())
 
 
+def _header(header: Sequence[str] | None, path: Path) -> list[str]:
+    names = columns(header, path)
+    if missing := {"id", "theme"} - set(names):
+        raise DataError(f"{path}: no column {min(missing)!r}; it needs id and theme")
+    check_not_misspelt("split", names, f"{path}: column", words=True)
+    return names
+
+
 def _row(record: dict[Any, Any], where: str) -> _Row:
     if None in record or None in record.values():
         raise DataError(f"{where}: the row has another number of columns than the header")
@@ -107,6 +116,7 @@ def _row(record: dict[Any, Any], where: str) -> _Row:
     if not theme:
         raise DataError(f"{where}: id {id_!r} has no theme")
     if split is not None:
+        split = plain(split)
         try:
             split_files.check_name(split)
         except DataError as error:

@@ -121,7 +121,8 @@ class FeatureStore:
 
         Args:
             rows: (batch,) integers.
-            classes: number of columns; labels beyond are left out.
+            classes: number of columns; labels beyond are left out, as a system that learns only
+                the most frequent ones wants. Readers refuse labels that no class has.
         """
         *_, labels = self._tensors
         chosen = tf.gather(labels, rows)
@@ -139,10 +140,10 @@ class FeatureStore:
             return tf.constant(self.audio), tf.constant(self.visual), labels
 
     def label_matrix(self, classes: int) -> scipy.sparse.csr_matrix:
-        """Returns the labels as (videos, classes) bool, sparse, without those beyond `classes`.
+        """Returns the labels as (videos, classes) bool, sparse.
 
         Args:
-            classes: number of columns.
+            classes: number of columns; labels beyond are left out, as by `gather_labels`.
         """
         known = self.label_values < classes
         kept_before = np.concatenate([[0], np.cumsum(known)])

@@ -6,6 +6,7 @@ A corpus is a folder of TFRecord files with their manifests (`kavc.data.tfrecord
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import itertools
 import os
@@ -18,8 +19,10 @@ import numpy as np
 import tensorflow as tf
 
 from kavc.data import splits as split_files
-from kavc.data.damage import data_errors
-from kavc.data.manifest import check_records
+from kavc.data.columns import check_not_misspelt
+from kavc.data.manifest import check_records, count_records
+from kavc.data.membership import cache_key, read_rosters
+from kavc.data.roster import Roster, collect, repeated
 from kavc.data.schema import ExampleSpec, video_spec
 from kavc.data.source import Source
 from kavc.data.splits import SPLITS, Part
@@ -105,6 +108,8 @@ class _Writer:
 
     def _checked(self, examples: Iterable[Mapping[str, Any]], file: str) -> Iterator[Any]:
         for record, example in enumerate(examples):
+            if example.get("id") in ("", b""):
+                raise DataError(f"{file}, record {record}: id is empty")
             theme = example.get("theme", 0)
             if not 0 <= int(theme) < len(self.themes):
                 raise DataError(f"{file}, record {record} (id {example.get('id')}): theme {theme}"
@@ -132,39 +137,59 @@ def read(source: Source, split: str) -> tf.data.Dataset:
 
 
 def describe(source: Source) -> dict[str, Any]:
-    """Tells what a corpus holds, for the splits that it has.
-
-    Where files make the split, the counts are those of the manifests; else the ids are read.
+    """Tells what a corpus holds, for the splits that it has: reads all of it, once a process.
 
     Returns:
         dict of "counts" (split name to number of videos), "widths" ("audio" and "visual"),
         "classes" (names of the themes, by index), "fingerprint" (hexadecimal; changes with
-        `corpus.json` and with any file's content) and "notes" (sentences for a report).
+        `corpus.json` and with any file's content), "notes" (sentences for a report) and "rosters"
+        (split name to `kavc.data.roster.Roster`).
 
     Raises:
-        DataError: as `read`, or a split is empty.
+        DataError: as `read`; a split is empty; a video is in two splits; a splits file lists ids
+            that are not there; a record is damaged or does not fit.
     """
     corpus = _open(source)
     manifests = dict(zip(corpus.files, check_records(corpus.files, corpus.spec), strict=True))
-    counts = {}
-    for split in corpus.parts or SPLITS:
-        if corpus.parts and not corpus.parts[split].ids:
-            chosen = split_files.files_of(split, corpus.files, source.path, corpus.parts)
-            counts[split] = sum(manifests[file].records for file in chosen)
-        else:
-            counts[split] = _count(_batches(source, corpus, split, ("id",)))
-        if not counts[split]:
-            raise DataError(f"{source}: split {split!r} is empty")
     digest = hashlib.sha256((source.path / "corpus.json").read_bytes())
     for file, manifest in manifests.items():
         digest.update(f"{file.relative_to(source.path)} {manifest.sha256}\n".encode())
+    fingerprint = digest.hexdigest()
+    rosters = _rosters_at(source, cache_key(fingerprint, corpus.files, corpus.parts))
+    by_hash = ["no published split: 80/10/10 by the hash of the id"] if not corpus.parts else []
     return {
-        "counts": counts,
+        "counts": {split: len(roster) for split, roster in rosters.items()},
         "widths": {name: corpus.header[f"{name}_dim"] for name in ("audio", "visual")},
         "classes": tuple(corpus.header["themes"]),
-        "fingerprint": digest.hexdigest(),
-        "notes": () if corpus.parts else ("no published split: 80/10/10 by the hash of the id",),
+        "fingerprint": fingerprint,
+        "notes": (*by_hash, *repeated(rosters)),
+        "rosters": dict(rosters),
     }
+
+
+@functools.lru_cache(maxsize=8)
+def _rosters_at(source: Source, state: tuple[object, ...]) -> dict[str, Roster]:
+    """Reads the rosters once for as long as the files and the splits (`state`) stay the same."""
+    del state
+    corpus = _open(source)
+
+    def marked(batch: dict[str, Any]) -> dict[str, Any]:
+        themes = tf.RaggedTensor.from_tensor(batch["theme"][:, None], row_splits_dtype=tf.int64)
+        heard, seen = (batch[name].row_lengths() > 0 for name in ("audio", "visual"))
+        return {"id": batch["id"], "labels": themes, "heard": heard, "seen": seen}
+
+    rosters = read_rosters(
+        source,
+        list(corpus.parts or SPLITS),
+        corpus.files,
+        corpus.parts,
+        count=count_records,
+        read=lambda files: collect(_read(corpus, files).map(marked)),
+    )
+    for split, roster in rosters.items():
+        if not len(roster):
+            raise DataError(f"{source}: split {split!r} is empty")
+    return rosters
 
 
 def header(source: Source) -> dict[str, Any]:
@@ -174,11 +199,6 @@ def header(source: Source) -> dict[str, Any]:
         DataError: not a corpus.
     """
     return dict(_open(source).header)
-
-
-def _count(batches: tf.data.Dataset) -> int:
-    with data_errors():
-        return int(batches.reduce(np.int64(0), lambda n, b: n + tf.size(b["id"], tf.int64)))
 
 
 @dataclass(frozen=True)
@@ -196,6 +216,7 @@ def _open(source: Source) -> _Opened:
         raise DataError(f"{path}: not a corpus of videos (no format {FORMAT!r})")
     if header.get("version") != VERSION:
         raise DataError(f"{path}: version {header.get('version')!r}, this release reads {VERSION}")
+    check_not_misspelt("splits", header, f"{path}: key", words=False)
     themes = header.get("themes")
     if not isinstance(themes, list) or not themes or not all(isinstance(t, str) for t in themes):
         raise DataError(f"{path}: themes must be a list of names")
@@ -209,40 +230,32 @@ def _open(source: Source) -> _Opened:
         files = [source.path / glob for part in parts.values() for glob in part.globs]
     if not files:
         raise DataError(f"{source}: no *.tfrecord files beside corpus.json")
-    parts = split_files.load(source.splits) if source.splits else parts
+    parts = source.parts() or parts
     return _Opened(header, files, parts, video_spec(header["audio_dim"], header["visual_dim"]))
 
 
 def _published(splits: Any, path: Path) -> dict[str, Part] | None:
     if splits is None:
         return None
-    names = [f for files in splits.values() for f in files] if isinstance(splits, dict) else [None]
+    listed = splits.values() if isinstance(splits, dict) else [None]
+    names: list = [n for part in listed for n in (part if isinstance(part, list | str) else [None])]
     if not names or not all(isinstance(n, str) and Path(n).name == n for n in names):
         raise DataError(f"{path}: splits must map split names to names of files beside it")
+    if len(set(names)) < len(names):
+        twice = min(name for name in names if names.count(name) > 1)
+        raise DataError(f"{path}: splits name {twice} twice; each file must be in one split")
     return {split_files.check_name(name): Part(tuple(files)) for name, files in splits.items()}
 
 
-def _batches(
-    source: Source, corpus: _Opened, split: str, fields: Sequence[str] | None = None
-) -> tf.data.Dataset:
+def _batches(source: Source, corpus: _Opened, split: str) -> tf.data.Dataset:
     split_files.check_name(split)
-    files, spec = list(corpus.files), dict(corpus.spec)
+    files = list(corpus.files)
     if corpus.parts is not None:
         files = split_files.files_of(split, files, source.path, corpus.parts)
-    check_records(files, spec)
-    if fields is not None:
-        spec = {name: spec[name] for name in fields}
-    batches = read_batches(files, spec, limits={"theme": len(corpus.header["themes"])})
-    if corpus.parts is not None and not corpus.parts[split].ids:
-        return batches
-
-    def members(batch: dict[str, Any]) -> dict[str, Any]:
-        keep = split_files.in_split(batch["id"], split, corpus.parts)
-        return {name: _mask(values, keep) for name, values in batch.items()}
-
-    return batches.map(members)
+    check_records(files, corpus.spec)
+    return split_files.members(_read(corpus, files), split, corpus.parts)
 
 
-def _mask(values: tf.Tensor | tf.RaggedTensor, keep: tf.Tensor) -> tf.Tensor | tf.RaggedTensor:
-    ragged = isinstance(values, tf.RaggedTensor)
-    return tf.ragged.boolean_mask(values, keep) if ragged else tf.boolean_mask(values, keep)
+def _read(corpus: _Opened, files: Sequence[Path]) -> tf.data.Dataset:
+    limits = {"theme": len(corpus.header["themes"])}
+    return read_batches(files, corpus.spec, limits=limits, filled=("id",))

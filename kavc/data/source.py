@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kavc.errors import DataError, unknown
+
+if TYPE_CHECKING:
+    from kavc.data.splits import Part
 
 LAYOUTS = {
     "synthetic": "a corpus that this package generated, in the layout of the real one",
@@ -24,6 +29,8 @@ class Source:
         path: the folder.
         splits: optional file that says which files or ids belong to which split; it overrides
             the split that the data bring along (see `kavc.data.splits`).
+        kept: optional copy of the splits file that is read in its place, as a run folder keeps
+            one. What lies beside the splits file is still looked for beside `splits`.
 
     Example:
         source = Source.parse("youtube8m:~/yt8m", splits="splits.json")
@@ -32,17 +39,25 @@ class Source:
     layout: str
     path: Path
     splits: Path | None = None
+    kept: Path | None = None
 
     @classmethod
-    def parse(cls, text: str, splits: str | os.PathLike | None = None) -> Source:
+    def parse(
+        cls,
+        text: str,
+        splits: str | os.PathLike | None = None,
+        *,
+        kept: str | os.PathLike | None = None,
+    ) -> Source:
         """Reads `LAYOUT:PATH`; the folder must exist and hold something.
 
         Args:
             text: the layout's name, a colon, the folder; a leading `~` is the home folder.
-            splits: optional path of a splits file.
+            splits: optional path of a splits file; `~` likewise.
+            kept: optional copy of that file, which need not exist then; `~` likewise.
 
         Returns:
-            The source; `str` of it is `text` again.
+            The source; `str` of it is `text` again, but for `~`.
 
         Raises:
             DataError: no colon, an unknown layout, no folder, an empty one, no splits file.
@@ -55,9 +70,32 @@ class Source:
             )
         if layout not in LAYOUTS:
             raise DataError(unknown("layout", layout, LAYOUTS))
-        source = cls(layout, Path(path).expanduser(), None if splits is None else Path(splits))
+        files = (None if file is None else _path(file) for file in (splits, kept))
+        source = cls(layout, _path(path), *files)
         source._check()
         return source
+
+    def parts(self) -> dict[str, Part] | None:
+        """Returns what the splits file says, or the copy in its place; None where there is none.
+
+        It is read once: whoever edits it meanwhile does not change this source.
+
+        Raises:
+            DataError: as `kavc.data.splits.load`.
+        """
+        return self._parts
+
+    @cached_property
+    def _parts(self) -> dict[str, Part] | None:
+        from kavc.data import splits  # TensorFlow; the source itself needs none
+
+        file = self.kept or self.splits
+        return None if file is None else splits.load(file)
+
+    def absolute(self) -> Source:
+        """Returns the source with absolute paths, in which links are not resolved."""
+        splits, kept = (file and file.absolute() for file in (self.splits, self.kept))
+        return replace(self, path=self.path.absolute(), splits=splits, kept=kept)
 
     def _check(self) -> None:
         if not self.path.exists():
@@ -66,8 +104,16 @@ class Source:
             raise DataError(f"source {self}: a file; give the folder that holds it")
         if not any(self.path.iterdir()):
             raise DataError(f"source {self}: the folder is empty")
-        if self.splits is not None and not self.splits.is_file():
-            raise DataError(f"splits file {self.splits}: no such file")
+        file = self.kept or self.splits
+        if file is not None and not file.is_file():
+            raise DataError(f"splits file {file}: no such file")
 
     def __str__(self) -> str:
         return f"{self.layout}:{self.path}"
+
+
+def _path(text: str | os.PathLike) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise DataError(f"{text}: there is no such user's home folder; write it out") from None

@@ -8,6 +8,7 @@ overrides both:
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -34,6 +35,10 @@ class Part:
     globs: tuple[str, ...] = ()
     ids: tuple[str, ...] = ()
 
+    def to_json(self) -> list[str] | dict[str, list[str]]:
+        """Returns what a splits file says of it."""
+        return {"ids": list(self.ids)} if self.ids else list(self.globs)
+
 
 def check_name(split: str) -> str:
     """Returns `split` if it is the name of a split.
@@ -50,10 +55,12 @@ def load(file: str | os.PathLike) -> dict[str, Part]:
     """Reads a splits file: JSON, per split a list of file patterns or `{"ids": [...]}`.
 
     Raises:
-        DataError: not such a file, an unknown split, a pattern that leaves the source's folder,
-            or an id in two splits.
+        DataError: not such a file, larger than 64 MiB, an unknown split or key, a pattern that
+            leaves the source's folder, an empty id, or a split, pattern or id that comes twice.
     """
     content = read_json(file)
+    # What JSON repeats, Python's reader drops in silence.
+    json.loads(Path(file).read_text(encoding="utf-8"), object_pairs_hook=_Once(file))
     if not isinstance(content, dict) or not content:
         raise DataError(f'{file}: expected {{"train": [patterns] or {{"ids": [...]}}, ...}}')
     parts = {}
@@ -61,12 +68,20 @@ def load(file: str | os.PathLike) -> dict[str, Part]:
         if name not in SPLITS:
             raise DataError(f"{file}: {unknown('split', name, SPLITS)}")
         parts[name] = _part(value, f"{file}: {name}")
-    owner: dict[str, str] = {}
-    for name, part in parts.items():
-        for id_ in part.ids:
-            if owner.setdefault(id_, name) != name:
-                raise DataError(f"{file}: id {id_!r} is in {owner[id_]} and in {name}")
+    for kind in ("globs", "ids"):
+        _check_once({name: getattr(part, kind) for name, part in parts.items()}, kind, file)
     return parts
+
+
+def _check_once(listed: Mapping[str, Sequence[str]], kind: str, file: str | os.PathLike) -> None:
+    owner: dict[str, str] = {}
+    word = {"globs": "pattern", "ids": "id"}[kind]
+    for name, values in listed.items():
+        for value in values:
+            if value in owner:
+                where = "twice in" if owner[value] == name else f"in {owner[value]} and in"
+                raise DataError(f"{file}: {word} {value!r} is {where} {name}; list it once")
+            owner[value] = name
 
 
 def _part(value: object, where: str) -> Part:
@@ -77,10 +92,29 @@ def _part(value: object, where: str) -> Part:
                 raise DataError(f"{where}: pattern {pattern!r} must be relative to the source's"
                                 " folder and stay inside it")  # fmt: skip
         return Part(globs=tuple(value))
-    ids = value.get("ids") if isinstance(value, dict) and set(value) == {"ids"} else None
-    if isinstance(ids, list) and ids and all(isinstance(v, str) for v in ids):
+    known: dict = value if isinstance(value, dict) else {}
+    ids = known.get("ids")
+    if isinstance(ids, list) and ids and all(isinstance(v, str) and v for v in ids):
+        if extra := set(known) - {"ids"}:
+            raise DataError(
+                f"{where}: {unknown('key', min(extra), ['ids'])}; expected a list of"
+                ' file patterns or {"ids": [...]}'
+            )
         return Part(ids=tuple(ids))
     raise DataError(f'{where}: expected a list of file patterns or {{"ids": [...]}}, not empty')
+
+
+class _Once:
+    """Hook of `json.loads` that refuses an object in which a name comes twice."""
+
+    def __init__(self, file: str | os.PathLike):
+        self.file = file
+
+    def __call__(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
+        if len(names := dict(pairs)) < len(pairs):
+            twice = next(name for name in names if [n for n, _ in pairs].count(name) > 1)
+            raise DataError(f"{self.file}: {twice!r} comes twice; list it once")
+        return names
 
 
 def files_of(
@@ -175,3 +209,22 @@ def in_split(ids: tf.Tensor, split: str, parts: Mapping[str, Part] | None) -> tf
     wanted = tf.strings.to_hash_bucket_fast(ids, 2**63 - 1)
     place = tf.minimum(tf.searchsorted(listed, wanted), len(parts[split].ids) - 1)
     return tf.equal(tf.gather(listed, place), wanted)
+
+
+def members(
+    batches: tf.data.Dataset, split: str, parts: Mapping[str, Part] | None
+) -> tf.data.Dataset:
+    """Keeps the examples of a split, where files alone do not make it.
+
+    Args:
+        batches: data set of dicts with "id" (batch,) string; what varies is ragged.
+        split, parts: as of `in_split`.
+    """
+    if parts is not None and not parts[split].ids:
+        return batches
+
+    def kept(batch: dict) -> dict:
+        keep = in_split(batch["id"], split, parts)
+        return {name: tf.ragged.boolean_mask(values, keep) for name, values in batch.items()}
+
+    return batches.map(kept)

@@ -131,19 +131,23 @@ def read_batches(
     spec: ExampleSpec,
     *,
     limits: Mapping[str, int] | None = None,
+    filled: Sequence[str] = (),
     at_once: int = PARSE_AT_ONCE,
 ) -> tf.data.Dataset:
     """As `read_records`, in batches as they are parsed: several times as fast.
 
     Args:
         files, spec, limits: as of `read_records`.
+        filled: string fields that must not be empty, as ids.
         at_once: most examples a batch; no batch spans two files.
 
     Returns:
         Data set of dicts; a field whose first axis varies is a `tf.RaggedTensor` of the rows.
     """
     most = dict(limits or {})
-    return parse_files(files, lambda records, where: _parse(records, spec, most, where), at_once)
+    return parse_files(
+        files, lambda records, where: _parse(records, spec, most, filled, where), at_once
+    )
 
 
 def parse_files(
@@ -182,14 +186,19 @@ def one_by_one(batches: tf.data.Dataset, spec: ExampleSpec) -> tf.data.Dataset:
 
 
 def _parse(
-    serialized: tf.Tensor, spec: ExampleSpec, limits: Mapping[str, int], where: Where
+    serialized: tf.Tensor,
+    spec: ExampleSpec,
+    limits: Mapping[str, int],
+    filled: Sequence[str],
+    where: Where,
 ) -> dict[str, tf.Tensor | tf.RaggedTensor]:
     features = {n: tf.io.RaggedFeature(_STORED[f.dtype], row_splits_dtype=tf.int64)
                 for n, f in spec.items()}  # fmt: skip
     flat = tf.io.parse_example(serialized, features)
-    where.ids = flat.get("id")
+    where.ids = next((flat[n] for n, field in spec.items() if field.dtype == "string"), None)
     checks = [_length(flat[name], name, field) for name, field in spec.items()]
     checks += [_values(flat[n], n, limits.get(n)) for n in spec if _is_checked(flat[n], limits, n)]
+    checks += [not_empty(flat[name], name) for name in filled]
     with tf.control_dependencies([where.refuse(checks)]):
         return {name: _shaped(flat[name], field) for name, field in spec.items()}
 
@@ -224,12 +233,29 @@ def _is_checked(flat: tf.RaggedTensor, limits: Mapping[str, int], name: str) -> 
 
 def _values(flat: tf.RaggedTensor, name: str, limit: int | None) -> Check:
     """Checks that floats are finite and that integers lie below their limit."""
-    if limit is None:
-        bad, wrong = ~tf.math.is_finite(flat.values), "holds NaN or infinity"
-    else:
-        bad = (flat.values < 0) | (flat.values >= limit)
-        wrong = f"is not one of 0 to {limit - 1}"
-    return Check(tf.reduce_any(bad), row_of(flat, bad), lambda _: [f"{name} {wrong}"])
+    if limit is not None:
+        return below(flat, name, limit)
+    bad = ~tf.math.is_finite(flat.values)
+    return Check(tf.reduce_any(bad), row_of(flat, bad), lambda _: [f"{name} holds NaN or infinity"])
+
+
+def below(flat: tf.RaggedTensor, name: str, limit: int) -> Check:
+    """Checks that integers, (batch, ragged), lie from 0 to below `limit`."""
+    bad = (flat.values < 0) | (flat.values >= limit)
+
+    def words(_: tf.Tensor) -> list:
+        values = tf.concat([flat.values, [0]], axis=0)  # never of nothing
+        first = values[tf.argmax(tf.cast(tf.concat([bad, [True]], axis=0), tf.int32))]
+        held = tf.strings.as_string(first)
+        return [f"{name} is not one of 0 to {limit - 1}; this record holds ", held]
+
+    return Check(tf.reduce_any(bad), row_of(flat, bad), words)
+
+
+def not_empty(flat: tf.RaggedTensor, name: str) -> Check:
+    """Checks that strings, (batch, ragged), have at least one byte."""
+    bad = tf.strings.length(flat.values) == 0
+    return Check(tf.reduce_any(bad), row_of(flat, bad), lambda _: [f"{name} is empty"])
 
 
 def _shaped(flat: tf.RaggedTensor, field: Field) -> tf.Tensor | tf.RaggedTensor:

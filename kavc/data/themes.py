@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from kavc.data.roster import Roster, check_labels
 from kavc.data.vocabulary import Vocabulary
 from kavc.errors import DataError
 
@@ -65,17 +67,13 @@ def theme_of(labels: tf.RaggedTensor, themes: tf.Tensor) -> tf.Tensor:
     return tf.where(lowest == tf.reduce_max(of_label, axis=1), lowest, -1)
 
 
-def survey(
-    batches: tf.data.Dataset,
-    vocabulary: Vocabulary,
-    silent: Callable[[tf.Tensor | tf.RaggedTensor], tf.Tensor],
-) -> Survey:
-    """Counts the videos of each vertical, in one pass.
+def survey(roster: Roster, vocabulary: Vocabulary, where: str) -> Survey:
+    """Counts the videos of each vertical.
 
     Args:
-        batches: data set of dicts with "labels" (videos, ragged) int64 and "audio".
+        roster: of a split, with labels that are classes.
         vocabulary: the verticals, by class.
-        silent: from a batch's audio to (videos,) bool.
+        where: names the split in the message.
 
     Returns:
         The counts.
@@ -83,31 +81,25 @@ def survey(
     Raises:
         DataError: a label is outside the vocabulary.
     """
+    check_labels(roster, len(vocabulary), where)
     names = sorted(set(vocabulary.verticals))
-    table = _table(vocabulary, names)
-
-    def look(batch: dict) -> tuple[tf.Tensor, ...]:
-        known = tf.minimum(batch["labels"], len(vocabulary) - 1)
-        top = tf.reduce_max(tf.concat([batch["labels"].values, [0]], axis=0))
-        return theme_of(known, table), silent(batch["audio"]), top
-
-    themes, quiet, tops = [], [], []
-    for theme, no_sound, top in batches.map(look).prefetch(2).as_numpy_iterator():
-        themes.append(theme)
-        quiet.append(no_sound)
-        tops.append(top)
-    _check_labels(max(tops, default=0), vocabulary)
-    found, hushed = np.concatenate([[-1], *themes])[1:], np.concatenate([[False], *quiet])[1:]
-    return Survey(
-        len(found),
-        _counts(found[found >= 0], names),
-        _counts(found[(found >= 0) & hushed.astype(bool)], names),
-    )
+    single = themed(roster, vocabulary, names)
+    counts = [single.label_counts(len(names), rows) for rows in (None, ~single.heard)]
+    return Survey(len(roster), *(dict(zip(names, c.tolist(), strict=True)) for c in counts))
 
 
-def _counts(themes: np.ndarray, names: Sequence[str]) -> dict[str, int]:
-    counts = np.bincount(themes.astype(int), minlength=len(names))
-    return dict(zip(names, counts.tolist(), strict=True))
+def themed(roster: Roster, vocabulary: Vocabulary, themes: Sequence[str]) -> Roster:
+    """Keeps the videos that `with_themes` keeps, each with its theme as its one label.
+
+    Args:
+        roster: of videos whose labels are classes of the vocabulary.
+        vocabulary, themes: as of `with_themes`.
+    """
+    labels = tf.RaggedTensor.from_row_splits(roster.labels, roster.label_splits)
+    theme = theme_of(labels, _table(vocabulary, themes)).numpy().astype(np.int64)
+    keep = _kept(theme, themes)
+    one_each = np.arange(np.sum(keep) + 1)
+    return replace(roster.select(keep), labels=theme[keep], label_splits=one_each)
 
 
 def with_themes(
@@ -123,26 +115,24 @@ def with_themes(
     Returns:
         Data set of dicts as given, with "theme" (videos,) int32 in place of "labels".
     """
-    # An unused vertical needs an index of its own: a video of it and a used one has no theme.
-    others = sorted(set(vocabulary.verticals) - set(themes))
-    table = _table(vocabulary, [*themes, *others])
+    table = _table(vocabulary, themes)
 
-    def themed(batch: dict) -> dict:
+    def with_theme(batch: dict) -> dict:
         theme = theme_of(batch["labels"], table)
-        keep = (theme >= 0) & (theme < len(themes))
+        keep = _kept(theme, themes)
         rest = {name: values for name, values in batch.items() if name != "labels"}
         rest["theme"] = theme
         return {name: tf.ragged.boolean_mask(values, keep) for name, values in rest.items()}
 
-    return batches.map(themed)
+    return batches.map(with_theme)
 
 
-def _table(vocabulary: Vocabulary, names: Sequence[str]) -> tf.Tensor:
-    index = {name: i for i, name in enumerate(names)}
+def _table(vocabulary: Vocabulary, themes: Sequence[str]) -> tf.Tensor:
+    # An unused vertical needs an index of its own: a video of it and a used one has no theme.
+    others = sorted(set(vocabulary.verticals) - set(themes))
+    index = {name: i for i, name in enumerate([*themes, *others])}
     return tf.constant([index[vertical] for vertical in vocabulary.verticals], tf.int32)
 
 
-def _check_labels(top: int, vocabulary: Vocabulary) -> None:
-    if top >= len(vocabulary):
-        raise DataError(f"label {top} is outside the vocabulary of {len(vocabulary)} classes; take"
-                        " the vocabulary of the data's own release")  # fmt: skip
+def _kept(theme: Any, themes: Sequence[str]) -> Any:
+    return (theme >= 0) & (theme < len(themes))

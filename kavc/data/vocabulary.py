@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import csv
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kavc.data.columns import columns
 from kavc.data.source import Source
 from kavc.errors import DataError
 
@@ -35,11 +37,12 @@ class Vocabulary:
 def read(path: str | os.PathLike) -> Vocabulary:
     """Reads a published vocabulary.csv.
 
-    Rows are joined by their `Index` column, since they don't lie in its order.
+    Rows are joined by their `Index` column, since they don't lie in its order. Case and space
+    around the columns' names do not count.
 
     Raises:
-        DataError: no such file, larger than 32 MiB, no such columns, a malformed row, or the
-            indices are not 0 to the number of classes - 1, each once.
+        DataError: no such file, larger than 32 MiB, no such columns or one twice, a malformed row,
+            or the indices are not 0 to the number of classes - 1, each once.
     """
     path = Path(path)
     if not path.is_file():
@@ -48,9 +51,9 @@ def read(path: str | os.PathLike) -> Vocabulary:
         raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB; not read as a vocabulary")
     classes: dict[int, tuple[str, str]] = {}
     try:
-        with open(path, encoding="utf-8", newline="") as stream:
+        with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
-            _check_columns(reader.fieldnames or (), path)
+            reader.fieldnames = _header(reader.fieldnames, path)
             for row in reader:
                 index, name, vertical = _class(row, f"{path}, line {reader.line_num}")
                 if index in classes:
@@ -67,19 +70,21 @@ def read(path: str | os.PathLike) -> Vocabulary:
     return Vocabulary(names, verticals)
 
 
-def _check_columns(columns: object, path: Path) -> None:
+def _header(header: Sequence[str] | None, path: Path) -> list[str]:
+    names = columns(header, path)
     for name in ("Index", "Name", "Vertical1"):
-        if name not in columns:  # type: ignore[operator]
+        if name.lower() not in names:
             raise DataError(f"{path}: no column {name!r}; expected the vocabulary of {URL}")
+    return names
 
 
 def _class(row: dict[str, str], where: str) -> tuple[int, str, str]:
     if None in row or None in row.values():
         raise DataError(f"{where}: the row has another number of columns than the header")
-    index = row["Index"]
+    index = row["index"]
     if not (index.isascii() and index.isdigit() and int(index) < MAX_CLASSES):
         raise DataError(f"{where}: Index {index!r} is not a class index")
-    return int(index), row["Name"], row["Vertical1"] or "(Unknown)"
+    return int(index), row["name"], row["vertical1"] or "(Unknown)"
 
 
 def find(source: Source) -> Path:

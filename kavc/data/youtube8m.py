@@ -7,10 +7,7 @@ not be contiguous: what is there is read.
 
 from __future__ import annotations
 
-import functools
-import hashlib
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,32 +16,26 @@ import tensorflow as tf
 from kavc.data import splits as split_files
 from kavc.data import vocabulary
 from kavc.data.damage import data_errors
-from kavc.data.manifest import count_records
+from kavc.data.roster import Roster, check_labels, repeated
 from kavc.data.schema import video_spec
 from kavc.data.source import Source
-from kavc.data.splits import SPLITS, Part
 from kavc.data.tfrecord import PARSE_AT_ONCE, one_by_one
-from kavc.data.themes import Survey, survey, with_themes
+from kavc.data.themes import survey, themed, with_themes
+from kavc.data.youtube8m_files import Opened, open_files, words_near, words_of
+from kavc.data.youtube8m_frames import read_frames
 from kavc.data.youtube8m_records import (
     AUDIO_DIM,
     MEANS,
     SPEC,
     VISUAL_DIM,
     Batch,
-    detect,
     means,
-    read_frames,
     read_videos,
+    release_of,
     silent,
 )
+from kavc.data.youtube8m_rosters import LOAD_AT_ONCE, rosters_of
 from kavc.errors import DataError
-
-LOAD_AT_ONCE = 1024
-PUBLISHED = {
-    "train": Part(globs=("train*.tfrecord",)),
-    "validation": Part(globs=("validate*.tfrecord",)),
-    "test": Part(globs=("test*.tfrecord",)),
-}
 
 
 def read(
@@ -64,8 +55,10 @@ def read(
         "visual" (N, 1024) float32; T = N = 1 on video level.
 
     Raises:
-        DataError: no such split, no files of it, or another layout. A record that does not fit
-            raises while it is read (see `kavc.data.damage.data_errors`).
+        DataError: no such split, no files of it, another layout, files of two layouts, or the
+            vocabulary of another release. A record that does not fit, as one with a label that
+            the vocabulary does not have, raises while it is read (see
+            `kavc.data.damage.data_errors`).
     """
     return one_by_one(read_batches(source, split, frames=frames, max_steps=max_steps), SPEC)
 
@@ -84,20 +77,16 @@ def read_batches(
         source, split, frames, max_steps: as of `read`.
         at_once: video level only. Most videos a batch; no batch spans two files.
     """
-    chosen, parts = _files(source, split)
-    release = detect(chosen[0])
+    opened = open_files(source)
+    files = opened.of(split)
+    release = release_of(files)
+    words = words_near(source, release)
+    classes = release.classes if words is None else len(words)
     if release.level == "video":
-        batches = read_videos(chosen, release, at_once)
+        batches = read_videos(files, release, at_once, classes=classes)
     else:
-        batches = read_frames(chosen, release, frames, max_steps)
-    if not parts[split].ids:
-        return batches
-
-    def members(batch: Batch) -> Batch:
-        keep = split_files.in_split(batch["id"], split, parts)
-        return {name: tf.ragged.boolean_mask(values, keep) for name, values in batch.items()}
-
-    return batches.map(members)
+        batches = read_frames(files, release, frames, max_steps, classes=classes)
+    return split_files.members(batches, split, opened.parts)
 
 
 def read_means(source: Source, split: str) -> tf.data.Dataset:
@@ -127,7 +116,7 @@ def load(source: Source, split: str) -> dict[str, np.ndarray]:
     Raises:
         DataError: as `read`, a record does not fit, or the files are frame level.
     """
-    if detect(_files(source, split)[0][0]).level == "frame":
+    if release_of(open_files(source).of(split)).level == "frame":
         raise DataError(f"{source}: frame level; only video level is loaded whole, stream it")
 
     def flat(batch: Batch) -> Batch:
@@ -142,26 +131,27 @@ def load(source: Source, split: str) -> dict[str, np.ndarray]:
 
 
 def describe(source: Source) -> dict[str, Any]:
-    """Tells what the files hold, for the splits that are there.
+    """Tells what the files hold, for the splits that are there: reads all of them, once a process.
 
     Returns:
         dict of "counts" (split name to number of videos), "widths" ("audio", "visual"), "classes"
         (names of the labels if a vocabulary lies near, else their indices), "fingerprint"
-        (hexadecimal; see `fingerprint`) and "notes" (sentences for a report).
+        (hexadecimal; see `kavc.data.youtube8m_files.fingerprint`), "notes" (sentences for a
+        report) and "rosters" (split name to `kavc.data.roster.Roster`).
 
     Raises:
-        DataError: as `read`, or a file is cut inside a record.
+        DataError: as `read`; a file is cut inside a record; files of two layouts; a video is in
+            two splits; a splits file lists ids that are not there.
     """
-    counts, notes = {}, []
-    for split in _present(source):
-        files, parts = _files(source, split)
-        if parts[split].ids:
-            with data_errors():
-                counts[split] = sum(len(batch["id"]) for batch in read_batches(source, split))
-        else:
-            counts[split] = sum(count_records(file) for file in files)
-        notes.append(f"{split}: {len(files)} files")
-    return _info(source, counts, _class_names(source), notes)
+    opened = open_files(source)
+    rosters = rosters_of(opened)
+    release = release_of(opened.taken())
+    words = words_near(source, release)
+    classes = [str(i) for i in range(release.classes)] if words is None else words.names
+    for split, roster in rosters.items():
+        check_labels(roster, len(classes), f"{source}, {split}")
+    notes = [f"{split}: {len(opened.of(split))} files" for split in rosters]
+    return _info(opened, rosters, classes, [*notes, *repeated(rosters)])
 
 
 def describe_themes(source: Source, min_count: int = 200) -> dict[str, Any]:
@@ -172,16 +162,19 @@ def describe_themes(source: Source, min_count: int = 200) -> dict[str, Any]:
         min_count: fewest training videos of a theme that is kept. Defaults to 200.
 
     Returns:
-        dict as of `describe`; "classes" are the themes, sorted; "notes" say what was left out.
+        dict as of `describe`; "classes" are the themes, sorted; "notes" say what was left out; the
+        label of a video in "rosters" is its theme.
+
+    Raises:
+        DataError: as `describe` and `read_themes`.
     """
-    words, themes = _themes(source, min_count)
-    state = fingerprint(_all_files(source))
-    counts, notes = {}, []
-    for split in _present(source):
-        found = _survey(source, split, words, state)
-        counts[split] = sum(found.single[name] for name in themes)
-        notes.append(found.note(split, themes))
-    return _info(source, counts, themes, notes)
+    opened = open_files(source)
+    words, themes = _themes(opened, min_count)
+    rosters, notes = {}, []
+    for split, roster in rosters_of(opened).items():
+        notes.append(survey(roster, words, f"{source}, {split}").note(split, themes))
+        rosters[split] = themed(roster, words, themes)
+    return _info(opened, rosters, themes, [*notes, *repeated(rosters)])
 
 
 def read_themes(
@@ -210,7 +203,7 @@ def read_themes(
     Raises:
         DataError: as `read`; no vocabulary; no training split; no theme that is frequent enough.
     """
-    words, themes = _themes(source, min_count)
+    words, themes = _themes(open_files(source), min_count)
     batches = read_batches(source, split, frames=frames, max_steps=max_steps)
 
     def muted(batch: Batch) -> Batch:
@@ -225,78 +218,20 @@ def read_themes(
     return one_by_one(kept, video_spec(AUDIO_DIM, VISUAL_DIM))
 
 
-def fingerprint(files: Sequence[Path]) -> str:
-    """SHA-256 over the files' names, lengths, first and last 4 KiB: cheap for 31 GB, not proof."""
-    digest = hashlib.sha256()
-    for file in files:
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}\n".encode())
-        with open(file, "rb") as stream:
-            digest.update(stream.read(4096))
-            stream.seek(max(0, size - 4096))
-            digest.update(stream.read(4096))
-    return digest.hexdigest()
-
-
-def _parts(source: Source) -> Mapping[str, Part]:
-    return split_files.load(source.splits) if source.splits else PUBLISHED
-
-
-def _all_files(source: Source) -> list[Path]:
-    files = sorted(source.path.rglob("*.tfrecord"))
-    return [file for file in files if not file.name.startswith(".")]
-
-
-def _files(source: Source, split: str) -> tuple[list[Path], Mapping[str, Part]]:
-    parts, files = _parts(source), _all_files(source)
-    if not files:
-        raise DataError(f"{source}: no *.tfrecord files")
-    return split_files.files_of(split, files, source.path, parts), parts
-
-
-def _present(source: Source) -> list[str]:
-    """Names the splits that there are: all of a splits file, of the published those with files."""
-    parts = _parts(source)
-    if source.splits is not None:
-        return [split for split in SPLITS if split in parts]
-    patterns = {split: parts[split].globs[0] for split in SPLITS}
-    found = [split for split, pattern in patterns.items() if any(source.path.glob(pattern))]
-    if not found:
-        raise DataError(
-            f"{source}: no files named {', '.join(patterns.values())}; a splits file (--splits)"
-            " can say which to take"
-        )
-    return found
-
-
-def _class_names(source: Source) -> Sequence[str]:
-    try:
-        path = vocabulary.find(source)
-    except DataError:
-        release = detect(_files(source, _present(source)[0])[0][0])
-        return tuple(str(index) for index in range(release.classes))
-    return vocabulary.read(path).names
-
-
-def _info(source: Source, counts: dict, classes: Sequence[str], notes: list[str]) -> dict[str, Any]:
+def _info(
+    opened: Opened, rosters: Mapping[str, Roster], classes: Sequence[str], notes: Sequence[str]
+) -> dict[str, Any]:
     return {
-        "counts": counts,
+        "counts": {split: len(roster) for split, roster in rosters.items()},
         "widths": {"audio": AUDIO_DIM, "visual": VISUAL_DIM},
         "classes": tuple(classes),
-        "fingerprint": fingerprint(_all_files(source)),
+        "fingerprint": opened.fingerprint,
         "notes": tuple(notes),
+        "rosters": dict(rosters),
     }
 
 
-def _themes(source: Source, min_count: int) -> tuple[vocabulary.Vocabulary, list[str]]:
-    words = vocabulary.read(vocabulary.find(source))
-    state = fingerprint(_all_files(source))
-    return words, _survey(source, "train", words, state).choose(min_count)
-
-
-@functools.lru_cache(maxsize=8)
-def _survey(source: Source, split: str, words: vocabulary.Vocabulary, state: str) -> Survey:
-    """Counts a split's themes once for as long as the files stay (`state`) the same."""
-    del state
-    with data_errors():
-        return survey(read_batches(source, split, at_once=LOAD_AT_ONCE), words, silent)
+def _themes(opened: Opened, min_count: int) -> tuple[vocabulary.Vocabulary, list[str]]:
+    words = words_of(opened.source, release_of(opened.of("train")))
+    train = rosters_of(opened)["train"]
+    return words, survey(train, words, f"{opened.source}, train").choose(min_count)

@@ -1,7 +1,8 @@
 """The records of YouTube-8M: video level and frame level, 2017 and 2018.
 
 Video level is a `tf.train.Example` of `mean_rgb` and `mean_audio`; frame level is a
-`tf.train.SequenceExample` whose feature lists `rgb` and `audio` hold one quantised vector a second.
+`tf.train.SequenceExample` whose feature lists `rgb` and `audio` hold one quantised vector a second
+(read in `kavc.data.youtube8m_frames`).
 
 Reference:
     Abu-El-Haija et al., "YouTube-8M: A Large-Scale Video Classification Benchmark", 2016.
@@ -9,6 +10,8 @@ Reference:
 
 from __future__ import annotations
 
+import functools
+import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,13 +19,13 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kavc.data.damage import Check, Where, row_of
 from kavc.data.schema import ExampleSpec, Field
-from kavc.data.tfrecord import PARSE_AT_ONCE, parse_files, read_batches
+from kavc.data.tfrecord import PARSE_AT_ONCE, read_batches
 from kavc.errors import DataError
 
 AUDIO_DIM, VISUAL_DIM = 128, 1024
 CLASSES = {"id": 3862, "video_id": 4716}  # by the key of the id: 2018, 2017
+YEARS = {"id": "2018", "video_id": "2017"}
 SPEC: ExampleSpec = {
     "id": Field((), "string", "identifies the video; anonymised since 2018"),
     "labels": Field((None,), "int64", "class indices; none in public test partitions"),
@@ -38,7 +41,6 @@ MEANS: ExampleSpec = {
 }
 _SILENT_START = (0.721538, -1.568658, -0.015717, -0.501991)
 _SILENT_NORM = 6.484
-_FRAME_RECORDS = 8  # 64 whole videos of 300 s would take 88 MB
 
 Batch = dict[str, tf.Tensor | tf.RaggedTensor]
 
@@ -60,6 +62,9 @@ class Release:
         """Number of classes of the release's vocabulary."""
         return CLASSES[self.key]
 
+    def __str__(self) -> str:
+        return f"{self.level} level of {YEARS[self.key]}"
+
 
 def detect(file: Path) -> Release:
     """Tells a file's layout by its first record.
@@ -70,10 +75,9 @@ def detect(file: Path) -> Release:
     if not file.is_file() or not file.stat().st_size:
         raise DataError(f"{file}: empty or no such file; fetch it again")
     try:
-        first = next(iter(tf.data.TFRecordDataset(str(file)).take(1))).numpy()
         # An Example's features have the field number of a SequenceExample's context.
-        record = tf.train.SequenceExample.FromString(first)
-    except Exception as error:  # TensorFlow's and protobuf's, whose modules differ by release
+        record = tf.train.SequenceExample.FromString(_first_record(file))
+    except Exception as error:  # protobuf's, whose module differs by release
         line = " ".join(str(error).split())
         raise DataError(f"{file}, record 0: not a TFRecord of examples ({line})") from None
     context, lists = set(record.context.feature), set(record.feature_lists.feature_list)
@@ -87,8 +91,51 @@ def detect(file: Path) -> Release:
     return Release(level, keys.pop())
 
 
+def _first_record(file: Path) -> bytes:
+    """Reads a file's first record without a data set, which would take fifty times as long."""
+    with open(file, "rb") as stream:
+        header = stream.read(12)  # length (8), its checksum (4)
+        if len(header) == 12 and (size := struct.unpack("<Q", header[:8])[0]) < file.stat().st_size:
+            return stream.read(size)
+    raise ValueError("it ends inside the record")
+
+
+def release_of(files: Sequence[Path]) -> Release:
+    """Tells the layout of files, which must all have the same.
+
+    Args:
+        files: at least one.
+
+    Raises:
+        DataError: as `detect`, or files have different layouts; it names two of them.
+    """
+    found: dict[Release, Path] = {}
+    for file in files:
+        state = file.stat() if file.is_file() else None
+        release = (
+            detect(file) if state is None else _detected(file, state.st_size, state.st_mtime_ns)
+        )
+        found.setdefault(release, file)
+    (release, file), *others = found.items()
+    for other, odd in others:
+        raise DataError(f"{file} is {release}, but {odd} is {other}; read them as two sources, or"
+                        " choose the files by a splits file (--splits)")  # fmt: skip
+    return release
+
+
+@functools.lru_cache(maxsize=2**14)  # YouTube-8M has 11,532 files
+def _detected(file: Path, size: int, changed: int) -> Release:
+    """As `detect`, once for as long as the file stays the same."""
+    del size, changed
+    return detect(file)
+
+
 def read_videos(
-    files: Sequence[Path], release: Release, at_once: int = PARSE_AT_ONCE
+    files: Sequence[Path],
+    release: Release,
+    at_once: int = PARSE_AT_ONCE,
+    *,
+    classes: int | None = None,
 ) -> tf.data.Dataset:
     """Reads video-level files in batches.
 
@@ -96,6 +143,7 @@ def read_videos(
         files: paths.
         release: their layout.
         at_once: most videos a batch.
+        classes: number that labels must stay below. Defaults to the release's.
 
     Returns:
         Data set of dicts "id" (batch,) string, "labels" (batch, ragged) int64, "audio"
@@ -116,89 +164,9 @@ def read_videos(
             "visual": batch["mean_rgb"],
         }
 
-    limits = {"labels": release.classes}
-    return read_batches(files, stored, limits=limits, at_once=at_once).map(renamed)
-
-
-def read_frames(
-    files: Sequence[Path], release: Release, frames: int | None, max_steps: int | None
-) -> tf.data.Dataset:
-    """Reads frame-level files in batches, dequantised.
-
-    Args:
-        files: paths.
-        release: their layout.
-        frames: most visual features a video, evenly spaced; None for all.
-        max_steps: most audio features a video, the first; None for all.
-
-    Returns:
-        Data set of dicts "id" (batch,) string, and ragged in their second axis: "labels" int64,
-        "audio" (batch, ragged, 128) float32 and "visual" (batch, ragged, 1024) float32.
-    """
-    strings = tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)
-    labels = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)
-
-    def parse(serialized: tf.Tensor, where: Where) -> Batch:
-        context, lists, _ = tf.io.parse_sequence_example(
-            serialized,
-            {release.key: strings, "labels": labels},
-            {"audio": strings, "rgb": strings},
-        )
-        where.ids = context[release.key]
-        with tf.control_dependencies(
-            [where.refuse([_one_value(lists[name], name) for name in ("audio", "rgb")])]
-        ):
-            audio = _seconds(lists["audio"])[:, :max_steps]
-            visual = _spaced(_seconds(lists["rgb"]), frames)
-        checks = [_bytes(audio, AUDIO_DIM, "audio"), _bytes(visual, VISUAL_DIM, "rgb")]
-        with tf.control_dependencies([where.refuse(checks)]):
-            audio, visual = _dequantise(audio, AUDIO_DIM), _dequantise(visual, VISUAL_DIM)
-        return {
-            "id": tf.strings.reduce_join(where.ids, axis=1),
-            "labels": context["labels"],
-            "audio": audio,
-            "visual": visual,
-        }
-
-    return parse_files(files, parse, _FRAME_RECORDS)
-
-
-def _one_value(parsed: tf.RaggedTensor, name: str) -> Check:
-    bad = parsed.values.row_lengths() != 1
-    words = [f"{name} must hold one value a second"]
-    return Check(tf.reduce_any(bad), row_of(parsed, bad), lambda _: words)
-
-
-def _seconds(parsed: tf.RaggedTensor) -> tf.RaggedTensor:
-    """Takes the one value of each second: (batch, ragged, ragged) to (batch, ragged) strings."""
-    return parsed.with_values(tf.identity(parsed.values.values))
-
-
-def _bytes(seconds: tf.RaggedTensor, width: int, name: str) -> Check:
-    bad = tf.strings.length(seconds.values) != width
-    words = [f"{name} must hold {width} bytes a second"]
-    return Check(tf.reduce_any(bad), row_of(seconds, bad), lambda _: words)
-
-
-def _spaced(seconds: tf.RaggedTensor, frames: int | None) -> tf.RaggedTensor:
-    """Picks the middles of `frames` equal parts of each row."""
-    if frames is None:
-        return seconds
-    lengths = seconds.row_lengths()
-    picked = tf.minimum(lengths, frames)
-    parts = tf.ragged.range(picked)  # position among the picked, by row
-    rows = parts.value_rowids()
-    twice = (2 * parts.values + 1) * tf.gather(lengths, rows)
-    places = twice // (2 * tf.gather(picked, rows))
-    starts = tf.gather(seconds.row_starts(), rows)
-    return parts.with_values(tf.gather(seconds.values, starts + places))
-
-
-def _dequantise(seconds: tf.RaggedTensor, width: int) -> tf.RaggedTensor:
-    """Byte q stands for q·4/255 + 4/512 − 2, as YouTube-8M's own reader has it."""
-    quantised = tf.io.decode_raw(tf.identity(seconds.values), tf.uint8)
-    values = tf.cast(quantised, tf.float32) * (4 / 255) + (4 / 512 - 2)
-    return seconds.with_values(tf.reshape(values, (-1, width)))
+    limits = {"labels": classes or release.classes}
+    batches = read_batches(files, stored, limits=limits, filled=(release.key,), at_once=at_once)
+    return batches.map(renamed)
 
 
 def silent(audio: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:

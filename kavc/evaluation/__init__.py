@@ -22,6 +22,7 @@ __getattr__, __dir__, __all__ = attach(
         "auc_bootstrap": ".bootstrap",
         "auc_covariance": ".delong",
         "auc_interval": ".delong",
+        "auc_intervals_per_group": ".delong",
         "bars": ".charts",
         "curves": ".charts",
         "mean_bootstrap": ".mean_bootstrap",

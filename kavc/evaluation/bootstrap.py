@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kavc.errors import DataError
-from kavc.evaluation.estimate import Estimate, check_level
+from kavc.evaluation.estimate import FEWEST, Estimate, all_equal, check_level
 from kavc.metrics.auc import roc_auc
 from kavc.metrics.binary import check_binary
 
@@ -23,16 +23,24 @@ class Bootstrap:
     Args:
         value: on all examples.
         samples: `(draws,) float64`. In each draw; NaN where a draw lacks a class.
+        count: what it rests on: examples of the smaller class, or of a mean.
     """
 
     value: float
     samples: np.ndarray
+    count: int
 
     def estimate(self, level: float = 0.95) -> Estimate:
-        """Returns the AUC with the percentile interval of its draws, draws of NaN left out."""
+        """Returns the number with the percentile interval of its draws, draws of NaN left out.
+
+        There is none, NaN, where `count` is below `kavc.evaluation.estimate.FEWEST`, and where all
+        draws are equal: that says nothing of how sure the number is.
+        """
         tail = (1 - check_level(level)) / 2
         kept = self.samples[~np.isnan(self.samples)]
-        low, high = np.quantile(kept, [tail, 1 - tail]) if kept.size else (np.nan, np.nan)
+        if self.count < FEWEST or all_equal(kept):
+            return Estimate(self.value, np.nan, np.nan, level)
+        low, high = np.quantile(kept, [tail, 1 - tail])
         return Estimate(self.value, float(low), float(high), level)
 
 
@@ -55,6 +63,9 @@ def auc_bootstrap(
         draws: how many times to draw.
         seed: of the draws; equal clusters and seeds draw alike.
 
+    Returns:
+        Bootstrap, whose count is that of the smaller class, or of the clusters if these are fewer.
+
     Raises:
         DataError: see `kavc.metrics.check_binary`; or `cluster_ids` have another shape, or
             `draws` is below 1.
@@ -70,7 +81,9 @@ def auc_bootstrap(
     samples = _weighted_aucs(
         labels[order], scores[order], cluster_of[order], len(clusters), draws, seed
     )
-    return Bootstrap(roc_auc(labels, scores), samples)
+    positives = int(labels.sum())
+    count = min(positives, labels.size - positives, len(clusters))
+    return Bootstrap(roc_auc(labels, scores), samples, count)
 
 
 def _weighted_aucs(

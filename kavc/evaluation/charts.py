@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from kavc.errors import DataError
 from kavc.evaluation.delong import auc_interval
+from kavc.evaluation.estimate import Estimate
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.style import (
     DARK,
@@ -32,93 +33,96 @@ def bars(
     name: str,
     groups: Sequence[str],
     values: ArrayLike,
-    counts: ArrayLike | None = None,
+    intervals: ArrayLike | None = None,
     *,
-    value_label: str = "AUC",
-    count_label: str = "pairs",
+    value_label: str = "AUC (%)",
     line: float | None = None,
     line_label: str = "",
-    limits: tuple[float, float] = (0.0, 1.0),
+    chance: float | None = None,
     caption: str = "",
     source: str = "",
 ) -> Figure:
-    """One dark bar a group on the left axis, one light bar of its count on the right axis.
+    """A share of each group, from 0 to 100 %: a pale bar, and at its end a dot with its interval.
 
     Figure 2 of the Ti-AVC paper, where a group is a theme and the line the baseline's overall AUC.
 
     Args:
         name: file name of the figure.
         groups: names, written in full below the bars.
-        values: `(groups,)`; NaN leaves the group without a bar and says "n/a".
-        counts: `(groups,)`, or None for no light bars.
-        value_label, count_label: names of the two axes.
-        line: height of a horizontal line on the value axis.
+        values: `(groups,)`, in per cent; NaN leaves the group without a bar and says "n/a".
+        intervals: `(groups, 2)`, lower and upper ends in per cent, drawn as whiskers; NaN leaves
+            them out, as does a group without a value. None for no whiskers at all.
+        value_label: name of the value axis.
+        line: height of a horizontal line on the value axis, in per cent.
         line_label: what the line is, in the legend.
-        limits: ends of the value axis, widened to hold every value; its label says where it begins.
+        chance: height of a dashed line, what a guess gives, in per cent.
         caption, source: see `Figure`.
 
     Raises:
-        DataError: `values` or `counts` have not one entry a group, or there is no group.
+        DataError: `values` or `intervals` have not one entry a group, or lie outside 0 to 100; or
+            there is no group.
     """
-    heights = _one_a_group("values", values, groups)
-    amounts = None if counts is None else _one_a_group("counts", counts, groups)
-    low, high = _limits(limits, heights if line is None else np.append(heights, line))
+    count = len(groups)
+    heights = _shares("values", values, (count,))
+    nothing = np.full((count, 2), np.nan)
+    ends = _shares("intervals", nothing if intervals is None else intervals, (count, 2))
+    ends = np.where(np.isnan(heights)[:, None], np.nan, ends)
 
     def draw(canvas: Canvas) -> None:
-        axes = plain_axes(canvas.subplots(), "", f"{value_label} (axis begins at {low:.3g})")
-        axes.set(ylim=(low, high), xlim=(-0.6, len(groups) - 0.4))
+        axes = plain_axes(canvas.subplots(), "", value_label)
+        axes.set(ylim=(0, 100), xlim=(-0.6, count - 0.4))
         axes.grid(False, axis="x")
-        at, width = np.arange(len(groups)), 0.7 if amounts is None else 0.4
-        values_at = at if amounts is None else at - width / 2
-        axes.bar(values_at, heights - low, width, bottom=low, color=DARK, label=value_label)
-        for group in np.flatnonzero(np.isnan(heights)):
-            axes.text(
-                values_at[group], low, "n/a", ha="center", va="bottom", fontsize=7, color=GREY
-            )
-        if amounts is not None:
-            _count_bars(axes, at + width / 2, amounts, width, f"number of {count_label}")
+        _shares_of_groups(axes, heights, ends, value_label)
+        if chance is not None:
+            label = f"chance: {chance:.4g} %"
+            axes.axhline(chance, color=GREY, linestyle="--", linewidth=1, label=label)
         if line is not None:
-            label = literal(line_label) or f"{line:.3g}"
+            label = f"{literal(line_label)}: {line:.2f} %".removeprefix(": ")
             axes.axhline(line, color=PALETTE[1], linewidth=1.8, label=label)
         _group_names(axes, groups)
         legend_above(canvas, [axes])
 
-    width = max(6.0, 1.6 + 0.42 * len(groups))
-    return Figure(name, caption, draw, (min(width, 40.0), 4.4), source)
+    slant = 0.0 if _fit_upright(groups) else 0.05 * max(map(len, groups))
+    size = max(6.0, 1.6 + 0.42 * count, 3 + slant), max(4.4, 3.6 + slant)
+    return Figure(name, caption, draw, (min(size[0], 40.0), min(size[1], 40.0)), source)
 
 
-def _limits(limits: tuple[float, float], values: np.ndarray) -> tuple[float, float]:
-    """Widens `limits` by whole tenths of their distance until every value lies inside."""
-    low, high = limits
-    step = (high - low) / 10
-    seen = values[~np.isnan(values)]
-    below, above = low - seen.min(initial=low), seen.max(initial=high) - high
-    if below > 0:
-        low -= step * (np.floor(below / step + 1e-9) + 1)  # one more, so that its bar is seen
-    return float(low), float(high + step * np.ceil(above / step - 1e-9))
+def _shares(what: str, numbers: ArrayLike, shape: tuple[int, ...]) -> np.ndarray:
+    numbers = np.asarray(numbers, np.float64)
+    if numbers.shape != shape or not shape[0]:
+        raise DataError(
+            f"{what} have shape {numbers.shape} for {shape[0]} groups; expected {shape}, one a "
+            "group and one group at least"
+        )
+    if (numbers < 0).any() or (numbers > 100).any():
+        raise DataError(
+            f"{what} span {np.nanmin(numbers):.4g} to {np.nanmax(numbers):.4g}; expected 0 to 100, "
+            "in per cent"
+        )
+    return numbers
+
+
+def _shares_of_groups(axes: Axes, heights: np.ndarray, ends: np.ndarray, label: str) -> None:
+    at = np.arange(len(heights))
+    axes.bar(at, heights, 0.6, color=LIGHT)
+    axes.vlines(at, *ends.T, color=DARK, linewidth=1.4, clip_on=False)
+    # A dot is seen where a bar has no height; nothing cuts it off at the ends of the axis.
+    axes.plot(at, heights, "o", color=DARK, markersize=5, clip_on=False, zorder=4, label=label)
+    for group in np.flatnonzero(np.isnan(heights)):
+        axes.text(group, 1, "n/a", ha="center", va="bottom", fontsize=8, color=GREY)
 
 
 def _group_names(axes: Axes, groups: Sequence[str]) -> None:
     names = [literal(group) for group in groups]
-    if max(map(len, names)) * len(names) > 60:
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-    else:
+    if _fit_upright(groups):
         axes.set_xticks(range(len(names)), names)
+    else:
+        axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
 
 
-def _count_bars(axes: Axes, at: np.ndarray, counts: np.ndarray, width: float, label: str) -> None:
-    """Draws counts to the value axis's scale, so that grid and line keep their depth."""
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
-
-    low, high = axes.get_ylim()
-    most = max(1.0, 1.05 * float(counts.max()))
-    axes.bar(at, counts * (high - low) / most, width, bottom=low, color=LIGHT, label=label)
-    right = plain_axes(axes.twinx(), "", label)
-    right.grid(False)
-    right.spines[["left", "bottom"]].set_visible(False)
-    right.set_ylim(0, most)
-    right.yaxis.set_major_locator(MaxNLocator(5, integer=True))
-    right.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+def _fit_upright(groups: Sequence[str]) -> bool:
+    """Whether names are short and few enough to stand side by side."""
+    return max(map(len, groups)) * len(groups) <= 60
 
 
 def curves(
@@ -225,7 +229,7 @@ def roc(
     caption: str = "",
     source: str = "",
 ) -> Figure:
-    """ROC curves of systems on the same examples, with AUC and DeLong's 95 % interval.
+    """ROC curves of systems on the same examples, with AUC and DeLong's 95 % interval, in per cent.
 
     Args:
         name: file name of the figure.
@@ -247,23 +251,20 @@ def roc(
     def draw(canvas: Canvas) -> None:
         from sklearn.metrics import roc_curve
 
-        axes = plain_axes(canvas.subplots(), "false positive rate", "true positive rate")
+        axes = plain_axes(canvas.subplots(), "false positive rate (%)", "true positive rate (%)")
         for (system, pair), colour in zip(checked.items(), PALETTE, strict=False):
-            auc = found[system]
-            label = f"{literal(system)}: AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}]"
+            label = f"{literal(system)}: AUC {_percent(found[system])}"
             false_positives, true_positives, _ = roc_curve(*pair)
-            axes.plot(false_positives, true_positives, color=colour, linewidth=1.8, label=label)
-        axes.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="chance: AUC 0.5")
-        axes.set(xlim=(0, 1), ylim=(0, 1.005), aspect="equal")
+            rates = 100 * false_positives, 100 * true_positives
+            axes.plot(*rates, color=colour, linewidth=1.8, label=label)
+        axes.plot([0, 100], [0, 100], "--", color=GREY, linewidth=1, label="chance: AUC 50 %")
+        axes.set(xlim=(0, 100), ylim=(0, 100.5), aspect="equal")
         legend_above(canvas, [axes])
 
     return Figure(name, caption, draw, (5.0, 5.4 + 0.2 * len(checked)), source)
 
 
-def _one_a_group(what: str, numbers: ArrayLike, groups: Sequence[str]) -> np.ndarray:
-    numbers = np.asarray(numbers, np.float64)
-    if numbers.shape != (len(groups),) or not len(groups):
-        raise DataError(
-            f"{what} have shape {numbers.shape} for {len(groups)} groups; expected one a group"
-        )
-    return numbers
+def _percent(auc: Estimate) -> str:
+    """Such as "78.73 % [78.05, 79.41]", without the interval where there is none."""
+    interval = "" if np.isnan(auc.low) else f" [{100 * auc.low:.2f}, {100 * auc.high:.2f}]"
+    return f"{100 * auc.value:.2f} %{interval}"

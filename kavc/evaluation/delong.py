@@ -1,18 +1,22 @@
 """DeLong's variance of AUCs: an interval for one system, a paired test for two on the same pairs.
 
-DeLong et al., 1988; computed from midranks in O(n log n), as Sun & Xu, 2014.
+DeLong et al., 1988; computed from midranks in O(n log n), as Sun & Xu, 2014. The interval of one
+AUC is taken on the logit scale (Pepe, 2003), and so lies inside (0, 1).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.special import expit, logit
 from scipy.stats import norm, rankdata
 
-from kavc.evaluation.estimate import Estimate, normal_quantile
+from kavc.evaluation.estimate import FEWEST, Estimate, normal_quantile
+from kavc.metrics.auc import roc_auc_per_group
 from kavc.metrics.binary import check_binary
 
 
@@ -30,24 +34,22 @@ def auc_covariance(labels: ArrayLike, scores: Sequence[ArrayLike]) -> tuple[np.n
     Raises:
         DataError: see `kavc.metrics.check_binary`.
     """
-    systems = [check_binary(labels, one) for one in scores]
-    labels, stacked = systems[0][0], np.stack([one for _, one in systems])
-    positives, negatives = int(labels.sum()), int((~labels).sum())
+    wins, losses = _comparisons(labels, scores)
+    positives, negatives = wins.shape[1], losses.shape[1]
     if not positives or not negatives:
-        return np.full(len(systems), np.nan), np.full((len(systems),) * 2, np.nan)
-    ranks = rankdata(stacked, axis=1)
-    # Share of negatives below each positive, and of positives above each negative.
-    below = (ranks[:, labels] - rankdata(stacked[:, labels], axis=1)) / negatives
-    above = 1 - (ranks[:, ~labels] - rankdata(stacked[:, ~labels], axis=1)) / positives
-    return below.mean(axis=1), _covariance(below) / positives + _covariance(above) / negatives
+        return np.full(len(wins), np.nan), np.full((len(wins),) * 2, np.nan)
+    covariance = _covariance(wins) / (negatives**2 * positives)
+    covariance += _covariance(losses) / (positives**2 * negatives)
+    return wins.mean(axis=1) / negatives, covariance
 
 
 def auc_interval(labels: ArrayLike, scores: ArrayLike, level: float = 0.95) -> Estimate:
-    """AUC with DeLong's normal interval.
+    """AUC with DeLong's interval on the logit scale: it lies inside (0, 1), as the AUC does.
 
-    The interval is not clipped to [0, 1]. It takes examples as independent: pairs that share a
-    video are not quite, see `auc_bootstrap`. Where the classes are separated the variance is 0 and
-    so is the interval's width, which says nothing of how sure the AUC is.
+    There is none, NaN, where the smaller class has fewer than `kavc.evaluation.estimate.FEWEST`
+    examples, and where DeLong's variance is 0, as it is for an AUC of 0 or 1: that says nothing of
+    how sure the AUC is. Examples count as independent: pairs that share a video are not quite, see
+    `auc_bootstrap`.
 
     Args:
         labels: `(n,)`, 0 or 1.
@@ -55,16 +57,47 @@ def auc_interval(labels: ArrayLike, scores: ArrayLike, level: float = 0.95) -> E
         level: confidence, a fraction.
 
     Returns:
-        Estimate. All NaN where a class is missing, the interval NaN where one has one example.
+        Estimate, a fraction. All NaN where a class is missing.
 
     Raises:
         DataError: see `kavc.metrics.check_binary`; or `level` is no fraction.
     """
-    half_width = normal_quantile(level)
-    auc, covariance = auc_covariance(labels, [scores])
-    half_width *= float(np.sqrt(covariance[0, 0]))
-    value = float(auc[0])
-    return Estimate(value, value - half_width, value + half_width, level)
+    quantile = normal_quantile(level)
+    aucs, covariance = auc_covariance(labels, [scores])
+    auc, variance = float(aucs[0]), float(covariance[0, 0])
+    if not _tells(labels, variance) or not 0 < auc < 1:
+        return Estimate(auc, math.nan, math.nan, level)
+    # The logit's derivative is 1 / (auc (1 - auc)).
+    half_width = quantile * math.sqrt(variance) / (auc * (1 - auc))
+    low, high = expit(logit(auc) + np.array([-half_width, half_width]))
+    return Estimate(auc, float(low), float(high), level)
+
+
+def auc_intervals_per_group(
+    labels: ArrayLike, scores: ArrayLike, groups: ArrayLike, num_groups: int, level: float = 0.95
+) -> list[Estimate]:
+    """`auc_interval` within each group, as of each theme in Figure 2 of the Ti-AVC paper.
+
+    Args:
+        labels, scores, groups, num_groups: see `kavc.metrics.roc_auc_per_group`.
+        level: confidence, a fraction.
+
+    Returns:
+        One Estimate a group. All NaN where the group's smaller class has fewer than
+        `kavc.evaluation.estimate.FEWEST` examples: the AUC of a handful of pairs is luck.
+
+    Raises:
+        DataError: see `kavc.metrics.roc_auc_per_group`; or `level` is no fraction.
+    """
+    _, positives, negatives = roc_auc_per_group(labels, scores, groups, num_groups)
+    labels, scores, groups = np.asarray(labels), np.asarray(scores), np.asarray(groups)
+    nothing = Estimate(math.nan, math.nan, math.nan, level)
+    return [
+        auc_interval(labels[groups == group], scores[groups == group], level)
+        if fewest >= FEWEST
+        else nothing
+        for group, fewest in enumerate(np.minimum(positives, negatives))
+    ]
 
 
 @dataclass(frozen=True)
@@ -73,9 +106,9 @@ class PairedTest:
 
     Args:
         difference: AUC of the first less AUC of the second.
-        interval: of the difference, at `level`.
-        z: difference in standard errors.
-        p: two-sided probability of such a z if both AUCs were equal.
+        interval: of the difference, at `level`; `(NaN, NaN)` where there is no test.
+        z: difference in standard errors; NaN where there is no test.
+        p: two-sided probability of such a z if both AUCs were equal; NaN where there is no test.
         level: confidence of the interval.
     """
 
@@ -89,10 +122,11 @@ class PairedTest:
 def paired_test(
     labels: ArrayLike, scores_a: ArrayLike, scores_b: ArrayLike, level: float = 0.95
 ) -> PairedTest:
-    """DeLong's test of two systems on the same examples.
+    """DeLong's test of two systems on the same examples, on the scale of the AUCs themselves.
 
-    Where the difference has no variance (say, both rank alike) z is 0 and p is 1 if there is no
-    difference either, else z is infinite and p is 0.
+    There is no test, and z, p and interval are NaN, where the smaller class has fewer than
+    `kavc.evaluation.estimate.FEWEST` examples, and where the difference has no variance: where
+    both rank alike, or both separate the classes. No p is made of a standard error of 0.
 
     Args:
         labels: `(n,)`, 0 or 1.
@@ -100,22 +134,47 @@ def paired_test(
         level: confidence of the interval, a fraction.
 
     Returns:
-        PairedTest, with NaN where a class has fewer than two examples.
+        PairedTest. The difference is NaN, too, where a class is missing.
 
     Raises:
         DataError: see `kavc.metrics.check_binary`; or `level` is no fraction.
     """
     quantile = normal_quantile(level)
-    auc, covariance = auc_covariance(labels, [scores_a, scores_b])
-    difference = float(auc[0] - auc[1])
-    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
-    error = float(np.sqrt(np.maximum(variance, 0.0)))  # rounding can leave it below 0
-    if abs(difference) < 1e-15:
-        z = 0.0 if error == error else float("nan")
-    else:
-        z = float(np.divide(difference, error)) if error else float(np.copysign(np.inf, difference))
-    interval = (difference - quantile * error, difference + quantile * error)
+    wins, losses = (a - b for a, b in _comparisons(labels, [scores_a, scores_b]))
+    positives, negatives = wins.size, losses.size
+    difference = float(wins.mean()) / negatives if positives and negatives else math.nan
+    variance = math.nan
+    if min(positives, negatives) > 1:
+        variance = float(wins.var(ddof=1)) / (negatives**2 * positives)
+        variance += float(losses.var(ddof=1)) / (positives**2 * negatives)
+    if not _tells(labels, variance):
+        return PairedTest(difference, (math.nan, math.nan), math.nan, math.nan, level)
+    error = math.sqrt(variance)
+    z, half_width = difference / error, quantile * error
+    interval = (difference - half_width, difference + half_width)
     return PairedTest(difference, interval, z, float(2 * norm.sf(abs(z))), level)
+
+
+def _comparisons(labels: ArrayLike, scores: Sequence[ArrayLike]) -> tuple[np.ndarray, np.ndarray]:
+    """Each positive's wins over negatives, and each negative's losses, a tie counting one half.
+
+    They are multiples of one half, so that what is equal is so to the last bit.
+
+    Returns:
+        `(systems, positives)` and `(systems, negatives)`, float64.
+    """
+    systems = [check_binary(labels, one) for one in scores]
+    truth, stacked = systems[0][0], np.stack([one for _, one in systems])
+    ranks = rankdata(stacked, axis=1)
+    wins = ranks[:, truth] - rankdata(stacked[:, truth], axis=1)
+    below = ranks[:, ~truth] - rankdata(stacked[:, ~truth], axis=1)
+    return wins, truth.sum() - below
+
+
+def _tells(labels: ArrayLike, variance: float) -> bool:
+    """Whether a variance says how sure an AUC is, or the difference of two."""
+    positives = int(np.asarray(labels).astype(bool).sum())
+    return min(positives, np.size(labels) - positives) >= FEWEST and variance > 0
 
 
 def _covariance(components: np.ndarray) -> np.ndarray:

@@ -1,12 +1,23 @@
-"""A number with its confidence interval."""
+"""A number with its confidence interval, and when there is none.
+
+An interval is stated where it says how sure the number is: from `FEWEST` observations on, and where
+they vary. Else its ends are NaN, which tables show as a dash and texts and legends leave out.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
 from scipy.stats import norm
 
 from kavc.errors import DataError
+
+# Examples of the smaller class, or queries of a mean, from which on there is an interval: the usual
+# rule of ten, below which neither a normal approximation nor the draws of a bootstrap say much.
+FEWEST = 10
+
+ROUNDING = 1e-12  # relative: means and AUCs of equal numbers agree to some 1e-15
 
 
 @dataclass(frozen=True)
@@ -28,6 +39,11 @@ class Estimate:
     def interval(self) -> tuple[float, float]:
         """`(low, high)`."""
         return self.low, self.high
+
+
+def all_equal(numbers: np.ndarray) -> bool:
+    """Whether `numbers` differ by rounding at most; none are equal, too."""
+    return not numbers.size or bool(np.ptp(numbers) <= ROUNDING * np.abs(numbers).max())
 
 
 def check_level(level: float) -> float:

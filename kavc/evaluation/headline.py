@@ -21,7 +21,8 @@ class Headline:
         name: what it is, such as "match AUC".
         value: NaN where it could not be computed.
         direction: "max" where higher is better, "min" where lower is.
-        interval: its 95 % confidence interval `(low, high)`, or None.
+        interval: its 95 % confidence interval `(low, high)`, or None. One that has NaN as an end
+            is no interval and is kept as None.
         unit: such as "%".
 
     Raises:
@@ -46,6 +47,8 @@ class Headline:
             raise DataError(f"headline {self.name!r} is no number: {error}") from None
         if interval is not None and len(interval) != 2:
             raise DataError(f"headline {self.name!r} has interval {interval}, expected (low, high)")
+        if interval is not None and any(map(math.isnan, interval)):
+            interval = None
         object.__setattr__(self, "value", value)
         object.__setattr__(self, "interval", interval)
 
@@ -53,7 +56,7 @@ class Headline:
         """One line, such as "match AUC 0.7873, 95 % interval 0.7805 to 0.7941 (...)"."""
         unit = f" {self.unit}" if self.unit else ""
         interval = ""
-        if self.interval and not any(map(math.isnan, self.interval)):
+        if self.interval:
             low, high = self.interval
             interval = f", 95 % interval {low:.4g} to {high:.4g}{unit}"
         return f"{self.name} {self.value:.4g}{unit}{interval} ({BETTER[self.direction]})"

@@ -15,6 +15,7 @@ from kavc.evaluation.headline import Headline
 from kavc.evaluation.predictions import check_predictions, read_predictions, write_predictions
 from kavc.evaluation.table import Table, escape_markdown
 from kavc.files import read_json, write_json, write_text
+from kavc.folders import claim, settle
 
 FORMAT = 1
 
@@ -134,10 +135,22 @@ class Report:
         return "\n\n".join(parts) + "\n"
 
     def save(self, folder: str | Path) -> None:
-        """Writes report.json, report.md, tables/, figures/ and predictions.npz into `folder`.
+        """Writes report.json, report.md, tables/, figures/ and predictions.npz.
 
-        The folder may exist and hold other things. Each file is written whole, report.json last:
-        where it is, what it names is there too.
+        Args:
+            folder: new, empty, or one that holds an earlier report, which is replaced.
+
+        Raises:
+            ConfigError: it holds something else, as a run or files of the user's.
+        """
+        claim(folder, "report")
+        self.write_into(folder)
+        settle(folder)
+
+    def write_into(self, folder: str | Path) -> None:
+        """Writes what `save` does into a folder that is the caller's own, as a run's.
+
+        Each file is written whole, report.json last: where it is, what it names is there too.
         """
         folder = Path(folder)
         for table in self.tables:

@@ -1,4 +1,13 @@
-"""A table of a report: typed columns, rows of plain values, and where they come from."""
+"""A table of a report: typed columns, rows of plain values, and where they come from.
+
+What reports measure in has one rule. A share of what could be reached, as an AUC, a recall, an
+accuracy, an nDCG or a contribution, is in per cent wherever a reader sees it: in tables, headlines,
+sentences, figures and their legends; its column says "%", and differences of two are percentage
+points. What is no share, as a rank, a loss or a number of pairs, stands in a column of its own.
+Probabilities are fractions: p of a test, and what is measured on a model's probabilities, in a
+table and a figure that hold nothing in per cent. A number by the name that Keras logged it under,
+as "val_auc", is a fraction as it was logged, and its column says so, see `logged_unit`.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +26,7 @@ from kavc.evaluation.plain import check_name, from_json_number, to_json_number
 
 MISSING = "–"
 FORMAT = re.compile(r"\+?,?(d|\.\d{1,2}[efg%])")
+SHARE = re.compile(r"(\w+_)?(auc|accuracy|mrr|(recall|precision|ndcg)_at_\d+)")
 
 Value = str | int | float | None
 
@@ -184,6 +194,15 @@ class Table:
             return cls(value["name"], columns, rows, str(value["caption"]), str(value["source"]))
         except (TypeError, KeyError, ValueError, AttributeError) as error:
             raise DataError(f"not a table: {error!r}; expected what Table.to_json gives") from None
+
+
+def logged_unit(name: str) -> str:
+    """Returns "fraction" if Keras logs a share under this name, else "".
+
+    >>> logged_unit("val_recall_at_10"), logged_unit("val_loss")
+    ('fraction', '')
+    """
+    return "fraction" if SHARE.fullmatch(name) else ""
 
 
 def escape_markdown(text: str) -> str:

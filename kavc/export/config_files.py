@@ -2,28 +2,31 @@
 
 `MODELS_DIR/models.config` says `/models/NAME`, where TensorFlow Serving's container image looks for
 models: mount MODELS_DIR there. `kavc serve` finds the same models where MODELS_DIR really is.
+
+A file that is there belongs to whoever runs the server. Its text stays, every character of it; its
+permissions and owner stay; and if it is a link, what it leads to is replaced and not the link.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from kavc.errors import ConfigError
-from kavc.files import write_text
+from kavc.export.config_entry import entry, with_model
+from kavc.files import PARTIAL, whole_file
+from kavc.partials import locked
 from kavc.serving.configs import (
+    MODELS_FILE,
     MOUNTED,
     BatchingConfig,
     MonitoringConfig,
-    add_model,
     batching_text,
     models_text,
     monitoring_text,
-    parse_models,
     read_models,
 )
 from kavc.systems.base import Signature
@@ -32,17 +35,27 @@ from kavc.systems.base import Signature
 BATCHING = BatchingConfig(
     max_batch_size=32, batch_timeout_micros=2000, num_batch_threads=4, max_enqueued_batches=100
 )
+Maker = Callable[[Path], str | None]  # from a file to what is to be written; None for nothing
 
 
-def check_config_files(models_dir: str | os.PathLike) -> None:
-    """Raises if there is a `models.config` to which no model can be added.
+def check_config_files(models_dir: str | os.PathLike, name: str) -> None:
+    """Raises if `write_config_files` would: before an export, which takes long.
+
+    Args:
+        models_dir: folder of served models; may be missing.
+        name: of the model that will be added.
 
     Raises:
-        ConfigError: it can't be read.
+        ConfigError: `models_dir` is a file; or a config file can't be read or written, leads
+            nowhere, or can't take the model and keep what is written there. The message says what
+            to add by hand.
     """
-    path = Path(models_dir) / "models.config"
-    if path.exists():
-        read_models(path)
+    models_dir = Path(models_dir)
+    if models_dir.exists() and not models_dir.is_dir():
+        raise ConfigError(f"{models_dir}: a file; expected a folder of served models")
+    for path, make in _makers(models_dir, name, pad=True).items():
+        if make(path) is not None and _is_there(path):
+            _check_writable(path, name)
 
 
 def write_config_files(
@@ -59,46 +72,52 @@ def write_config_files(
         signatures: what it answers to; requests are padded into batches where a size varies.
 
     Raises:
-        ConfigError: `models.config` can't be read.
+        ConfigError: as `check_config_files`.
+        OSError: a file can't be written. Those that this call made are removed again.
     """
-    models_dir = Path(models_dir)
-    with _locked(models_dir):
-        _write_models(models_dir / "models.config", name)
-        _write_batching(models_dir / "batching.config", _varies(signatures))
-        monitoring = models_dir / "monitoring.config"
-        if not monitoring.exists():
-            write_text(monitoring, monitoring_text(MonitoringConfig()))
+    with contextlib.ExitStack() as undo:
+        for path, make in _makers(Path(models_dir), name, _varies(signatures)).items():
+            if _update(path, make):
+                undo.callback(path.unlink, missing_ok=True)
+        undo.pop_all()
 
 
-def _write_models(path: Path, name: str) -> None:
+def _makers(models_dir: Path, name: str, pad: bool) -> dict[Path, Maker]:
+    """Returns how each file is made; `models.config` comes last, since it names the model."""
+    return {
+        models_dir / "batching.config": lambda path: _batching(path, pad),
+        models_dir / "monitoring.config": _monitoring,
+        models_dir / MODELS_FILE: lambda path: _models(path, name),
+    }
+
+
+def _models(path: Path, name: str) -> str | None:
     base_path = f"{MOUNTED}/{name}"
-    if not path.exists():
-        write_text(path, models_text({name: base_path}))
-        return
-    config = read_models(path)
-    before = path.read_text(encoding="utf-8")
-    if add_model(config, name, base_path):
-        write_text(path, _with_entry(before, name, base_path, config))
+    if not _is_there(path):
+        return models_text({name: base_path})
+    read_models(path)  # its message names the file
+    before = path.read_bytes().decode()
+    after = with_model(before, name, base_path)
+    if after is None:
+        raise ConfigError(
+            f"{path}: has no model_config_list to which {name!r} can be added with all else kept; "
+            f"add it by hand: {entry(name, base_path)}; or export to another folder"
+        )
+    return None if after == before else after
 
 
-def _with_entry(text: str, name: str, base_path: str, wanted: object) -> str:
-    """Returns a text with one entry more, its comments and layout kept if that can be done."""
-    entry = models_text({name: base_path}).partition("\n")[2].rpartition("}")[0]
-    head, brace, tail = text.rpartition("}")
-    with contextlib.suppress(ConfigError):
-        added = f"{head.rstrip()}\n{entry}{brace}{tail}"
-        if parse_models(added) == wanted:
-            return added
-    return models_text(wanted)
-
-
-def _write_batching(path: Path, pad: bool) -> None:
+def _batching(path: Path, pad: bool) -> str | None:
     ours = {
         flag: batching_text(replace(BATCHING, pad_variable_length_inputs=flag))
         for flag in (False, True)
     }
-    if not path.exists() or (pad and path.read_text(encoding="utf-8") == ours[False]):
-        write_text(path, ours[pad])
+    if not _is_there(path) or (pad and path.read_bytes() == ours[False].encode()):
+        return ours[pad]
+    return None
+
+
+def _monitoring(path: Path) -> str | None:
+    return None if _is_there(path) else monitoring_text(MonitoringConfig())
 
 
 def _varies(signatures: Mapping[str, Signature]) -> bool:
@@ -106,12 +125,57 @@ def _varies(signatures: Mapping[str, Signature]) -> bool:
     return any(None in field.shape for field in fields)
 
 
-@contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
-    """Keeps two exports into one folder from losing each other's entry."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
+def _is_there(path: Path) -> bool:
+    if path.is_file():
+        return True
+    if path.is_symlink():
+        raise ConfigError(
+            f"{path}: a link to {os.readlink(path)}, which is no file; bring that back or remove "
+            "the link"
+        )
+    if path.exists():
+        raise ConfigError(f"{path}: expected a file; move what is there to another name")
+    return False
+
+
+def _check_writable(path: Path, name: str) -> None:
+    real = path.resolve()
+    for each in (real, real.parent):
+        if not os.access(each, os.W_OK):
+            raise ConfigError(
+                f"{path}: {each} can't be written to; change that, or export to another folder and "
+                f"add by hand: {entry(name, f'{MOUNTED}/{name}')}"
+            )
+
+
+def _update(path: Path, make: Maker) -> bool:
+    """Writes a file if there is something to write; returns whether it is a new one.
+
+    Two exports that do so at the same time don't lose each other's entry.
+    """
+    real = path.resolve()
+    with locked(real.parent):
+        text, new = make(path), not real.exists()
+        if text is None:
+            return False
+        _sweep(real)
+        with whole_file(real) as temporary:
+            temporary.write_bytes(text.encode())
+            if not new:
+                _take_over(real, temporary)
+    return new
+
+
+def _take_over(former: Path, temporary: Path) -> None:
+    """Gives a file the permissions and, if that is allowed, the owner of another one."""
+    found = former.stat()
+    with contextlib.suppress(PermissionError):
+        os.chown(temporary, found.st_uid, found.st_gid)
+    temporary.chmod(found.st_mode & 0o7777)
+
+
+def _sweep(path: Path) -> None:
+    """Removes what killed writers of a file left; whoever writes it now holds its folder."""
+    for left in path.parent.glob(f"{PARTIAL}*"):
+        if left.name.endswith(f"-{path.name}") and left.is_file():
+            left.unlink(missing_ok=True)

@@ -19,11 +19,12 @@ def model_card(
     config: Mapping[str, Any],
     source: str,
     info: SourceInfo,
-    metric: str,
-    value: float,
+    metric: str = "",
+    value: float | None = None,
     interval: tuple[float, float] | None = None,
     unit: str = "",
-    measured: Sequence[str],
+    measured: Sequence[str] = (),
+    no_report: str = "",
     intended_use: str,
     signatures: Mapping[str, Signature],
     versions: Mapping[str, str],
@@ -38,8 +39,9 @@ def model_card(
         config: setting to value.
         source, info: what it was trained on, as the user named it, and what that fixed.
         metric, value, interval, unit: the headline on the test split, with a confidence interval
-            where there is one.
+            where there is one. Without a value, the card says that there is no report.
         measured: sentences on how that was measured.
+        no_report: why there is none, in one line.
         intended_use: what it is for.
         signatures: what it answers to.
         versions: package to version, as it was trained.
@@ -49,13 +51,16 @@ def model_card(
         Markdown.
     """
     counts = ", ".join(f"{split} {count}" for split, count in info.counts.items())
-    range_ = f" ({interval[0]:.4g} to {interval[1]:.4g})" if interval else ""
+    result = f"No report: {no_report}"
+    if value is not None:
+        range_ = f" ({interval[0]:.4g} to {interval[1]:.4g})" if interval else ""
+        result = f"{metric}: {value:.4g}{unit}{range_}, on the test split of the data below."
     parts = [
         f"# {name}, version {version}",
         summary,
         f"System: {system}, after {paper.authors}, *{paper.title}*, {paper.year}. {paper.url}",
         "## Result",
-        f"{metric}: {value:.4g}{unit}{range_}, on the test split of the data below.",
+        result,
         _bullets(measured),
         "## Use",
         intended_use,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,13 @@ import numpy as np
 
 from kavc.errors import ConfigError, ExportError, unknown
 from kavc.evaluation.report import Report
+from kavc.export.portable import file_name, source_name, without_paths
 from kavc.export.run_card import run_card
-from kavc.files import read_json, whole_folder, write_json, write_text
-from kavc.training.run import CARD, CONFIG, DATA, VERSIONS, WEIGHTS, Run
+from kavc.export.write_error import written
+from kavc.files import read_json, whole_file, write_digest, write_json, write_text
+from kavc.partials import new_folder
+from kavc.training.run import CARD, CONFIG, DATA, REPORT, VERSIONS, WEIGHTS, Run
+from kavc.training.weights import save_weights
 
 DTYPES = ("float16", "float32")
 
@@ -30,7 +36,7 @@ def write_preset(
     data, so that the report and the card are true of what ships; both say what storing cost.
 
     Args:
-        run: a finished run, or its folder; its data must be there.
+        run: a finished run with a report, or its folder; its data must be there.
         folder: to write; must be new. `kavc/presets/SYSTEM/NAME` makes it `SYSTEM/NAME`.
         dtype: "float16" or "float32": how weights are stored. The network computes as ever.
 
@@ -38,9 +44,10 @@ def write_preset(
         The folder.
 
     Raises:
-        ConfigError: no run folder, training has not ended, or an unknown dtype.
+        ConfigError: no run folder, training has not ended, no report, or an unknown dtype.
         DataError: the run's data are missing or damaged.
         ExportError: a weight is too large for the dtype.
+        WriteError: the folder can't be written. Nothing is left of it.
         FileExistsError: the folder is there.
 
     Example:
@@ -49,14 +56,18 @@ def write_preset(
     run = run if isinstance(run, Run) else Run(run)
     if dtype not in DTYPES:
         raise ConfigError(unknown("dtype", dtype, DTYPES))
-    with whole_folder(folder) as temporary:
+    if not (run.path / REPORT).is_file():
+        raise ConfigError(
+            f"{run.path}: has no report, which a preset needs; go on with `kavc train --resume`"
+        )
+    with written(folder), new_folder(folder) as temporary:
         write_json(temporary / CONFIG, dataclasses.asdict(run.settings))
-        write_json(temporary / DATA, _portable(run))
+        write_json(temporary / DATA, _portable(run.data))
         write_json(temporary / VERSIONS, read_json(run.path / VERSIONS))
         _write_weights(run.network, temporary / WEIGHTS, dtype)
         preset = Run(temporary)
         report = _tested(preset, run, dtype)
-        report.save(temporary)
+        report.write_into(temporary)
         signatures = run.system.signatures(preset.network, run.config)
         name = f"{run.system.name}/{Path(folder).name}"
         card = run_card(preset, report, signatures, name=name, version=1)
@@ -64,12 +75,13 @@ def write_preset(
     return Path(folder)
 
 
-def _portable(run: Run) -> dict[str, Any]:
+def _portable(data: dict[str, Any]) -> dict[str, Any]:
     """Returns what is known of a run's data, with names for paths."""
-    source = run.source
-    return run.data | {
-        "source": f"{source.layout}:{source.path.name}",
-        "splits": None if source.splits is None else Path(source.splits).name,
+    splits = data["splits"]
+    return without_paths({key: value for key, value in data.items() if key != "classes"}) | {
+        "source": source_name(data["source"]),
+        "splits": file_name(splits) if isinstance(splits, str) else without_paths(splits),
+        "classes": data["classes"],  # some vocabularies have names such as /m/04rlf
     }
 
 
@@ -80,25 +92,36 @@ def _tested(preset: Run, run: Run, dtype: str) -> Report:
         f"The weights are stored as {dtype}. As trained: {run.report.headline}. "
         f"As stored: {report.headline}."
     )
-    return dataclasses.replace(report, figures=(), predictions={}, notes=[*report.notes, note])
+    notes = without_paths([*report.notes, note])
+    return dataclasses.replace(report, figures=(), predictions={}, notes=notes)
 
 
 def _write_weights(network: keras.Model, path: Path, dtype: str) -> None:
-    """Writes weights as `save_weights` does, floats in another dtype; `load_weights` reads them."""
-    full = path.with_name(f"full.{path.name}")
-    network.save_weights(full)
-    with h5py.File(full) as source, h5py.File(path, "w") as target:
+    """Writes weights as `save_weights` does, floats in another dtype; `load_weights` reads them.
 
-        def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
-            if isinstance(item, h5py.Group):
-                made = target.require_group(name)
-            else:
-                made = target.create_dataset(name, data=_stored(item[()], dtype, name))
-            made.attrs.update(item.attrs)
+    HDF5 writes into memory: where it can't write, it ends the process.
+    """
+    content = io.BytesIO()
+    with tempfile.TemporaryDirectory(dir=path.parent) as beside:
+        full = Path(beside) / path.name
+        save_weights(network, full)
+        with h5py.File(full) as source, h5py.File(content, "w") as target:
+            _copy_weights(source, target, dtype)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
+        write_digest(path, content.getbuffer())
 
-        target.attrs.update(source.attrs)
-        source.visititems(copy)
-    full.unlink()
+
+def _copy_weights(source: h5py.File, target: h5py.File, dtype: str) -> None:
+    def copy(name: str, item: h5py.Group | h5py.Dataset) -> None:
+        if isinstance(item, h5py.Group):
+            made = target.require_group(name)
+        else:
+            made = target.create_dataset(name, data=_stored(item[()], dtype, name))
+        made.attrs.update(item.attrs)
+
+    target.attrs.update(source.attrs)
+    source.visititems(copy)
 
 
 def _stored(value: np.ndarray, dtype: str, name: str) -> np.ndarray:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from kavc.errors import ConfigError
 from kavc.export.config_files import check_config_files, write_config_files
 from kavc.export.run_card import run_card
-from kavc.export.savedmodel import export, next_version
-from kavc.training.run import Run
+from kavc.export.savedmodel import export, next_version, no_empty_parents
+from kavc.export.write_error import written
+from kavc.files import PARTIAL
+from kavc.training.run import REPORT, Run
 
 INDEX = "index"
 
@@ -26,10 +31,10 @@ def export_run(
 
     Beside the models, `models.config`, `batching.config` and `monitoring.config` are written for
     TensorFlow Serving where they are missing; to a `models.config` that is there the model is
-    added.
+    added, and all that is written there stays.
 
     Args:
-        run: a finished run, or its folder.
+        run: a finished run, or its folder. If it has no report, the model card says why.
         models_dir: folder of served models; made if it isn't there.
         name: of the model; the system's by default.
         version: a number that isn't there yet; by default one more than the highest.
@@ -40,28 +45,45 @@ def export_run(
 
     Raises:
         ConfigError: no run folder, training has not ended, the system serves no index, or a
-            `models.config` is there that can't be read.
+            `models.config` is there to which the model can't be added, so that it is to be done by
+            hand. Nothing was written then.
         ExportError: the version exists, or the name can't be served.
+        WriteError: a file can't be written. Nothing is left of the version.
     """
     run = run if isinstance(run, Run) else Run(run)
-    if not (run.path / "report.json").is_file():
-        raise ConfigError(f"{run.path}: no report yet; go on with `kavc train --resume`")
+    if not run.finished:
+        raise ConfigError(f"{run.path}: training has not ended; go on with `kavc train --resume`")
     name = name or run.system.name
     version = next_version(models_dir, name) if version is None else version
     if index is not None and INDEX not in run.system.assets:
         raise ConfigError(f"{run.system.name} serves no index; export it without --index")
     assets = None if index is None else {INDEX: Path(index)}
-    check_config_files(models_dir)
+    check_config_files(models_dir, name)
+    report = run.report if (run.path / REPORT).is_file() else None
     signatures = run.system.signatures(run.network, run.config, assets)
-    card = run_card(run, run.report, signatures, name=name, version=version)
-    folder = export(
-        run.network,
-        signatures,
-        models_dir,
-        name=name,
-        card=card,
-        assets={run.system.class_file: "".join(f"{label}\n" for label in run.data["classes"])},
-        version=version,
-    )
-    write_config_files(models_dir, name, signatures)
+    card = run_card(run, report, signatures, name=name, version=version)
+    with no_empty_parents(Path(models_dir) / name / str(version)):
+        folder = export(
+            run.network,
+            signatures,
+            models_dir,
+            name=name,
+            card=card,
+            assets={run.system.class_file: "".join(f"{label}\n" for label in run.data["classes"])},
+            version=version,
+        )
+        with _withdrawn_on_error(folder), written(models_dir):
+            write_config_files(models_dir, name, signatures)
     return folder
+
+
+@contextlib.contextmanager
+def _withdrawn_on_error(folder: Path) -> Iterator[None]:
+    """Takes a version back, at once for a server that looks, if a block fails."""
+    try:
+        yield
+    except BaseException:
+        withdrawn = folder.with_name(f"{PARTIAL}withdrawn-{folder.name}")
+        folder.rename(withdrawn)
+        shutil.rmtree(withdrawn, ignore_errors=True)
+        raise

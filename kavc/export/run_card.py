@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from kavc.evaluation.report import Report
 from kavc.export.model_card import model_card
+from kavc.export.portable import source_name, without_paths
 from kavc.layers.fingerprint import weights_fingerprint
 from kavc.systems.base import Signature, SourceInfo
-from kavc.training.run import Run, versions
+from kavc.training.run import NO_REPORT, Run, versions
 
 INTENDED_USE = (
     "Scoring features of the kind that it was trained on, in research and in products that watch "
@@ -17,13 +19,18 @@ INTENDED_USE = (
 
 
 def run_card(
-    run: Run, report: Report, signatures: Mapping[str, Signature], *, name: str, version: int
+    run: Run,
+    report: Report | None,
+    signatures: Mapping[str, Signature],
+    *,
+    name: str,
+    version: int,
 ) -> str:
-    """Returns the card of a run's network, in Markdown.
+    """Returns the card of a run's network, in Markdown. It names no path of this machine.
 
     Args:
         run: finished.
-        report: what its test gave.
+        report: what its test gave; None if it could not be made, of which the card says why.
         signatures: what it answers to.
         name, version: under which it goes out.
     """
@@ -35,17 +42,40 @@ def run_card(
         summary=run.system.summary,
         paper=run.system.paper,
         config=run.config.to_dict(),
-        source=data["source"],
+        source=source_name(data["source"]),
         info=SourceInfo(
-            data["counts"], data["widths"], data["classes"], data["fingerprint"], data["notes"]
+            counts=data["counts"],
+            widths=data["widths"],
+            classes=data["classes"],
+            fingerprint=data["fingerprint"],
+            notes=without_paths(data["notes"]),
         ),
-        metric=report.headline.name,
-        value=report.headline.value,
-        interval=report.headline.interval,
-        unit=report.headline.unit,
         intended_use=INTENDED_USE,
-        measured=[note for note in report.notes if note not in data["notes"]],
         signatures=signatures,
         versions=versions(),
         fingerprint=weights_fingerprint(run.network),
+        **_result(run, report),
     )
+
+
+def _result(run: Run, report: Report | None) -> dict[str, Any]:
+    """Returns what the card says of the test, or why it says nothing."""
+    if report is None:
+        return {"no_report": without_paths(_why_no_report(run))}
+    known = set(run.data["notes"])
+    return {
+        "metric": report.headline.name,
+        "value": report.headline.value,
+        "interval": report.headline.interval,
+        "unit": report.headline.unit,
+        "measured": without_paths([note for note in report.notes if note not in known]),
+    }
+
+
+def _why_no_report(run: Run) -> str:
+    """Returns one line, also of a run whose evaluation was stopped and left none."""
+    try:
+        text = (run.path / NO_REPORT).read_text(encoding="utf-8", errors="replace")
+    except FileNotFoundError:
+        text = ""
+    return " ".join(text.split()) or "the evaluation was not finished."

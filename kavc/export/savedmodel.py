@@ -21,9 +21,12 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kavc import keras_settings
 from kavc.data.schema import Field
 from kavc.errors import DataError, ExportError, ServingError
-from kavc.files import whole_folder, write_json, write_text
+from kavc.export.write_error import written
+from kavc.files import write_json, write_text
+from kavc.partials import new_folder
 from kavc.serving import wire
 from kavc.serving.inspection.stock_ops import refuse_foreign_ops
 from kavc.serving.server.graph import ServedGraph
@@ -66,11 +69,13 @@ def export(
         ExportError: the version exists, a name can't be served, a signature does not give what
             it declares or refuses its own example, or its graph holds an op that is refused.
             Nothing is left behind.
+        WriteError: the folder can't be written; likewise.
 
     Example:
         signatures = system.signatures(network, config)
         export(network, signatures, "models", name="ti-avc", card=model_card(...))
     """
+    keras_settings.check()
     assets = assets or {}
     _check_names(name, signatures, assets)
     version = next_version(target, name) if version is None else version
@@ -102,21 +107,27 @@ def next_version(target: str | os.PathLike, name: str) -> int:
 
 
 @contextlib.contextmanager
-def _new_folder(folder: Path) -> Iterator[Path]:
-    """Yields a temporary sibling that TensorFlow Serving passes over, since it is no number."""
+def no_empty_parents(folder: Path) -> Iterator[None]:
+    """Removes the folders above one that were made in a block which failed, if they are empty."""
     made = [parent for parent in folder.parents if not parent.exists()]
     try:
-        with whole_folder(folder) as temporary:
-            yield temporary
-    except BaseException as error:
+        yield
+    except BaseException:
         for parent in made:
             with contextlib.suppress(OSError):
                 parent.rmdir()
-        if isinstance(error, FileExistsError):
-            raise ExportError(f"{folder} exists; a version is never overwritten") from None
-        if isinstance(error, OSError):
-            raise ExportError(f"{folder} can't be written: {error}") from error
         raise
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Yields a temporary sibling that TensorFlow Serving passes over, since it is no number."""
+    with no_empty_parents(folder), written(folder):
+        try:
+            with new_folder(folder, alone=True) as temporary:
+                yield temporary
+        except FileExistsError:
+            raise ExportError(f"{folder} exists; a version is never overwritten") from None
 
 
 @contextlib.contextmanager
@@ -155,7 +166,7 @@ def _write(
         ]
         try:
             archive.write_out(folder, verbose=False)
-        except (ValueError, TypeError, AssertionError, tf.errors.OpError) as error:
+        except (ValueError, TypeError, AssertionError) as error:
             raise ExportError(f"the network can't be written: {error}") from error
 
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 import keras
 from keras import ops
 
+from kavc import keras_settings
+
 LENGTH = "_length"
 
 
@@ -26,9 +28,13 @@ class Network(keras.Model):
         config: dict of the subclass's constructor arguments, JSON-serialisable.
         dtype: `keras.DTypePolicy` or its name: what the graph was built with.
         name: str.
+
+    Raises:
+        ConfigError: Keras runs on another backend than TensorFlow or JAX.
     """
 
     def __init__(self, inputs, outputs, *, config, dtype=None, name=None):
+        keras_settings.check(keras_settings.OF_NETWORKS)
         super().__init__(inputs=inputs, outputs=outputs, name=name)
         self.config = config
         # Without this line a reloaded mixed-precision model computes in float32.

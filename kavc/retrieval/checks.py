@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kavc.errors import DataError
+from kavc.serving.arrays import NO_FLOATS, is_no_float
 
 ROWS = 8192  # normalised at a time, in float64
 UNIT_TOLERANCE = 1e-4  # float32 rows of 65,536 stay within 1e-5
@@ -21,25 +22,28 @@ def unit_rows(name: str, values: ArrayLike, dim: int) -> np.ndarray:
 
     Args:
         name: what the vectors are, for the message.
-        values: `(n, dim)` numbers, n at least 1.
+        values: `(n, dim)` floats, n at least 1; lists may hold small whole numbers, too.
         dim: their width.
 
     Returns:
         `(n, dim) float32`, in C order.
 
     Raises:
-        DataError: another shape, no row, or a row that is zero or not finite; names the first.
+        DataError: another shape, no row, whole numbers as quantised vectors have them, or a row
+            that is zero or not finite; names the first.
 
     Example:
         >>> unit_rows("queries", [[3, 4]], 2).tolist()
         [[0.600000..., 0.800000...]]
     """
-    values = np.asarray(values)
-    if values.ndim != 2 or values.shape[1] != dim or values.dtype.kind not in "fiu":
+    given, values = values, np.asarray(values)
+    if values.ndim != 2 or values.shape[1] != dim or values.dtype.kind not in "biuf":
         raise DataError(
             f"{name}: expected numbers (n, {dim}), the width of the index; got {values.dtype} "
             f"{values.shape}"
         )
+    if is_no_float(given):
+        raise DataError(f"{name}: got {values.dtype} {values.shape}; expected {NO_FLOATS}")
     if not len(values):
         raise DataError(f"{name}: there is none; expected at least one row")
     units = np.empty(values.shape, np.float32)

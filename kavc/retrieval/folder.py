@@ -22,6 +22,7 @@ import numpy as np
 
 from kavc.errors import ConfigError, DataError
 from kavc.files import fingerprint, read_json, whole_folder, write_json
+from kavc.partials import new_folder
 from kavc.retrieval.checks import are_units, check_ids
 
 FORMAT = 1
@@ -86,7 +87,7 @@ def write_index(folder: Path, content: Content) -> None:
         write_json(folder / HEADER, asdict(_write_data(folder, content)))
         shutil.rmtree(folder / former.data, ignore_errors=True)
         return
-    with whole_folder(folder) as temporary:
+    with new_folder(folder) as temporary:
         write_json(temporary / HEADER, asdict(_write_data(temporary, content)))
 
 

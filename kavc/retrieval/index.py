@@ -72,11 +72,13 @@ class Index:
 
         Args:
             ids: text, each of 1 to 256 bytes in UTF-8 without control characters.
-            vectors: `(n, dim)` numbers; their norms don't matter.
+            vectors: `(n, dim)` floats; their norms don't matter. Lists may hold small whole
+                numbers, too.
 
         Raises:
             DataError: an id is unfit, given twice or there already; another number of ids than of
-                vectors; another width; or a vector that is zero or not finite.
+                vectors; another width; whole numbers as quantised vectors have them; or a vector
+                that is zero or not finite.
         """
         units, new = unit_rows("vectors", vectors, self.dim), check_ids(ids)
         if len(new) != len(units):
@@ -112,7 +114,8 @@ class Index:
         """Finds the nearest of each query.
 
         Args:
-            queries: `(n, dim)` numbers; their norms don't matter.
+            queries: `(n, dim)` floats; their norms don't matter. Lists may hold small whole
+                numbers, too.
             k: how many, from 1 to the size of the index.
 
         Returns:
@@ -121,7 +124,8 @@ class Index:
 
         Raises:
             ConfigError: the index is empty, or `k` is out of range.
-            DataError: another width, no query, or one that is zero or not finite.
+            DataError: another width, whole numbers as for `add`, no query, or one that is zero or
+                not finite.
         """
         self.check_k(k)
         units = unit_rows("queries", queries, self.dim)

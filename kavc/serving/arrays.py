@@ -1,4 +1,8 @@
-"""Arrays in files: a request's inputs from .npz or .json, a response's outputs to either."""
+"""Arrays in files: a request's inputs from .npz or .json, a response's outputs to either.
+
+What goes into a float input must be floats. Features are published as codes of 0 to 255, for which
+a network gives answers, wrong ones, without complaint; so arrays of whole numbers are refused.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +15,46 @@ from pathlib import Path
 
 import numpy as np
 
-from kavc.errors import DataError
+from kavc.errors import ConfigError, DataError
 from kavc.files import read_json, whole_file, write_json
 
 MAX_BYTES = 256 * 2**20
 KINDS = (".npz", ".json")
+LARGEST_WHOLE = 10  # beyond any dequantised (2) or standardised feature that is a whole number
+NO_FLOATS = (
+    "floats; dequantise codes such as 0 to 255, or write true whole numbers as floats (1.0, "
+    "astype('float32'))"
+)
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
+
+
+class Listed(np.ndarray):
+    """An array that was nested lists, whose whole numbers may stand for floats: JSON has 1 for 1.0.
+
+    Make it with `numpy.asarray(lists).view(Listed)`.
+    """
+
+
+def is_no_float(value: object) -> bool:
+    """Returns whether what is meant for floats is whole numbers, as quantised features are.
+
+    Arrays of an integer or boolean dtype are. Nested lists may be whole numbers as far as none is
+    beyond -10 to 10, and no truth values.
+
+    >>> is_no_float(np.zeros(2, "uint8")), is_no_float([0, 1]), is_no_float([0, 255])
+    (True, False, True)
+
+    Args:
+        value: array or nested lists, rectangular.
+    """
+    array = np.asarray(value)
+    listed = isinstance(value, Listed) or not hasattr(value, "dtype")
+    if array.dtype.kind == "i" and array.dtype == np.int_ and listed and array.size:
+        return bool(array.max() > LARGEST_WHOLE or array.min() < -LARGEST_WHOLE)
+    return array.dtype.kind in "biu"
 
 
 def load_inputs(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -31,8 +66,8 @@ def load_inputs(path: str | os.PathLike) -> dict[str, np.ndarray]:
             At most 256 MiB unpacked (JSON: 64 MiB of text).
 
     Returns:
-        Input name to array. From JSON: float64, int64, bool or text; the client casts them to
-        what the signature says.
+        Input name to array. From JSON: float64, int64, bool or text, as `Listed`; the client casts
+        them to what the signature says.
 
     Raises:
         DataError: the file is missing, too large, of another kind, pickled, ragged or damaged.
@@ -51,14 +86,15 @@ def save_outputs(path: str | os.PathLike, outputs: Mapping[str, np.ndarray]) -> 
     """Writes the outputs of one request, whole or not at all.
 
     Args:
-        path: .npz or .json; an existing file is replaced.
+        path: .npz or .json; must be new.
         outputs: name to array; strings are written as text.
 
     Raises:
         DataError: another suffix; or JSON of values that are not finite, which it can't hold.
+        ConfigError: the file exists.
     """
     path = Path(path)
-    _check_kind(path)
+    check_new(path)
     arrays = {name: _text(np.asarray(value)) for name, value in outputs.items()}
     if path.suffix == ".npz":
         with whole_file(path) as temporary:
@@ -68,6 +104,19 @@ def save_outputs(path: str | os.PathLike, outputs: Mapping[str, np.ndarray]) -> 
         if value.dtype.kind == "f" and not np.isfinite(value).all():
             raise DataError(f"output {name!r} is not finite, which JSON can't hold; write .npz")
     write_json(path, {name: value.tolist() for name, value in arrays.items()})
+
+
+def check_new(path: str | os.PathLike) -> None:
+    """Raises unless outputs can be written to a file: before they are computed.
+
+    Raises:
+        DataError: its name ends in neither .npz nor .json.
+        ConfigError: it exists.
+    """
+    path = Path(path)
+    _check_kind(path)
+    if os.path.lexists(path):
+        raise ConfigError(f"{path}: exists; choose another name or remove it")
 
 
 def _check_kind(path: Path) -> None:
@@ -130,7 +179,7 @@ def _array(path: Path, name: str, value: object) -> np.ndarray:
         raise DataError(
             f"{path}: {name!r} is not a rectangular nesting of lists of numbers or of strings"
         )
-    return array
+    return array.view(Listed)
 
 
 def _text(array: np.ndarray) -> np.ndarray:

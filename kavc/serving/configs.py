@@ -312,7 +312,7 @@ def _read(path: Path) -> str:
     try:
         if path.stat().st_size > MAX_BYTES:
             raise ConfigError(f"{path}: larger than {MAX_BYTES >> 20} MiB; not read")
-        return path.read_text(encoding="utf-8")
+        return path.read_bytes().decode()  # line ends as they are: a comment ends at \\n alone
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         raise ConfigError(f"{path}: {reason}") from None

@@ -11,11 +11,13 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kavc.data.schema import ExampleSpec, Field
+from kavc.errors import DataError
 from kavc.systems.config import Config
 
 if TYPE_CHECKING:
@@ -23,8 +25,12 @@ if TYPE_CHECKING:
     import numpy as np
     import tensorflow as tf
 
+    from kavc.data.roster import Roster
     from kavc.data.source import Source
     from kavc.evaluation.report import Report
+
+
+NEEDED = ("train", "validation", "test")  # the splits of a run
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,7 @@ class SourceInfo:
         classes: names of classes or themes, by index.
         fingerprint: hexadecimal digest that changes when the data does.
         notes: sentences on what was dropped and why, for the report.
+        rosters: split name to who is in it; empty where a reader does not tell.
     """
 
     counts: Mapping[str, int]
@@ -62,6 +69,16 @@ class SourceInfo:
     classes: Sequence[str]
     fingerprint: str
     notes: Sequence[str] = ()
+    rosters: Mapping[str, Roster] = field(default_factory=dict, repr=False, compare=False)
+
+    @cached_property
+    def splits(self) -> dict[str, str]:
+        """Split name to a digest of who is in it and with which labels, by their names.
+
+        Raises:
+            DataError: a label has no name among `classes`.
+        """
+        return {name: roster.digest(self.classes) for name, roster in self.rosters.items()}
 
 
 @dataclass(frozen=True)
@@ -208,6 +225,7 @@ class System(abc.ABC):
         assets: names of what `signatures` can take from outside the network, as "index".
         modalities: names of what `embed` embeds, as "audio"; each an array of an example.
         class_file: file of an export that names the classes, by index.
+        evaluated_on: names of the splits that `evaluate` reads and can't do without.
     """
 
     name: ClassVar[str]
@@ -218,6 +236,7 @@ class System(abc.ABC):
     assets: ClassVar[Sequence[str]] = ()
     modalities: ClassVar[Sequence[str]] = ()
     class_file: ClassVar[str] = "labels.txt"
+    evaluated_on: ClassVar[Sequence[str]] = ("test",)
 
     @abc.abstractmethod
     def examples(self, config: Any) -> ExampleSpec:
@@ -230,6 +249,39 @@ class System(abc.ABC):
     @abc.abstractmethod
     def adapt(self, config: Any, info: SourceInfo) -> Any:
         """Returns the config with what the data fixes put in."""
+
+    def check(self, info: SourceInfo, config: Any, splits: Sequence[str] = NEEDED) -> None:
+        """Raises if some data can't be trained on or evaluated, by who is in their splits.
+
+        Asked before anything is written: a fit takes hours, and its report comes last.
+
+        Args:
+            info: as `describe` gives it; without rosters nothing is known, and nothing refused.
+            config: adapted to the data.
+            splits: which are needed: all three for a run, two for a trial of a sweep.
+
+        Raises:
+            DataError: a split is not there, or too few of its examples can be used.
+        """
+        for split in splits if info.rosters else ():
+            if split not in info.rosters:
+                raise DataError(
+                    f"the data have no split {split!r}, which is needed; there are: "
+                    f"{', '.join(info.rosters)}; a splits file (--splits) can make one"
+                )
+            self.check_split(split, info.rosters[split], config)
+
+    def check_split(self, split: str, roster: Roster, config: Any) -> None:  # noqa: B027
+        """Raises if a split can't be used as it must be (optional).
+
+        Args:
+            split: its name.
+            roster: who is in it.
+            config: adapted to the data.
+
+        Raises:
+            DataError: says how many examples can be used, and how many are needed.
+        """
 
     @abc.abstractmethod
     def read(self, source: Source, split: str, config: Any) -> tf.data.Dataset:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
+from kavc import keras_settings
 from kavc.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
@@ -19,6 +20,10 @@ SYSTEMS = {
 }
 
 
+# The sub-packages of `kavc.systems` that hold them.
+PACKAGES = sorted(module.split(".")[-2] for module, _ in SYSTEMS.values())
+
+
 def names() -> list[str]:
     """Returns the names of all systems."""
     return sorted(SYSTEMS)
@@ -28,9 +33,11 @@ def get(name: str) -> System:
     """Returns a system by name.
 
     Raises:
-        ConfigError: no such system; names the nearest one.
+        ConfigError: no such system; names the nearest one. Or Keras has settings under which a
+            system would give other numbers, see `kavc.keras_settings`.
     """
     if name not in SYSTEMS:
         raise ConfigError(unknown("system", name, SYSTEMS))
+    keras_settings.check()
     module, attribute = SYSTEMS[name]
     return getattr(importlib.import_module(module), attribute)()

@@ -17,6 +17,7 @@ import numpy as np
 
 from kavc.errors import DataError
 from kavc.files import read_json, whole_folder, write_json
+from kavc.training.weights import load_weights, save_weights
 
 WEIGHTS = "model.weights.h5"
 STATE = "state.json"
@@ -66,7 +67,7 @@ class Checkpoints:
     def save(self, model: keras.Model, state: FitState) -> None:
         """Writes weights, optimizer and state of an epoch; drops those no longer needed."""
         with whole_folder(self._epoch(state.epoch)) as temporary:
-            model.save_weights(temporary / WEIGHTS)
+            save_weights(model, temporary / WEIGHTS)
             write_json(temporary / STATE, asdict(state))
         for old in self.folder.glob("epoch-*"):
             if old not in (self._epoch(state.epoch), self._epoch(state.best_epoch)):
@@ -93,7 +94,7 @@ class Checkpoints:
     def save_final(self, network: keras.Model, state: FitState) -> None:
         """Writes the network's weights at the end of the stage; epochs' checkpoints go."""
         with whole_folder(self.final.parent) as temporary:
-            network.save_weights(temporary / WEIGHTS)
+            save_weights(network, temporary / WEIGHTS)
             write_json(temporary / STATE, asdict(state))
         for old in self.folder.glob("epoch-*"):
             shutil.rmtree(old)
@@ -113,11 +114,10 @@ class Checkpoints:
     @staticmethod
     def _load(model: keras.Model, path: Path) -> None:
         try:
-            model.load_weights(path)
-        except (OSError, ValueError, KeyError) as error:
+            load_weights(model, path)
+        except DataError as error:
             raise DataError(
-                f"{path}: can't be read as weights of this model ({error}); "
-                f"remove the folder {path.parent.parent} to train this stage again"
+                f"{error}; remove the folder {path.parent.parent} to train this stage again"
             ) from None
 
 

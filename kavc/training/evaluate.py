@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.evaluation.report import Report
+from kavc.training.data_facts import check_same, difference
 from kavc.training.run import Run
 
 
@@ -22,13 +24,16 @@ def evaluate(
     Args:
         runs: run folders, all of one system.
         data: source, as "youtube8m:PATH"; by default the one that the first run was trained on.
-        splits: optional splits file, when `data` is text.
+        splits: optional splits file, when `data` is text; alone, of the first run's own data.
 
     Returns:
-        The report of the only run, or the system's comparison of all.
+        The report of the only run, or the system's comparison of all. Its title says so if a run
+        was trained on other data than those that were named, or in other splits: what is tested
+        may be what it was trained on.
 
     Raises:
         ConfigError: no run, runs of several systems, or data that don't fit a run's network.
+        DataError: no data are named, and those of the first run are not what a run was trained on.
     """
     opened = [Run(path) for path in runs]
     if not opened:
@@ -36,26 +41,45 @@ def evaluate(
     names = sorted({run.settings.system for run in opened})
     if len(names) > 1:
         raise ConfigError(f"the runs are of several systems: {', '.join(names)}; compare one kind")
+    if splits is not None and data is None:
+        data = opened[0].data["source"]
     if isinstance(data, str):
         data = Source.parse(data, splits)
     source = data or opened[0].source
-    reports = {}
+    reports, remarks = {}, []
     for run in opened:
-        _check_fits(run, source)
+        remarks.append(_check(run, source, named=data is not None))
         label = run.path.name if run.path.name not in reports else str(run.path)
         reports[label] = run.system.evaluate(run.network, source, run.config)
-    if len(reports) == 1:
-        return next(iter(reports.values()))
-    return opened[0].system.compare(reports)
+    one = len(reports) == 1
+    report = next(iter(reports.values())) if one else opened[0].system.compare(reports)
+    return _remarked(report, dict(zip(reports, remarks, strict=True)))
 
 
-def _check_fits(run: Run, source: Source) -> None:
-    """Refuses data of other widths or classes than the run's network was made for."""
-    info = run.system.describe(source, run.config)
-    wanted, found = list(run.data["classes"]), list(info.classes)
-    if dict(info.widths) != run.data["widths"] or wanted != found:
+def _check(run: Run, source: Source, *, named: bool) -> str | None:
+    """Refuses data that don't fit a run, or aren't its own unless the user named them.
+
+    Returns:
+        In what the data differ from those that the run was trained on, if they do.
+    """
+    info, facts = run.system.describe(source, run.config), run.data
+    if not named:
+        check_same(run.path, facts, info, "trained")
+    wanted, found = list(facts["classes"]), list(info.classes)
+    if dict(info.widths) != facts["widths"] or wanted != found:
         raise ConfigError(
             f"{source} does not fit {run.path}: the network was made for widths "
-            f"{run.data['widths']} and {len(wanted)} classes, the data have {dict(info.widths)} "
+            f"{facts['widths']} and {len(wanted)} classes, the data have {dict(info.widths)} "
             f"and {len(found)}" + ("" if len(wanted) != len(found) else " with other names")
         )
+    run.system.check(info, run.config, run.system.evaluated_on)
+    return difference(facts, info)
+
+
+def _remarked(report: Report, remarks: dict[str, str | None]) -> Report:
+    """Returns a report whose title says which runs were trained on something else."""
+    found = {label: remark for label, remark in remarks.items() if remark is not None}
+    if not found:
+        return report
+    said = "; ".join(f"{label} was trained on {remark}" for label, remark in found.items())
+    return dataclasses.replace(report, title=f"{report.title} – {said}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -14,12 +15,14 @@ import keras
 import tensorflow as tf
 
 from kavc.data.source import Source
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, KavcError
 from kavc.evaluation.charts import curves
 from kavc.evaluation.figure import Figure
-from kavc.files import sweep_partials
+from kavc.files import sweep_partials, write_text
+from kavc.folders import check_own, claim
 from kavc.systems.base import Stage, System
 from kavc.systems.registry import get
+from kavc.training.artefacts import made_by
 from kavc.training.callbacks import AveragedWeights, Checkpoint, EpochSeeds, averages
 from kavc.training.checkpoint import BestInMemory, Checkpoints, FitState
 from kavc.training.devices import gather, share_out, strategy_for
@@ -27,14 +30,17 @@ from kavc.training.examples import Examples
 from kavc.training.memory import freed
 from kavc.training.run import (
     CONFIG,
+    MODEL,
+    NO_REPORT,
+    REPORT,
     Run,
     RunConfig,
     begin,
     check_resumable,
     lock,
-    save_network,
     write_history,
 )
+from kavc.training.weights import save_network
 
 AfterEpoch = Callable[[Stage, FitState], None]
 
@@ -77,7 +83,10 @@ def train(
     Raises:
         ConfigError: an option doesn't fit, `out` is in use or holds another run, or there are
             fewer devices.
-        DataError: the data are missing, damaged or of another shape.
+        DataError: the data are missing, damaged or of another shape; a split that training or
+            the evaluation needs isn't there or can't be used; or, to resume, they are not those
+            that the run began with, in their files, classes or splits.
+        KavcError: the network is trained and its report can't be made.
 
     Example:
         run = kavc.train("ti-avc", "synthetic:corpus", "runs/ti-avc", overrides={"batch_size": 64})
@@ -89,12 +98,15 @@ def train(
     if not 0 <= seed < 2**31:
         raise ConfigError(f"seed must lie in 0 to {2**31 - 1}; got {seed}")
     config = system.Config.preset(preset).replace(**overrides)
+    out = Path(out)
+    _check_folder(out, resume)
     examples = Examples(system, source)
     info = examples.info(config)
     config = system.adapt(config, info)
-    out = Path(out)
-    _refuse_other_content(out, resume)
+    if not (out / CONFIG).exists():  # one that was begun has been checked, and is asked for more
+        system.check(info, config)
     with lock(out):
+        claim(out, "run")
         settings = RunConfig(system.name, preset, overrides, seed, config.to_dict())
         sweep_partials(out)
         if (out / CONFIG).exists():
@@ -104,25 +116,34 @@ def train(
         run = Run(out)
         if not run.finished:
             network = _fit_stages(system, examples, config, out, seed, strategy, after_epoch)
-            save_network(out, network)
-        if not (out / "report.json").exists():
-            report = system.evaluate(run.network, source, config)
-            figures = [*report.figures, _training_curves(system, config, out)]
-            dataclasses.replace(report, figures=figures).save(out)
+            save_network(network, out / MODEL)
+        if not (out / REPORT).exists():
+            _write_report(run, source)
     return run
 
 
-def _refuse_other_content(out: Path, resume: bool) -> None:
-    if out.is_file():
-        raise ConfigError(f"{out}: a file; a run needs a folder")
-    content = [path.name for path in out.iterdir()] if out.is_dir() else []
-    if CONFIG in content and not resume:
+def _check_folder(out: Path, resume: bool) -> None:
+    """Refuses a folder before anything is read that may take long."""
+    check_own(out, "run")
+    if (out / CONFIG).exists() and not resume:
         raise ConfigError(f"{out}: holds a run already; use --resume to go on with it")
-    foreign = [name for name in content if not name.startswith(".")]
-    if foreign and not {CONFIG, "data.json", "versions.json"} & set(foreign):
-        raise ConfigError(
-            f"{out}: not empty and no run folder (it holds {foreign[0]!r}); use a new folder"
-        )
+
+
+def _write_report(run: Run, source: Source) -> None:
+    """Evaluates a trained network; if that fails, the run says why and is none the worse."""
+    out, problem = run.path, run.path / NO_REPORT
+    try:
+        report = run.system.evaluate(run.network, source, run.config)
+        figures = [*report.figures, _training_curves(run.system, run.config, out)]
+        dataclasses.replace(report, figures=figures).write_into(out)
+    except Exception as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
+        write_text(problem, f"{reason}\n")
+        raise KavcError(
+            f"{out}: trained, but its report can't be made ({reason}); `kavc export` takes the run "
+            "as it is, `kavc train --resume` tries again"
+        ) from error
+    problem.unlink(missing_ok=True)
 
 
 def _fit_stages(
@@ -254,12 +275,15 @@ class Fits:
 
     def _prepare(self, stage: Stage, network: keras.Model) -> tuple[Any, Any]:
         """Returns the examples of training and of validation."""
-        folder = self.artefacts / stage.name
         training, validation = (
-            stage.prepare(network, partial(self.load, stage, split), folder / split)
-            for split in ("train", "validation")
+            self._prepare_split(stage, network, split) for split in ("train", "validation")
         )
         return training, validation
+
+    def _prepare_split(self, stage: Stage, network: keras.Model, split: str) -> Any:
+        folder = self.artefacts / stage.name / split
+        with made_by(network, folder) if stage.artefacts else contextlib.nullcontext():
+            return stage.prepare(network, partial(self.load, stage, split), folder)
 
     def _after(self, stage: Stage) -> Callable[[FitState], None]:
         return lambda state: self.after_epoch(stage, state)

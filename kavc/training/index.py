@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kavc.data.damage import data_errors
 from kavc.data.pairing import distinct
@@ -18,6 +19,7 @@ from kavc.layers.fingerprint import weights_fingerprint
 from kavc.retrieval.faiss_search import check_backend
 from kavc.retrieval.folder import read_header
 from kavc.retrieval.index import Index
+from kavc.serving.arrays import NO_FLOATS, is_no_float
 from kavc.training.run import Run, lock
 
 READ_AT_ONCE = 1024  # examples that are embedded at a time
@@ -120,14 +122,15 @@ def remove_from_index(folder: str | os.PathLike, ids: Iterable[str]) -> Index:
 
 
 def retrieve(
-    index: Index, run: Run | str | os.PathLike, inputs: Mapping[str, np.ndarray], k: int = 10
+    index: Index, run: Run | str | os.PathLike, inputs: Mapping[str, ArrayLike], k: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embeds queries of the other modality, and searches an index.
 
     Args:
         index: from that run.
         run: the run that made the index, or its folder.
-        inputs: the other modality's name to features `(n, width)`; nothing else.
+        inputs: the other modality's name to features `(n, width)`, floats; nothing else. Lists may
+            hold small whole numbers, as `kavc.serving.arrays.is_no_float` has it.
         k: how many to find.
 
     Returns:
@@ -135,7 +138,7 @@ def retrieve(
 
     Raises:
         ConfigError: another run made the index, or `k` is larger than it.
-        DataError: the inputs don't fit.
+        DataError: the inputs don't fit, or are quantised.
     """
     index.check_k(k)
     run = run if isinstance(run, Run) else Run(run)
@@ -181,13 +184,15 @@ def _batches(
     yield from chosen.batch(READ_AT_ONCE).prefetch(1).as_numpy_iterator()
 
 
-def _embed(run: Run, modality: str, features: np.ndarray) -> np.ndarray:
-    width = run.data["widths"][modality]
-    if features.ndim != 2 or features.shape[1] != width or features.dtype.kind not in "fiu":
+def _embed(run: Run, modality: str, given: ArrayLike) -> np.ndarray:
+    width, features = run.data["widths"][modality], np.asarray(given)
+    what = f"{features.dtype} {features.shape}"
+    if features.ndim != 2 or features.shape[1] != width or features.dtype.kind not in "biuf":
         raise DataError(
-            f"{modality}: expected numbers (n, {width}), as the network reads them; got "
-            f"{features.dtype} {features.shape}"
+            f"{modality}: expected numbers (n, {width}), as the network reads them; got {what}"
         )
+    if is_no_float(given):
+        raise DataError(f"{modality}: got {what}; expected {NO_FLOATS}")
     features = features.astype(np.float32)
     if not len(features) or not np.isfinite(features).all():
         raise DataError(f"{modality}: holds no row, or values that are not finite")

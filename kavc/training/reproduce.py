@@ -10,6 +10,7 @@ from typing import Any
 from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.evaluation.report import Report
+from kavc.folders import check_own, claim
 from kavc.systems.base import System
 from kavc.systems.registry import get
 from kavc.training.fit import AfterEpoch, train
@@ -51,11 +52,17 @@ def reproduce(
     system = get(system) if isinstance(system, str) else system
     source = Source.parse(data, splits) if isinstance(data, str) else data
     out = Path(out)
+    check_own(out, "reproduction")
     overrides = dict(overrides or {})
-    rows = system.rows(system.Config.preset(preset).replace(**overrides))
+    base = system.Config.preset(preset).replace(**overrides)
+    rows = system.rows(base)
     clash = sorted({name for row in rows for name in row.overrides} & set(overrides))
     if clash:
         raise ConfigError(f"option {clash[0]!r} tells the rows of the table apart; leave it out")
+    for row in rows:  # before hours are spent on the first
+        config = base.replace(**row.overrides)
+        info = system.describe(source, config)
+        system.check(info, system.adapt(config, info))
     reports: dict[str, list[Report]] = {}
     for number, row in enumerate(rows):
         for seed in range(seeds):
@@ -71,9 +78,10 @@ def reproduce(
                 devices=devices,
                 after_epoch=after_epoch,
             )
+            claim(out, "reproduction")
             reports.setdefault(row.label, []).append(run.report)
     report = system.summarise(reports, source, run.config)
-    report.save(out)
+    report.write_into(out)
     return report
 
 

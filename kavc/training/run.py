@@ -1,7 +1,9 @@
 """The run folder: what a training leaves, enough to repeat it, evaluate it and export it.
 
-config.json  versions.json  data.json  history.csv  tensorboard/  checkpoints/  artefacts/
-model.keras  report.json  report.md  tables/  figures/  predictions.npz
+config.json  versions.json  data.json  splits-used.json  history.csv  tensorboard/  checkpoints/
+artefacts/  model.keras  report.json  report.md  tables/  figures/  predictions.npz
+
+Each file of weights has its SHA-256 beside it, in NAME.sha256.
 
 A preset that ships is the same in small, with model.weights.h5 for model.keras, and model_card.md.
 """
@@ -15,8 +17,6 @@ import importlib.metadata
 import io
 import os
 import platform
-import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -25,10 +25,11 @@ from typing import TYPE_CHECKING, Any
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json, whole_file, write_json, write_text
+from kavc.files import read_json, write_json, write_text
 from kavc.presets.folders import folder as preset_folder
 from kavc.systems.base import SourceInfo, System
 from kavc.systems.registry import get
+from kavc.training.data_facts import check_same, facts_of, keep_splits, source_of
 
 if TYPE_CHECKING:
     import keras
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 CONFIG, DATA, VERSIONS, MODEL = "config.json", "data.json", "versions.json", "model.keras"
 WEIGHTS, CARD = "model.weights.h5", "model_card.md"
+REPORT, NO_REPORT = "report.json", "report_error.txt"  # of the latter two a finished run has one
 PRESET = "preset:"
 DATA_ENTRIES = {"source", "splits", "counts", "widths", "classes", "notes", "fingerprint"}
 PACKAGES = ("kavc", "tensorflow", "keras", "numpy")
@@ -110,12 +112,12 @@ class Run:
             ConfigError: they are those of a preset, which do not ship.
         """
         data = self.data
-        layout, _, path = data["source"].partition(":")
-        if (self.path / CARD).is_file() and not Path(path).exists():
+        if (self.path / CARD).is_file():
+            layout = data["source"].partition(":")[0]
             raise ConfigError(
                 f"{self.path}: a preset brings no data; name yours, --data {layout}:PATH"
             )
-        return Source.parse(data["source"], splits=data["splits"])
+        return source_of(self.path, data)
 
     @cached_property
     def network(self) -> keras.Model:
@@ -125,37 +127,25 @@ class Run:
             ConfigError: training has not ended.
             DataError: the file is damaged.
         """
-        import keras
+        from kavc.training.weights import load_network, load_weights
 
         if not self.finished:
             raise ConfigError(
                 f"{self.path}: training has not ended; go on with `kavc train --resume`"
             )
         if not (self.path / MODEL).is_file():
-            return self._built()
-        if not zipfile.is_zipfile(self.path / MODEL):  # Keras says of these: file not found
-            raise DataError(
-                f"{self.path / MODEL}: cut or damaged; bring it back, or remove it and go on with "
-                "`kavc train --resume`"
-            )
+            network = self.system.build(self.config)
+            try:
+                load_weights(network, self.path / WEIGHTS, kind="network")
+            except DataError as error:
+                raise DataError(f"{error}; bring it back") from None
+            return network
         try:
-            return keras.models.load_model(self.path / MODEL, compile=False)
-        except (OSError, ValueError, TypeError, KeyError) as error:
-            raise DataError(f"{self.path / MODEL}: can't be loaded ({error})") from None
-
-    def _built(self) -> keras.Model:
-        """Returns the network of the config, with the weights of a preset."""
-        network, path = self.system.build(self.config), self.path / WEIGHTS
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error", UserWarning)  # of layers that keep random weights
-                network.load_weights(path)
-        except (OSError, ValueError, TypeError, KeyError, UserWarning) as error:
-            reason = " ".join(str(error).split())
+            return load_network(self.path / MODEL)
+        except DataError as error:
             raise DataError(
-                f"{path}: can't be read as weights of this network ({reason}); bring it back"
+                f"{error}; bring it back, or remove it and go on with `kavc train --resume`"
             ) from None
-        return network
 
     @property
     def model_card(self) -> str:
@@ -233,18 +223,8 @@ def lock(folder: Path) -> Iterator[None]:
 def begin(folder: Path, settings: RunConfig, source: Source, info: SourceInfo) -> None:
     """Writes what is known before training. `config.json` comes last: with it, the run exists."""
     write_json(folder / VERSIONS, versions())
-    write_json(
-        folder / DATA,
-        {
-            "source": str(source),
-            "splits": None if source.splits is None else str(source.splits),
-            "counts": dict(info.counts),
-            "widths": dict(info.widths),
-            "classes": list(info.classes),
-            "notes": list(info.notes),
-            "fingerprint": info.fingerprint,
-        },
-    )
+    keep_splits(folder, source)
+    write_json(folder / DATA, facts_of(source, info))
     write_json(folder / CONFIG, asdict(settings))
 
 
@@ -253,7 +233,7 @@ def check_resumable(folder: Path, settings: RunConfig, info: SourceInfo) -> None
 
     Raises:
         ConfigError: names the first setting that differs.
-        DataError: the data are not those that the run began with.
+        DataError: the data are not those that the run began with, or in other splits.
     """
     run = Run(folder)
     begun = run.settings
@@ -269,11 +249,7 @@ def check_resumable(folder: Path, settings: RunConfig, info: SourceInfo) -> None
                 f"{folder} was begun with {name}={begun.options.get(name)}, not {value}; "
                 f"resume it as it was or use another folder"
             )
-    if run.data["fingerprint"] != info.fingerprint:
-        raise DataError(
-            f"{folder} was begun on other data (their fingerprint differs); bring those back "
-            f"or use another folder"
-        )
+    check_same(folder, run.data, info, "begun")
 
 
 def write_history(folder: Path, histories: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
@@ -286,12 +262,6 @@ def write_history(folder: Path, histories: Mapping[str, Sequence[Mapping[str, fl
         for number, logs in enumerate(epochs, 1):
             writer.writerow([stage, number, *(logs.get(name, "") for name in names)])
     write_text(folder / "history.csv", text.getvalue())
-
-
-def save_network(folder: Path, network: keras.Model) -> None:
-    """Writes `model.keras` whole."""
-    with whole_file(folder / MODEL) as temporary:
-        network.save(temporary, include_optimizer=False)
 
 
 def versions() -> dict[str, str]:

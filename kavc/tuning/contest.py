@@ -9,7 +9,7 @@ import numpy as np
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.report import Report
 from kavc.evaluation.spread import Spread, spread
-from kavc.evaluation.table import Column, Table
+from kavc.evaluation.table import Column, Table, logged_unit
 from kavc.training.checkpoint import Checkpoints
 from kavc.training.run import Run
 from kavc.tuning.sweep import Sweep
@@ -22,15 +22,20 @@ WINNER, START = "winner", "start"
 def report_of_runs(sweep: Sweep, best: Trial, runs: Mapping[str, Sequence[Run]]) -> Report:
     """Returns both configurations' numbers and whether the gain is told from luck.
 
+    An objective that is a share, which Keras logs as a fraction, is in per cent here, as the test's
+    numbers are.
+
     Args:
         sweep: whose objective is compared.
         best: its best trial.
         runs: "winner" and "start" to their runs, on the same seeds; "start" is missing where the
             winner is the first trial.
     """
-    validation = {row: [validation_score(sweep, run) for run in runs[row]] for row in runs}
+    share = bool(logged_unit(sweep.objective))
+    factor = 100 if share else 1
+    validation = {row: [factor * validation_score(sweep, run) for run in runs[row]] for row in runs}
     test = {row: [run.report.headline for run in runs[row]] for row in runs}
-    winner = spread(validation[WINNER])
+    winner = spread(validation[WINNER], limits=(0, 100) if share else (-np.inf, np.inf))
     tables = [_spread_table(sweep, validation, test), _seed_table(sweep, runs, validation, test)]
     if START in runs:
         sign = 1 if sweep.direction == "max" else -1
@@ -44,7 +49,7 @@ def report_of_runs(sweep: Sweep, best: Trial, runs: Mapping[str, Sequence[Run]])
         f"Winner of the sweep of {sweep.settings.system}",
         Headline(
             f"validation {sweep.objective}", winner.mean, sweep.direction,
-            winner.interval if winner.count > 1 else None,
+            winner.interval, "%" if share else "",
         ),
         tables,
         notes=[sentence, *_notes(sweep)],
@@ -63,14 +68,21 @@ def verdict(objective: str, gain: Spread) -> str:
 
     Args:
         objective: what was measured.
-        gain: of the winner over the start, seed by seed; above 0 where the winner is better.
+        gain: of the winner over the start, seed by seed; above 0 where the winner is better. In
+            percentage points where the objective is a share, else in its own unit.
     """
+    places, unit = (2, " percentage points") if logged_unit(objective) else (4, "")
+    mean, low, high = (f"{one:.{places}f}" for one in (gain.mean, gain.low, gain.high))
     if gain.count < 2:
-        return f"One seed does not tell a gain of {gain.mean:.4f} in {objective} from luck."
+        return f"One seed does not tell a gain of {mean}{unit} in {objective} from luck."
+    if not gain.std:
+        return (
+            f"Not told from luck: each of {gain.count} seeds has the same gain in validation "
+            f"{objective}, {mean}{unit}, and what does not spread has no interval."
+        )
     measured = (
-        f"the winner's gain in validation {objective}, {gain.mean:.4f} on average, has the 95 % "
-        f"interval {gain.low:.4f} to {gain.high:.4f} (Student's t, two-sided, {gain.count} seeds, "
-        "paired by seed)"
+        f"the winner's gain in validation {objective}, {mean}{unit} on average, has the 95 % "
+        f"interval {low} to {high} (Student's t, two-sided, {gain.count} seeds, paired by seed)"
     )
     if gain.low > 0:
         return f"Larger than the spread over seeds: {measured}."
@@ -96,10 +108,7 @@ def _spread_table(
     columns = [
         Column("configuration"),
         Column("seeds", "d"),
-        Column(f"validation {sweep.objective}", ".4f"),
-        Column("sd", ".4f"),
-        Column(f"test {test[WINNER][0].name}", ".4f"),
-        Column("test sd", ".4f"),
+        *_measured(sweep, test[WINNER][0]),
     ]
     caption = "Mean and standard deviation over seeds; the difference is taken seed by seed"
     return Table("winner", columns, rows, caption)
@@ -119,10 +128,21 @@ def _seed_table(
     columns = [
         Column("configuration"),
         Column("seed", "d"),
-        Column(f"validation {sweep.objective}", ".4f"),
-        Column(f"test {test[WINNER][0].name}", ".4f"),
+        *_measured(sweep, test[WINNER][0])[::2],
     ]
     return Table("seeds", columns, rows, caption="Each run")
+
+
+def _measured(sweep: Sweep, headline: Headline) -> list[Column]:
+    """Columns of a validation number, its standard deviation, and those of the test."""
+    columns = []
+    for name, deviation, unit in (
+        (f"validation {sweep.objective}", "sd", "%" if logged_unit(sweep.objective) else ""),
+        (f"test {headline.name}", "test sd", headline.unit),
+    ):
+        shown = ".2f" if unit == "%" else ".4f"
+        columns += [Column(name, shown, unit), Column(deviation, shown, unit)]
+    return columns
 
 
 def _notes(sweep: Sweep) -> list[str]:

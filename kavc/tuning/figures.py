@@ -10,6 +10,7 @@ import numpy as np
 
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.style import DARK, GREY, LIGHT, PALETTE, legend_above, literal, plain_axes
+from kavc.evaluation.table import logged_unit
 from kavc.tuning.importance import Importance
 from kavc.tuning.sweep import Sweep, best_of
 from kavc.tuning.tables import ranked
@@ -55,7 +56,7 @@ def learning_curves(sweep: Sweep) -> Figure:
     def draw(canvas: Canvas) -> None:
         from matplotlib.ticker import MaxNLocator
 
-        axes = plain_axes(canvas.subplots(), "epoch", literal(sweep.objective))
+        axes = plain_axes(canvas.subplots(), "epoch", _score_label(sweep))
         for trial, curve in curves:
             style, label = _style(trial, best)
             axes.plot(np.arange(1, len(curve) + 1), curve, label=label, **style)
@@ -83,7 +84,7 @@ def best_so_far(sweep: Sweep) -> Figure:
             (panels[0], numbers, "trial"),
             (panels[1], hours, f"{unit} of all trials so far"),
         ):
-            plain_axes(axes, label, literal(sweep.objective) if axes is panels[0] else "")
+            plain_axes(axes, label, _score_label(sweep) if axes is panels[0] else "")
             _draw_progress(axes, places, trials, sweep.direction)
             _score_axis(axes, [trial.score for trial in completed], sweep.direction)
         panels[0].xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
@@ -154,6 +155,11 @@ def _draw_progress(
             failed, np.full(len(failed), 0.02), "x", color=PALETTE[1], markersize=5,
             transform=axes.get_xaxis_transform(), label="failed",
         )  # fmt: skip
+
+
+def _score_label(sweep: Sweep) -> str:
+    unit = logged_unit(sweep.objective)
+    return literal(f"{sweep.objective} ({unit})" if unit else sweep.objective)
 
 
 def _score_axis(axes: Axes, values: Sequence[float | None], direction: str) -> None:

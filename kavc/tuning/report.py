@@ -50,7 +50,7 @@ def write_report(sweep: Sweep) -> Report:
     report = report_of(sweep)
     write_text(sweep.path / "tables" / "trials.csv", sweep.frame().to_csv(index=False))
     write_hparams(sweep, sweep.path / TENSORBOARD)
-    report.save(sweep.path)
+    report.write_into(sweep.path)
     return report
 
 

@@ -15,8 +15,11 @@ from typing import Any
 
 import keras_tuner
 
+from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.files import read_json, sweep_partials, write_json
+from kavc.folders import check_own, claim
+from kavc.training.data_facts import ASSIGNMENT, KEPT, check_same, facts_of, keep_splits
 from kavc.training.run import lock, versions
 from kavc.tuning.hypermodel import SystemHyperModel
 from kavc.tuning.oracles import make_oracle, planned
@@ -34,6 +37,7 @@ def run_sweep(
     out: str | os.PathLike,
     *,
     resume: bool = False,
+    source: Source | None = None,
     limits: Limits | None = None,
     listener: Listener | None = None,
 ) -> Sweep:
@@ -47,6 +51,8 @@ def run_sweep(
         settings: what decides it.
         out: the sweep folder; must be new, or no trial in it has ended, unless `resume`.
         resume: go on with the sweep in `out`; a new one begins if there is none.
+        source: the data, in place of those that the settings name: the sweep's own
+            (`Sweep.source`), to go on with splits that the user has edited since.
         limits: how long it, and each trial, may take.
         listener: is told how it goes.
 
@@ -56,13 +62,16 @@ def run_sweep(
     Raises:
         ConfigError: a setting doesn't fit, `out` is in use or holds something else, the first trial
             fails, or 10 in a row do.
-        DataError: the data are missing, damaged, or not those that the sweep began with.
+        DataError: the data are missing, damaged, or not those that the sweep began with, in their
+            files, classes or splits; or a split can't be used.
 
     Example:
         settings = SweepSettings("ti-avc", "synthetic:corpus", tuner="random", trials=20)
         sweep = run_sweep(settings, "sweeps/ti-avc")
     """
-    opened = open_sweep(settings, out, resume=resume, limits=limits, listener=listener)
+    opened = open_sweep(
+        settings, out, resume=resume, source=source, limits=limits, listener=listener
+    )
     with opened as tuner, contextlib.suppress(OutOfTime):
         tuner.search()
     return Sweep(out)
@@ -74,6 +83,7 @@ def open_sweep(
     out: str | os.PathLike,
     *,
     resume: bool = False,
+    source: Source | None = None,
     limits: Limits | None = None,
     listener: Listener | None = None,
 ) -> Iterator[SweepTuner]:
@@ -83,15 +93,18 @@ def open_sweep(
     """
     began, out = time.monotonic(), Path(out)
     _refuse_keras_tuners_chief()
-    _refuse_other_content(out, settings, resume)
+    _check_folder(out, settings, resume)
+    hypermodel = make_hypermodel(settings, source)
+    oracle = oracle_of(settings, hypermodel)
+    info = hypermodel.examples.info(hypermodel.base)
+    hypermodel.system.check(info, hypermodel.base, ("train", "validation"))
     with lock(out):
+        claim(out, "sweep")
         sweep_partials(out)
         if resume:
             _check_state(out)
         else:
             _forget_begun(out)
-        hypermodel = make_hypermodel(settings)
-        oracle = oracle_of(settings, hypermodel)
         _begin(out, settings, hypermodel, oracle)
         listener = listener or Listener()
         listener.on_sweep_begin(Sweep(out))
@@ -102,11 +115,16 @@ def open_sweep(
         yield tuner
 
 
-def make_hypermodel(settings: SweepSettings) -> SystemHyperModel:
-    """Returns what a sweep tunes."""
+def make_hypermodel(settings: SweepSettings, source: Source | None = None) -> SystemHyperModel:
+    """Returns what a sweep tunes.
+
+    Args:
+        settings: of the sweep.
+        source: as of `run_sweep`.
+    """
     return SystemHyperModel(
         settings.system,
-        settings.data,
+        source or settings.data,
         splits=settings.splits,
         preset=settings.preset,
         overrides=settings.set,
@@ -149,18 +167,10 @@ def parse_objective(text: str | None, default: keras_tuner.Objective) -> keras_t
     return keras_tuner.Objective(name, direction)
 
 
-def _refuse_other_content(out: Path, settings: SweepSettings, resume: bool) -> None:
-    if out.is_file():
-        raise ConfigError(f"{out}: a file; a sweep needs a folder")
-    content = [path.name for path in out.iterdir()] if out.is_dir() else []
-    foreign = [name for name in content if not name.startswith(".")]
-    if foreign and SWEEP not in content:
-        raise ConfigError(
-            f"{out}: not empty and no sweep folder (it holds {foreign[0]!r}); use a new folder"
-        )
-    if SWEEP not in content:
-        return
-    if not resume:
+def _check_folder(out: Path, settings: SweepSettings, resume: bool) -> None:
+    """Refuses a folder, and settings that a sweep can't go on with, before any data are read."""
+    check_own(out, "sweep")
+    if not resume or not (out / SWEEP).exists():
         return
     begun = Sweep(out).settings
     for each in fields(SweepSettings):
@@ -175,7 +185,7 @@ def _refuse_other_content(out: Path, settings: SweepSettings, resume: bool) -> N
 def _may_change(name: str, before: Any, now: Any) -> bool:
     """Whether a setting may be another one when a sweep goes on.
 
-    Data may have been moved: their fingerprint decides. There may be more trials.
+    Data may have been moved: what is in them decides. There may be more trials.
     """
     grows = name == "trials" and None not in (before, now) and now > before
     return grows or name in ("data", "splits")
@@ -225,24 +235,22 @@ def _forget_begun(out: Path) -> None:
     if any(trial.status != RUNNING for trial in Sweep(out).trials):
         raise ConfigError(f"{out}: holds a sweep already; use --resume to go on with it")
     for folder in out.glob("trial_*"):
-        shutil.rmtree(folder)
-    for file in sorted(out.glob("*.json"), key=lambda path: path.name == SWEEP):
-        file.unlink()  # the description last: without it the rest is no sweep
+        if any((folder / name).exists() for name in ("trial.json", RECORD)):
+            shutil.rmtree(folder)
+    for name in ("tuner0.json", "oracle.json", KEPT, SWEEP):  # without the last one it's no sweep
+        (out / name).unlink(missing_ok=True)
 
 
 def _begin(
     out: Path, settings: SweepSettings, hypermodel: SystemHyperModel, oracle: keras_tuner.Oracle
 ) -> None:
     """Writes what is known before the first trial, or checks that it is still so."""
-    info = hypermodel.examples.info(hypermodel.base)
+    source, info = hypermodel.examples.source, hypermodel.examples.info(hypermodel.base)
+    facts = facts_of(source, info)
     described: dict[str, Any] = {
-        "settings": asdict(settings),
+        "settings": asdict(settings) | {"data": facts["source"], "splits": facts["splits"]},
         "versions": versions() | {"keras-tuner": keras_tuner.__version__},
-        "data": {
-            "source": str(hypermodel.examples.source),
-            "counts": dict(info.counts),
-            "fingerprint": info.fingerprint,
-        },
+        "data": facts,
         "objective": {"name": oracle.objective.name, "direction": oracle.objective.direction},
         "epochs": hypermodel.epochs,
         "planned": planned(oracle, hypermodel.epochs),
@@ -251,18 +259,17 @@ def _begin(
     }
     if (out / SWEEP).exists():
         begun = Sweep(out).described
+        check_same(out, begun["data"], info, "begun")
         _refuse_difference(out, begun, described)
         described["versions"] = begun["versions"]
+        if ASSIGNMENT not in begun["data"]:
+            del facts[ASSIGNMENT]  # of its earlier trials it isn't known
+    keep_splits(out, source)
     write_json(out / SWEEP, described)
 
 
 def _refuse_difference(out: Path, begun: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Refuses to go on where data or what varies are not those that a sweep was begun with."""
-    if begun["data"]["fingerprint"] != now["data"]["fingerprint"]:
-        raise DataError(
-            f"{out} was begun on other data (their fingerprint differs); bring those back "
-            "or use another folder"
-        )
+    """Refuses to go on where what varies is not what a sweep was begun with."""
     for name in ("objective", "epochs", "first", "space"):
         if begun[name] != json.loads(json.dumps(now[name])):
             raise ConfigError(

@@ -1,6 +1,6 @@
 """The sweep folder: what a sweep leaves, enough to resume it, report it and train its winner.
 
-sweep.json  oracle.json  tuner0.json  trial_00/trial.json  trial_00/history.json  ...
+sweep.json  splits-used.json  oracle.json  tuner0.json  trial_00/trial.json  trial_00/history.json
 
 `sweep.json` is ours and says what decides the sweep, `history.json` is the record of a trial
 (`kavc.tuning.trial`); the others are KerasTuner's. A sweep is resumed from these alone. What
@@ -14,10 +14,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.files import read_json
 from kavc.systems.base import System
 from kavc.systems.registry import get
+from kavc.training.data_facts import source_of
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.trial import COMPLETED, RECORD, Trial
 
@@ -47,10 +49,10 @@ class Sweep:
     Attributes:
         path: the folder.
         settings: `SweepSettings` that decide it.
-        described: all of `sweep.json`: "settings", "versions", "data" (source, fingerprint,
-            counts), "objective" (name, direction), "epochs" of a full budget, "planned" (number
-            of "trials" and the sum of their "epochs"), "first" (every option of the first trial)
-            and "space" (`kavc.tuning.space.describe`).
+        described: all of `sweep.json`: "settings", "versions", "data" (see `facts`), "objective"
+            (name, direction), "epochs" of a full budget, "planned" (number of "trials" and the sum
+            of their "epochs"), "first" (every option of the first trial) and "space"
+            (`kavc.tuning.space.describe`).
 
     Raises:
         ConfigError: the folder is no sweep folder.
@@ -76,6 +78,18 @@ class Sweep:
     def system(self) -> System:
         """The system that is tuned."""
         return get(self.settings.system)
+
+    @property
+    def source(self) -> Source:
+        """Where the data are, with the splits as they were."""
+        return source_of(self.path, self.facts)
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is kept of the data, as `kavc.training.data_facts.facts_of` gives it."""
+        settings = self.settings
+        earlier = {"source": settings.data, "splits": settings.splits}
+        return earlier | self.described["data"]
 
     @property
     def objective(self) -> str:

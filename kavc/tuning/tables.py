@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from kavc.evaluation.table import Column, Table
+from kavc.evaluation.table import Column, Table, logged_unit
 from kavc.tuning.importance import Importance
 from kavc.tuning.progress import changes
 from kavc.tuning.sweep import Sweep
@@ -30,7 +30,7 @@ def best_table(sweep: Sweep) -> Table:
     ]
     columns = [
         Column("trial", "d"),
-        Column(sweep.objective, ".4f"),
+        Column(sweep.objective, ".4f", logged_unit(sweep.objective)),
         Column("epochs", "d"),
         Column("changes"),
     ]

@@ -14,11 +14,13 @@ from typing import Any
 from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.evaluation.report import Report
+from kavc.folders import check_own, claim
+from kavc.training.data_facts import check_same
 from kavc.training.fit import AfterEpoch, train
-from kavc.training.run import CONFIG, Run
+from kavc.training.run import Run
 from kavc.tuning.contest import START, WINNER, report_of_runs
 from kavc.tuning.settings import LARGEST_SEED
-from kavc.tuning.sweep import SWEEP, Sweep
+from kavc.tuning.sweep import Sweep
 from kavc.tuning.trial import Trial
 
 
@@ -44,7 +46,7 @@ def train_winner(
         sweep: whose best trial it is.
         out: folder of all runs and of the report.
         seeds: runs of each.
-        data, splits: other data than the sweep's.
+        data, splits: other data than the sweep's, or its data in other splits.
         overrides: options that differ in both, by name.
         devices, after_epoch: as `kavc.training.fit.train`.
         progress: called with a line of text before each run.
@@ -56,7 +58,8 @@ def train_winner(
     Raises:
         ConfigError: no trial has completed, `out` is a run or a sweep, or an override tells winner
             and start apart.
-        DataError: as `kavc.training.fit.train`.
+        DataError: as `kavc.training.fit.train`; or the sweep's data are not what they were, and no
+            others are named.
 
     Example:
         report = train_winner(Sweep("sweeps/ti-avc"), "runs/winner", seeds=5)
@@ -84,9 +87,10 @@ def train_winner(
                 devices=devices,
                 after_epoch=after_epoch,
             )
+            claim(out, "winner")
             runs[row].append(run)
     report = report_of_runs(sweep, best, runs)
-    report.save(out)
+    report.write_into(out)
     return report
 
 
@@ -127,17 +131,19 @@ def _best(sweep: Sweep) -> Trial:
 
 def _check(out: Path, best: Trial, overrides: Mapping[str, Any]) -> None:
     """Refuses folders that are something else, and overrides that would take the contest away."""
-    for name, kind in ((SWEEP, "sweep"), (CONFIG, "run")):
-        if (out / name).exists():
-            raise ConfigError(f"{out}: holds a {kind}; the runs of a winner need their own folder")
+    check_own(out, "winner")
     clash = sorted(set(best.changed) & set(overrides))
     if clash:
         raise ConfigError(f"option {clash[0]!r} tells winner and start apart; leave it out")
 
 
 def _source(sweep: Sweep, data: str | Source | None, splits: str | os.PathLike | None) -> Source:
+    """Returns other data, if they are named, or the sweep's own, if they are what they were."""
     if isinstance(data, Source):
         return data
-    if data is None:
-        data, splits = sweep.settings.data, splits or sweep.settings.splits
-    return Source.parse(data, splits)
+    if data is not None or splits is not None:
+        return Source.parse(data or sweep.facts["source"], splits)
+    base = sweep.system.Config().replace(**sweep.described["first"])
+    info = sweep.system.describe(sweep.source, base)
+    check_same(sweep.path, sweep.facts, info, "begun")
+    return sweep.source

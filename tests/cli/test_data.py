@@ -10,8 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kavc.data import kwai
 from kavc.data.kwai import write_corpus
 from kavc.data.schema import video_spec
+from kavc.data.source import Source
 from kavc.data.tfrecord import write_records
 
 TRAIN = "train-00000.tfrecord"
@@ -162,6 +164,35 @@ def test_describe(cli, tiny_corpus):
     info = json.loads(cli("data", "describe", f"synthetic:{tiny_corpus}", "--json").stdout)
     assert info["counts"] == {"train": 240, "validation": 30, "test": 30}
     assert len(info["classes"]) == 12
+    assert set(info) == {"counts", "widths", "classes", "fingerprint", "notes", "splits"}
+    assert list(info["splits"]) == ["train", "validation", "test"]
+    assert {len(digest) for digest in info["splits"].values()} == {64}
+
+
+def test_the_digests_of_splits_follow_the_splits_file(cli, tiny_corpus, tmp_path):
+    def digests(*options):
+        result = cli("data", "describe", f"synthetic:{tiny_corpus}", "--json", *options)
+        assert result.exit_code == 0, result.stderr
+        return json.loads(result.stdout)["splits"]
+
+    file = tmp_path / "splits.json"
+    published = {name: [f"{name}-*"] for name in ("train", "validation", "test")}
+    file.write_text(json.dumps(published))
+    before = digests()
+    assert digests("--splits", file) == before
+    file.write_text(json.dumps(published | {"validation": ["test-*"], "test": ["validation-*"]}))
+    swapped = {"validation": before["test"], "test": before["validation"]}
+    assert digests("--splits", file) == before | swapped
+
+
+def test_a_split_that_holds_the_videos_of_another(refused, tiny_corpus, tmp_path):
+    videos = kwai.read(Source("synthetic", tiny_corpus), "test")
+    ids = [video["id"].decode() for video in videos.as_numpy_iterator()]
+    file = tmp_path / "splits.json"
+    file.write_text(json.dumps({"train": ["t*"], "validation": ["v*"], "test": {"ids": ids}}))
+    line = refused("data", "describe", f"synthetic:{tiny_corpus}", "--splits", file)
+    assert f"{len(ids)} ids (such as " in line
+    assert "are both in train and in test" in line
 
 
 def test_synth(cli, refused, tmp_path):

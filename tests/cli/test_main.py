@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
+import re
+from pathlib import Path
 
 import pytest
+import tensorflow as tf
 import typer
 
 from kavc.cli import main
@@ -34,12 +40,58 @@ def test_version(cli):
     assert cli("--version").stdout == f"{__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [("trian",), ("train",), ("evaluate",)])
-def test_a_wrong_command_line_is_a_users_mistake(cli, arguments):
-    result = cli(*arguments)
-    assert result.exit_code == 2
-    assert "Usage: " in result.stderr
-    assert result.stdout == ""
+def shown(text):
+    """A text without what a help adds to it: boxes, colours, and where its lines break."""
+    return "".join(re.sub(r"\x1b\[[\d;]*m|[\u2500-\u257f\s]", "", text))
+
+
+def commands(command, path=()):
+    yield path, command
+    for name, below in getattr(command, "commands", {}).items():
+        yield from commands(below, (*path, name))
+
+
+TREE = list(commands(typer.main.get_command(main.app)))
+
+
+@pytest.mark.parametrize(("path", "command"), TREE, ids=[" ".join(path) for path, _ in TREE])
+def test_help_says_literally_what_is_written(cli, path, command, monkeypatch):
+    # Wide, or the columns of a box that are side by side would come apart.
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", 1000)
+    help_text = shown(cli(*path, "--help").stdout)
+    texts = [below.help.split("\n\n")[0] for below in getattr(command, "commands", {}).values()]
+    for one in (command, *command.params):
+        texts += [getattr(one, "help", None) or "", getattr(one, "metavar", None) or ""]
+    for text in texts:
+        assert shown(text.replace("\\[", "[")) in help_text
+
+
+def test_brackets_in_a_help_are_no_markup(cli):
+    assert "the columns id, theme, [split]." in cli("data", "convert", "--help").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("trian",), "No such command 'trian'. Did you mean 'train'? (kavc --help says more)"),
+        (("train",), "Missing option '--out' (kavc train --help says more)"),
+        (("evaluate",), "Missing argument 'runs' (kavc evaluate --help says more)"),
+        (("--no-such",), "No such option: --no-such (kavc --help says more)"),
+        (
+            ("data", "synth", "ti-avc", "--out", "x", "--videos", "3"),
+            "Invalid value for '--videos': Input should be greater than or equal to 10 "
+            "(kavc data synth --help says more)",
+        ),
+    ],
+)
+def test_a_wrong_command_line_is_a_users_mistake(refused, arguments, line):
+    assert refused(*arguments) == line
+
+
+def test_a_command_line_without_a_command_is_answered_with_help(cli):
+    result = cli("data")
+    assert (result.exit_code, result.stderr) == (2, "")
+    assert "Usage: " in result.stdout
 
 
 def test_systems(cli):
@@ -57,7 +109,17 @@ def test_systems(cli):
         (KavcError("it failed"), 1, "error: it failed\n"),
         (ZeroDivisionError("by zero"), 1, "ZeroDivisionError: by zero (--debug shows where)\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (MemoryError(), 1, "error: MemoryError (--debug shows where)\n"),
         (PermissionError(13, "Permission denied", "/x"), 2, "error: /x: Permission denied\n"),
+        (FileExistsError("/x exists"), 2, "error: /x exists\n"),
+        (OSError("can't\n read it"), 1, "error: can't read it\n"),
+        (OSError(), 1, "error: OSError\n"),
+        (KavcError("two\nlines"), 1, "error: two lines\n"),
+        (
+            tf.errors.DataLossError(None, None, "corrupted\n\t [[{{node x}}]]\n"),
+            1,
+            "error: DataLossError: corrupted [[{{node x}}]] (--debug shows where)\n",
+        ),
     ],
 )
 def test_how_errors_end(monkeypatch, capsys, error, code, line):
@@ -71,6 +133,65 @@ def test_how_errors_end(monkeypatch, capsys, error, code, line):
     captured = capsys.readouterr()
     assert captured.err.endswith(line)
     assert captured.out == ""
+
+
+@pytest.mark.parametrize(
+    "code", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EMFILE, errno.ECONNREFUSED]
+)
+@pytest.mark.parametrize(
+    ("files", "named"),
+    [
+        (("a b",), "a b: "),
+        ((b"c",), "c: "),
+        (("a", None, "b"), "a -> b: "),
+        ((), ""),
+    ],
+)
+def test_an_error_of_the_system_is_the_file_and_the_reason(monkeypatch, capsys, code, files, named):
+    def command():
+        raise OSError(code, os.strerror(code), *files)
+
+    monkeypatch.setenv(main.DEBUG_VARIABLE, "")
+    with pytest.raises(typer.Exit) as ended:
+        main.guarded(command)()
+    assert ended.value.exit_code == 1
+    assert capsys.readouterr().err == f"error: {named}{os.strerror(code)}\n"
+
+
+@pytest.mark.parametrize(("code", "named"), [(errno.ENOSPC, "there: "), (errno.EMFILE, "")])
+def test_a_full_disk_is_where_the_command_writes(monkeypatch, capsys, code, named):
+    def command(out: Path):
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setenv(main.DEBUG_VARIABLE, "")
+    with pytest.raises(typer.Exit):
+        main.guarded(command)(out=Path("there"))
+    assert capsys.readouterr().err == f"error: {named}{os.strerror(code)}\n"
+
+
+def test_a_help_that_cannot_be_printed_ends_in_one_line(monkeypatch, capsys):
+    monkeypatch.setenv(main.DEBUG_VARIABLE, "")
+    with open("/dev/full", "w") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        with pytest.raises(SystemExit) as ended:
+            main.app(["data", "--help"])
+        monkeypatch.undo()
+        with contextlib.suppress(OSError):
+            full.close()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == "error: No space left on device\n"
+
+
+def test_a_long_message_of_others_is_cut(monkeypatch, capsys):
+    def command():
+        raise RuntimeError("word " * 1000)
+
+    monkeypatch.setenv(main.DEBUG_VARIABLE, "")
+    with pytest.raises(typer.Exit):
+        main.guarded(command)()
+    line = capsys.readouterr().err
+    assert len(line) < main.LONGEST + 100
+    assert line.endswith(" ... (--debug shows where)\n")
 
 
 def test_debug_lets_the_error_through(cli, tmp_path):

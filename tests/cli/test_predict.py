@@ -93,6 +93,18 @@ def test_a_table_and_a_file(cli, predict, tmp_path):
         assert answers["match_score"].shape == (VIDEOS,)
 
 
+def test_an_existing_file_is_refused_before_the_server_is_asked(refused, predict, monkeypatch):
+    from kavc.serving.client.blocking import Client
+
+    monkeypatch.setattr(Client, "predict", lambda *_, **__: pytest.fail("asked"))
+    words = predict(request())
+    own = words[words.index("--input") + 1]
+    before = own.read_bytes()
+    assert refused(*words, "--out", own) == f"{own}: exists; choose another name or remove it"
+    assert own.read_bytes() == before
+    assert "ends in .npz or .json" in refused(*words, "--out", own.with_suffix(".txt"))
+
+
 def test_a_table_of_many_rows_is_cut_and_says_so(cli, predict, answered):
     answered(row=np.arange(100, 300), word=np.array(["ü".encode()] * 200, object))
     shown = cli(*predict(request())).stdout
@@ -144,6 +156,7 @@ def test_list(cli, server):
         ({"theme": np.array([0, 12, 0], np.int32)}, 1, ["INVALID_ARGUMENT", "theme", "0 to", "11"]),
         ({"theme": np.array([-1, 0, 0], np.int32)}, 1, ["INVALID_ARGUMENT", "theme", "0 to", "11"]),
         ({"audio_length": np.array([6, 1, 1], np.int32)}, 1, ["INVALID_ARGUMENT", "audio_length"]),
+        ({"visual": np.full((VIDEOS, 8, 32), 3, "uint8")}, 2, ["'visual' is uint8", "dequantise"]),
         ({"theme": None}, 2, ["theme"]),
         ({"themes": np.zeros(VIDEOS, np.int32), "theme": None}, 2, ["themes"]),
         ({"visual": np.zeros((VIDEOS, 8, 31), np.float32)}, 2, ["visual", "31", "32"]),

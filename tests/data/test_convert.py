@@ -42,6 +42,12 @@ def test_with_a_split_column(folder, tmp_path):
         np.testing.assert_array_equal(test[1]["visual"], arrays["visual"].astype("float32"))
 
 
+def test_case_and_space_of_columns_and_splits_do_not_count(folder, tmp_path):
+    rows = "ID,Theme , Split\nv0,Games, Train\nv1,Cars,TEST\n"
+    assert convert(folder, table(folder, rows), tmp_path / "out") == {"train": 1, "test": 1}
+    assert [e["id"] for e in read(tmp_path / "out", "test")] == [b"v1"]
+
+
 def test_without_a_split_column_and_with_indices(folder, tmp_path):
     rows = "theme,id\n" + "".join(f"{[0, 2, 2, 0, 3, 3][i]},v{i}\n" for i in range(6))
     assert convert(folder, table(folder, rows), tmp_path / "out") == {"videos": 6}
@@ -68,6 +74,9 @@ GOOD = "id,theme\nv0,a\nv1,b\n"
         ("id,theme\n,a\n", "is not a plain file name"),
         ("id,theme\nv0,\n", "'v0' has no theme"),
         ("id,theme,split\nv0,a,trian\n", "line 2: unknown split 'trian'; did you mean 'train'"),
+        ("id,theme,split,Split\nv0,a,train,test\n", "'split' and 'Split' are the same"),
+        ("id,theme,spilt\nv0,a,train\n", "column 'spilt' is not read; did you mean 'split'"),
+        ("id,theme,Splits\nv0,a,train\n", "column 'splits' is not read; did you mean 'split'"),
         ("id,theme\nv9,a\n", r"line 2: there is no .*v9.npz"),
         ("id,theme\nv0,7\n", "theme index 7 in a table of 1 videos"),
         ("id,theme\nv0,00\n", "'00': write it without zeros"),

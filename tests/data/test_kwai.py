@@ -53,6 +53,12 @@ def test_published_split_there_and_back(tmp_path):
     assert kwai.header(source)["world"] == {"seed": 3}
     described = kwai.describe(source)
     assert described.pop("fingerprint") == kwai.describe(source)["fingerprint"]
+    rosters = described.pop("rosters")
+    assert {name: len(roster) for name, roster in rosters.items()} == described["counts"]
+    assert rosters["test"].ids.tolist() == [b"c0", b"c1", b"c2", b"c3"]
+    assert rosters["test"].labels.tolist() == [0, 1, 2, 0]
+    assert rosters["test"].heard.tolist() == [False, True, True, False]
+    assert rosters["test"].seen.all()
     assert described == {
         "counts": {"train": 10, "validation": 3, "test": 4},
         "widths": {"audio": 4, "visual": 5},
@@ -81,7 +87,7 @@ def test_a_splits_file_overrides(tmp_path):
     override = Source("kwai", source.path, file)
     assert kwai.describe(override)["counts"] == {"train": 7, "test": 10}
     assert ids(override, "test") == ids(source, "train")
-    file.write_text(json.dumps({"test": {"ids": ["a3", "c1", "none"]}}))
+    file.write_text(json.dumps({"test": {"ids": ["a3", "c1"]}}))
     assert ids(override, "test") == ["a3", "c1"]
     assert kwai.describe(override)["counts"] == {"test": 2}
     with pytest.raises(DataError, match="no split 'train'; there are: test"):
@@ -108,6 +114,7 @@ def test_the_fingerprint_follows_content_and_names(tmp_path):
         ([], "has no videos"),
         (list(videos(2, theme=3)), r"record 0 \(id v0\): theme 3 is not one of 0 to 2"),
         (list(videos(2, theme=-1)), "theme -1 is not"),
+        (list(videos(2, id="")), "videos-00000.tfrecord, record 0: id is empty"),
         (list(videos(1, audio=np.ones(4))), r"audio of the first video has shape \(4,\)"),
         (
             [*videos(3), *videos(1, audio=np.ones((2, 3)))],
@@ -139,6 +146,8 @@ def test_an_existing_folder_is_kept(tmp_path):
         ({"splits": {"train": ["../x.tfrecord"]}}, "names of files beside it"),
         ({"splits": {"train": "x"}}, r"no such file"),
         ({"splits": ["x"]}, "names of files beside it"),
+        ({"splits": {"train": 3}}, "names of files beside it"),
+        ({"splits": {"train": ["x"], "test": ["x"]}}, "splits name x twice"),
         ({"splits": {"trian": ["x"]}}, "did you mean 'train'"),
         ({"splits": {"train": ["gone.tfrecord"]}}, "gone.tfrecord: no such file"),
     ],
@@ -172,3 +181,65 @@ def test_a_theme_without_a_name_is_named_when_it_is_read(tmp_path):
     write_records(source.path / "test-00000.tfrecord", videos(4, "c", theme=3), spec)
     with pytest.raises(DataError, match=r"record 0 \(id c0\): theme is not one of 0 to 2"):
         ids(source, "test")
+
+
+def test_a_misspelt_key_does_not_make_the_hash_decide(tmp_path):
+    source = published(tmp_path / "corpus")
+    path = source.path / "corpus.json"
+    path.write_text(path.read_text().replace('"splits"', '"Splits"'))
+    with pytest.raises(DataError, match=r"corpus.json: key 'Splits' is not read; did you mean"):
+        kwai.read(source, "train")
+
+
+def overridden(source, content):
+    file = source.path.parent / "splits.json"
+    file.write_text(json.dumps(content))
+    return Source("kwai", source.path, file)
+
+
+def test_videos_in_two_splits_are_refused_whatever_made_these(tmp_path):
+    kwai.write_corpus(
+        tmp_path / "corpus", {"train": videos(4), "test": [*videos(2), *videos(2, "b")]}, THEMES
+    )
+    source = Source("kwai", tmp_path / "corpus")
+    with pytest.raises(DataError, match=r"2 ids \('v0', 'v1'\) are both in train and in test"):
+        kwai.describe(source)
+    content = {"train": ["train-*"], "test": {"ids": ["v3", "b1"]}}
+    with pytest.raises(DataError, match=r"1 id \('v3'\) is both in train and in test"):
+        kwai.describe(overridden(source, content))
+    content["test"] = {"ids": ["b0", "b1"]}
+    assert kwai.describe(overridden(source, content))["counts"] == {"train": 4, "test": 2}
+
+
+def test_listed_ids_that_are_not_there_are_refused(tmp_path):
+    source = overridden(published(tmp_path / "corpus"), {"test": {"ids": ["a3", "none"]}})
+    with pytest.raises(DataError, match=r"splits.json: test lists 2 ids, of which 1 id \('none'\)"):
+        kwai.describe(source)
+
+
+def test_repeated_ids_are_noted(tmp_path):
+    splits = {"train": [*videos(4), *videos(3)], "test": videos(2, "b")}
+    kwai.write_corpus(tmp_path / "corpus", splits, THEMES)
+    described = kwai.describe(Source("kwai", tmp_path / "corpus"))
+    assert described["counts"] == {"train": 7, "test": 2}
+    assert described["notes"] == ("train: left out for an id that came before: 3",)
+
+
+def test_the_rosters_follow_the_splits_file_and_its_copy(tmp_path):
+    source = published(tmp_path / "corpus")
+    override = overridden(source, {"test": {"ids": ["a3"]}})
+    first = kwai.describe(override)["rosters"]["test"]
+    assert kwai.describe(override)["rosters"]["test"] is first  # read once
+    kept = tmp_path / "kept.json"
+    override.splits.rename(kept)
+    copy = Source("kwai", source.path, override.splits, kept)
+    assert kwai.describe(copy)["rosters"]["test"].digest(THEMES) == first.digest(THEMES)
+    kept.write_text(json.dumps({"test": {"ids": ["a4"]}}))
+    assert kwai.describe(copy)["rosters"]["test"].ids.tolist() == [b"a4"]
+
+
+def test_an_empty_id_is_refused_when_it_is_read(tmp_path):
+    source = published(tmp_path / "corpus")
+    write_records(source.path / "test-00000.tfrecord", videos(4, id=""), kwai.video_spec(4, 5))
+    with pytest.raises(DataError, match=r"test-00000.tfrecord, record 0 \(id \): id is empty"):
+        kwai.describe(source)

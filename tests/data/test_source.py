@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from kavc.data.source import LAYOUTS, Source
@@ -51,3 +53,33 @@ def test_errors_are_one_clear_line(folder, text, words):
 def test_missing_splits_file(folder):
     with pytest.raises(DataError, match=r"splits file .*none.json: no such file"):
         Source.parse(f"kwai:{folder}", splits=folder / "none.json")
+
+
+def test_home_folder_of_the_splits(folder, monkeypatch):
+    monkeypatch.setenv("HOME", str(folder.parent))
+    source = Source.parse("kwai:~/corpus", "~/corpus/file", kept="~/corpus/file")
+    assert source == Source("kwai", folder, folder / "file", folder / "file")
+    with pytest.raises(DataError, match="no such user's home folder"):
+        Source.parse("kwai:~nobody-of-this-name/corpus")
+
+
+def test_a_kept_copy_is_read_in_place_of_the_splits_file(folder):
+    gone, kept = folder / "gone.json", folder / "kept.json"
+    kept.write_text('{"test": {"ids": ["a"]}}')
+    source = Source.parse(f"kwai:{folder}", gone, kept=kept)
+    assert source.parts()["test"].ids == ("a",)
+    assert (source.splits, str(source)) == (gone, f"kwai:{folder}")
+    assert Source.parse(f"kwai:{folder}", kept).parts() == source.parts()
+    assert Source.parse(f"kwai:{folder}").parts() is None
+    kept.unlink()
+    with pytest.raises(DataError, match=r"splits file .*kept.json: no such file"):
+        Source.parse(f"kwai:{folder}", gone, kept=kept)
+
+
+def test_absolute_paths_keep_links(folder, monkeypatch):
+    link = folder.parent / "link"
+    link.symlink_to(folder)
+    monkeypatch.chdir(folder.parent)
+    source = Source("kwai", Path("link"), Path("link/file")).absolute()
+    assert source == Source("kwai", link, link / "file")
+    assert Source("kwai", link, link / "file", Path("x")).absolute().kept == folder.parent / "x"

@@ -52,7 +52,13 @@ def test_the_projects_splits(shared):
         ({"train": [1]}, "list of file patterns"),
         ({"train": {"ids": []}}, "list of file patterns"),
         ({"train": {"ids": ["a"], "files": []}}, "list of file patterns"),
+        ({"train": {"ids": ["a"], "flies": []}}, "train: unknown key 'flies'"),
+        ({"train": {"ids": [""]}}, "list of file patterns"),
         ({"train": {"ids": ["a"]}, "test": {"ids": ["b", "a"]}}, "'a' is in train and in test"),
+        ({"train": {"ids": ["a", "b", "a"]}}, "id 'a' is twice in train"),
+        ({"train": ["a*", "b"], "test": ["a*"]}, r"pattern 'a\*' is in train and in test"),
+        ({"train": ["a*", "a*"]}, r"pattern 'a\*' is twice in train"),
+        ({"Train": ["a*"]}, "unknown split 'Train'; did you mean 'train'"),
     ],
 )
 def test_malformed_splits_files(folder, content, words):
@@ -64,6 +70,13 @@ def test_not_json(folder):
     path = folder / "splits.json"
     path.write_text("train: a")
     with pytest.raises(DataError, match="not readable as JSON"):
+        load(path)
+
+
+def test_a_split_that_stands_twice_in_the_file(folder):
+    path = folder / "splits.json"
+    path.write_text('{"train": ["a*"], "test": ["b*"], "train": ["c*"]}')
+    with pytest.raises(DataError, match=r"splits.json: 'train' comes twice"):
         load(path)
 
 

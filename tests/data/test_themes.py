@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kavc.data.themes import survey, theme_of, with_themes
+from kavc.data.roster import Roster
+from kavc.data.themes import survey, theme_of, themed, with_themes
 from kavc.data.vocabulary import Vocabulary
 from kavc.errors import DataError
 
@@ -27,8 +28,12 @@ def batches():
     return tf.data.Dataset.from_generator(lambda: iter([one, two]), output_signature=spec)
 
 
-def silent(audio):
-    return audio[:, 0, 0] == 0
+@pytest.fixture
+def roster():
+    ids = np.array([f"v{i}".encode() for i in range(len(LABELS))], object)
+    labels = np.array([label for row in LABELS for label in row], np.int64)
+    splits = np.cumsum([0, *map(len, LABELS)])
+    return Roster(ids, labels, splits, np.array(QUIET) == 0, np.ones(len(ids), bool))
 
 
 def test_theme_of():
@@ -37,8 +42,8 @@ def test_theme_of():
     assert themes.numpy().tolist() == [0, 0, -1, -1, 2, 2, 1, -1]
 
 
-def test_survey_and_choice(batches):
-    found = survey(batches, WORDS, silent)
+def test_survey_and_choice(roster):
+    found = survey(roster, WORDS, "train")
     assert found.videos == 8
     assert found.single == {"Autos": 2, "Food": 1, "Games": 2}
     assert found.silent == {"Autos": 1, "Food": 0, "Games": 1}
@@ -59,7 +64,18 @@ def test_a_used_and_an_unused_vertical_are_two_themes(batches):
     assert set(kept[0]) == {"id", "audio", "theme"}
 
 
-def test_labels_outside_the_vocabulary(batches):
+def test_the_roster_of_themes_is_who_is_read(batches, roster):
+    for themes in (["Autos", "Games"], ["Food"], ["Games", "Food", "Autos"]):
+        kept = list(with_themes(batches, WORDS, themes).as_numpy_iterator())
+        found = themed(roster, WORDS, themes)
+        assert found.ids.tolist() == np.concatenate([b["id"] for b in kept]).tolist()
+        assert found.labels.tolist() == np.concatenate([b["theme"] for b in kept]).tolist()
+        assert found.label_splits.tolist() == list(range(len(found) + 1))
+
+
+def test_labels_outside_the_vocabulary(roster):
     small = Vocabulary(WORDS.names[:3], WORDS.verticals[:3])
-    with pytest.raises(DataError, match="label 4 is outside the vocabulary of 3 classes"):
-        survey(batches, small, silent)
+    with pytest.raises(
+        DataError, match=r"^train: label 3 is outside the vocabulary of 3 classes \(video 'v4'\)"
+    ):
+        survey(roster, small, "train")

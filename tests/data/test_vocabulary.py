@@ -22,6 +22,12 @@ def test_rows_are_joined_by_index(tmp_path):
     assert len(read) == 3
 
 
+def test_case_and_space_of_the_columns_do_not_count(tmp_path):
+    header = HEADER.replace("Index", "\ufeffindex ").replace("Name", " NAME")
+    read = vocabulary.read(written(tmp_path / "v.csv", header + CAR))
+    assert read == vocabulary.Vocabulary(("Car",), ("Autos & Vehicles",))
+
+
 def test_the_published_vocabulary(shared):
     read = vocabulary.read(shared / "data" / "youtube8m" / "vocabulary.csv")
     assert len(read) == 3862
@@ -36,6 +42,7 @@ def test_the_published_vocabulary(shared):
     [
         ("", "no column 'Index'"),
         ("Index,Name\n0,a\n", "no column 'Vertical1'"),
+        ("Index,index,Name,Vertical1\n0,0,a,b\n", "columns 'Index' and 'index' are the same"),
         (HEADER, "0 classes"),
         (HEADER + GAME, "1 classes whose Index goes up to 1; rows are missing"),
         (HEADER + CAR + CAR, "line 3: Index 0 comes twice"),

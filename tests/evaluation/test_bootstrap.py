@@ -57,11 +57,38 @@ def test_seed_and_text_ids():
 
 
 def test_draws_without_a_class_are_left_out():
-    found = auc_bootstrap([0, 1, 0], [0.0, 1.0, 2.0], [0, 1, 2], draws=200)
+    # All positives are of one cluster of ten, which a draw may lack.
+    labels, scores = np.repeat([1, 0], 10), np.random.default_rng(0).normal(size=20)
+    found = auc_bootstrap(labels, scores, np.r_[np.zeros(10), np.arange(10)], draws=200)
     assert np.isnan(found.samples).any() and not np.isnan(found.samples).all()
     assert not np.isnan(found.estimate().interval).any()
     assert np.isnan(auc_bootstrap([1, 1], [0.0, 1.0], [0, 1]).estimate().interval).all()
     assert np.isnan(auc_bootstrap([], [], []).value)
+
+
+@pytest.mark.parametrize("positives, negatives", [(9, 40), (40, 9), (1, 1)])
+def test_a_handful_has_no_interval(positives, negatives):
+    labels = np.repeat([1, 0], [positives, negatives])
+    scores = np.random.default_rng(0).normal(size=labels.size)
+    found = auc_bootstrap(labels, scores, np.arange(labels.size), draws=50).estimate()
+    assert found.value == roc_auc(labels, scores)
+    assert np.isnan(found.interval).all()
+
+
+def test_few_clusters_have_no_interval():
+    labels, scores, videos = pairs(30)
+    for clusters, known in ((9, False), (10, True)):
+        found = auc_bootstrap(labels, scores, videos % clusters, draws=50).estimate()
+        assert np.isfinite(found.interval).all() == known
+
+
+@pytest.mark.parametrize("sign, auc", [(1, 1.0), (-1, 0.0), (0, 0.5)])
+def test_equal_draws_have_no_interval(sign, auc):
+    """Separated classes, or one score for all: each draw has the same AUC."""
+    labels, scores, videos = pairs(20, shift=100)
+    found = auc_bootstrap(labels, sign * scores, videos, draws=50).estimate()
+    assert found.value == auc
+    assert np.isnan(found.interval).all()
 
 
 def test_refuses():

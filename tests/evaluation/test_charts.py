@@ -12,12 +12,15 @@ from kavc.errors import DataError
 from kavc.evaluation import charts
 from kavc.evaluation.delong import auc_interval
 from kavc.evaluation.style import literal
+from kavc.metrics.auc import roc_auc
 
 LABELS = np.arange(60) % 2
 SCORES = np.random.default_rng(0).normal(size=60) + LABELS
 # No mathematics: Matplotlib would raise on it.
 DOLLARS = r"$\frac{$"
 THEMES = [f"theme number {number}, {DOLLARS}" for number in range(19)]
+HEIGHTS = np.linspace(40, 90, 19)
+ENDS = np.column_stack([HEIGHTS - 5, HEIGHTS + 5])
 SOURCE = f"synthetic corpus, world seed 0, {DOLLARS}"
 
 
@@ -32,10 +35,12 @@ def drawn(figure):
 
 FIGURES = {
     "bars": lambda: charts.bars(
-        "f", THEMES, np.linspace(0.4, 0.9, 19), np.arange(19), line=0.55, source=SOURCE
+        "f", THEMES, HEIGHTS, ENDS, line=55, line_label=DOLLARS, chance=50, source=SOURCE
     ),
-    "bars without counts": lambda: charts.bars("f", ["a"], [np.nan], source=SOURCE),
-    "bars of nothing": lambda: charts.bars("f", ["a", "b"], [0.5, 0.6], [0, 0], source=SOURCE),
+    "bars without intervals": lambda: charts.bars("f", ["a"], [np.nan], source=SOURCE),
+    "bars at the ends": lambda: charts.bars("f", ["a", "b"], [0, 100], source=SOURCE),
+    "bars of one long name": lambda: charts.bars("f", ["x" * 130], [50], source=SOURCE),
+    "bars of many long names": lambda: charts.bars("f", ["x" * 90] * 25, [50] * 25),
     "curves": lambda: charts.curves(
         "f",
         {"theme learner": {"loss": [2.0, 1.0], "val_loss": [2.1, 1.5]}, DOLLARS: {"loss": [1.0]}},
@@ -63,22 +68,40 @@ def test_saves_the_same_picture_twice(make, tmp_path):
     assert sorted(path.name for path in (tmp_path / "one").iterdir()) == ["f.png"]
 
 
-def test_bars_are_drawn_to_scale():
-    figure = charts.bars("f", ["a", "b"], [0.6, 0.4], [10, 40], line=0.7, limits=(0.5, 1.0))
-    left, right = drawn(figure).axes
-    # 0.4 lies below the limits: the axis goes a tenth of its length below it, and says so.
-    low = 0.35
-    assert left.get_ylim() == pytest.approx((low, 1.0))
-    assert left.get_ylabel() == "AUC (axis begins at 0.35)"
-    tops = [bar.get_y() + bar.get_height() for bar in left.patches]
-    assert tops[:2] == pytest.approx([0.6, 0.4])
-    counts = [right.get_ylim()[1] * (top - low) / (1.0 - low) for top in tops[2:]]
-    assert counts == pytest.approx([10, 40])
-    assert left.lines[0].get_ydata()[0] == 0.7
+def dots(axes):
+    return axes.lines[0].get_xydata()
+
+
+def whiskers(axes):
+    """Those that are drawn, as place, lower and upper end."""
+    lines = axes.collections[0].get_segments()
+    return [(line[0, 0], *line[:, 1]) for line in lines if len(line)]
+
+
+def test_bars_and_whiskers_are_drawn_to_scale_on_one_axis():
+    figure = charts.bars(
+        "f", ["a", "b"], [60, 40], [[50, 72], [np.nan, np.nan]],
+        value_label="match AUC (%)", line=70, line_label="baseline", chance=50,
+    )  # fmt: skip
+    (axes,) = drawn(figure).axes
+    assert axes.get_ylim() == (0, 100)
+    assert axes.get_ylabel() == "match AUC (%)"
+    assert [bar.get_height() for bar in axes.patches] == [60, 40]
+    assert dots(axes).tolist() == [[0, 60], [1, 40]]
+    assert whiskers(axes) == [(0, 50, 72)]
+    levels = {line.get_label(): line.get_ydata()[0] for line in axes.lines[1:]}
+    assert levels == {"chance: 50 %": 50, "baseline: 70.00 %": 70}
+
+
+@pytest.mark.parametrize("end", [0, 100])
+def test_a_group_at_an_end_of_the_axis_is_seen_whole(end):
+    axes = drawn(charts.bars("f", ["a"], [end])).axes[0]
+    assert dots(axes).tolist() == [[0, end]]
+    assert not axes.lines[0].get_clip_on()
 
 
 def test_names_are_whole_and_inside_the_picture():
-    canvas = drawn(charts.bars("f", THEMES, np.full(19, 0.7), np.arange(19)))
+    canvas = drawn(charts.bars("f", THEMES, HEIGHTS))
     labels = canvas.axes[0].get_xticklabels()
     assert len(labels) == 19
     boxes = [label.get_window_extent() for label in labels]
@@ -86,8 +109,9 @@ def test_names_are_whole_and_inside_the_picture():
 
 
 def test_missing_group_says_so():
-    axes = drawn(charts.bars("f", ["a", "b"], [np.nan, 0.7])).axes[0]
+    axes = drawn(charts.bars("f", ["a", "b"], [np.nan, 70], [[0, 100], [60, 80]])).axes[0]
     assert [text.get_text() for text in axes.texts] == ["n/a"]
+    assert whiskers(axes) == [(1, 60, 80)]
 
 
 def test_curves_have_a_panel_a_stage():
@@ -97,12 +121,21 @@ def test_curves_have_a_panel_a_stage():
     assert canvas.axes[0].lines[0].get_xdata().tolist() == [1, 2]
 
 
-def test_roc_states_auc_and_interval():
+def test_roc_states_auc_and_interval_in_per_cent():
     axes = drawn(charts.roc("f", LABELS, {"a": SCORES})).axes[0]
     found = auc_interval(LABELS, SCORES)
-    expected = f"a: AUC {found.value:.3f} [{found.low:.3f}, {found.high:.3f}]"
-    assert axes.lines[0].get_label() == expected
-    assert auc(*axes.lines[0].get_data()) == pytest.approx(found.value)
+    value, low, high = (f"{100 * one:.2f}" for one in (found.value, found.low, found.high))
+    assert axes.lines[0].get_label() == f"a: AUC {value} % [{low}, {high}]"
+    assert axes.lines[-1].get_label() == "chance: AUC 50 %"
+    assert axes.get_xlim()[1] == 100 and axes.get_xlabel().endswith("(%)")
+    assert auc(*(line / 100 for line in axes.lines[0].get_data())) == pytest.approx(found.value)
+
+
+@pytest.mark.parametrize("labels, scores", [(LABELS, LABELS), (LABELS[:12], SCORES[:12])])
+def test_roc_leaves_an_interval_out_that_is_none(labels, scores):
+    """Separated classes, and a handful."""
+    label = drawn(charts.roc("f", labels, {"a": scores})).axes[0].lines[0].get_label()
+    assert label == f"a: AUC {100 * roc_auc(labels, scores):.2f} %"
 
 
 @pytest.mark.parametrize(
@@ -110,7 +143,9 @@ def test_roc_states_auc_and_interval():
     [
         (lambda: charts.bars("../f", ["a"], [0.5]), "figure name '../f'"),
         (lambda: charts.bars("f", ["a"], [0.5, 0.6]), "values have shape"),
-        (lambda: charts.bars("f", ["a"], [0.5], [1, 2]), "counts have shape"),
+        (lambda: charts.bars("f", ["a"], [0.5], [1, 2]), "intervals have shape"),
+        (lambda: charts.bars("f", ["a"], [101]), "values span 101 to 101; expected 0 to 100"),
+        (lambda: charts.bars("f", ["a"], [5], [[-1, 9]]), "intervals span -1 to 9"),
         (lambda: charts.bars("f", [], []), "0 groups"),
         (lambda: charts.curves("f", {}), "no stage"),
         (lambda: charts.roc("f", [1, 1], {"a": [0.0, 1.0]}), "needs both classes"),

@@ -2,9 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.special import expit, logit
 
 from kavc.errors import DataError
-from kavc.evaluation.delong import auc_covariance, auc_interval, paired_test
+from kavc.evaluation.delong import (
+    auc_covariance,
+    auc_interval,
+    auc_intervals_per_group,
+    paired_test,
+)
+from kavc.evaluation.estimate import FEWEST, normal_quantile
+from kavc.metrics.auc import roc_auc
 
 
 def placements(labels, scores):
@@ -20,9 +28,10 @@ def test_golden(shared):
         auc, covariance = auc_covariance(labels, [a, b])
         np.testing.assert_allclose(auc, [golden["auc/auc_a"], golden["auc/auc_b"]], atol=1e-10)
         np.testing.assert_allclose(covariance, golden["auc/covariance"], atol=1e-10)
-        np.testing.assert_allclose(
-            auc_interval(labels, a).interval, golden["auc/ci95_a"], atol=1e-10
-        )
+        # The golden interval is symmetric; on the logit scale its half-width is this much wider.
+        half_width = np.ptp(golden["auc/ci95_a"]) / 2 / (auc[0] * (1 - auc[0]))
+        expected = expit(logit(auc[0]) + np.array([-half_width, half_width]))
+        np.testing.assert_allclose(auc_interval(labels, a).interval, expected, atol=1e-10)
         test = paired_test(labels, a, b)
         assert test.z == pytest.approx(golden["auc/z_a_minus_b"], abs=1e-10)
         assert test.p == pytest.approx(golden["auc/p_two_sided"], abs=1e-10)
@@ -51,6 +60,58 @@ def test_interval_covers_at_its_level():
     assert inside / 400 == pytest.approx(0.8, abs=0.06)
 
 
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_interval_lies_inside_0_and_1(turned):
+    """One negative above one positive, of ten each: the symmetric interval goes beyond 1."""
+    labels = np.repeat([0, 1], 10)
+    scores = np.arange(20.0)
+    scores[[9, 10]] = scores[[10, 9]]
+    scores = -scores if turned else scores
+    auc, covariance = auc_covariance(labels, [scores])
+    half_width = normal_quantile(0.95) * np.sqrt(covariance[0, 0])
+    assert max(auc[0], 1 - auc[0]) + half_width > 1
+    found = auc_interval(labels, scores)
+    assert 0 < found.low < found.value < found.high < 1
+
+
+def test_turned_scores_turn_the_interval():
+    random = np.random.default_rng(4)
+    labels = np.arange(60) % 2
+    scores = random.normal(size=60) + labels
+    low, high = auc_interval(labels, -scores).interval
+    assert auc_interval(labels, scores).interval == pytest.approx((1 - high, 1 - low))
+
+
+@pytest.mark.parametrize("fewest, known", [(FEWEST - 1, False), (FEWEST, True)])
+@pytest.mark.parametrize("smaller", [0, 1])
+def test_a_handful_has_neither_interval_nor_test(fewest, known, smaller):
+    labels = np.where(np.arange(50) < fewest, smaller, 1 - smaller)
+    a, b = np.random.default_rng(5).normal(size=(2, 50))
+    found, test = auc_interval(labels, a), paired_test(labels, a, b)
+    assert found.value == roc_auc(labels, a)
+    assert test.difference == pytest.approx(roc_auc(labels, a) - roc_auc(labels, b))
+    assert (np.isfinite([*found.interval, *test.interval, test.z, test.p]) == known).all()
+
+
+def test_a_constant_score_has_no_interval():
+    labels = np.arange(60) % 3 == 0
+    found = auc_interval(labels, np.full(60, 0.1))
+    assert found.value == 0.5 and np.isnan(found.interval).all()
+
+
+def test_intervals_of_each_group():
+    random = np.random.default_rng(6)
+    labels, groups = np.arange(200) % 2, np.repeat([0, 1, 3], [100, 81, 19])
+    scores = random.normal(size=200) + labels
+    found = auc_intervals_per_group(labels, scores, groups, 4)
+    for group in (0, 1):
+        inside = groups == group
+        assert found[group] == auc_interval(labels[inside], scores[inside])
+    # None at all, and 9 of one class.
+    for group in (2, 3):
+        assert np.isnan([found[group].value, *found[group].interval]).all()
+
+
 def test_the_test_is_antisymmetric_and_its_interval_agrees():
     random = np.random.default_rng(1)
     labels = np.arange(100) % 2
@@ -65,18 +126,18 @@ def test_equal_rankings_differ_by_nothing():
     random = np.random.default_rng(2)
     labels, scores = np.arange(40) % 2, random.normal(size=40)
     test = paired_test(labels, scores, np.exp(scores))
-    assert (test.difference, test.z, test.p) == (0.0, 0.0, 1.0)
-    assert test.interval == (0.0, 0.0)
+    assert test.difference == 0.0
+    assert np.isnan([test.z, test.p, *test.interval]).all()
 
 
-def test_separated_classes_have_no_variance():
-    labels = [0, 0, 1, 1]
-    perfect, opposite = [0.0, 1.0, 2.0, 3.0], [3.0, 2.0, 1.0, 0.0]
-    found = auc_interval(labels, perfect)
-    assert (found.value, found.low, found.high) == (1.0, 1.0, 1.0)
-    test = paired_test(labels, perfect, opposite)
-    assert (test.difference, test.z, test.p) == (1.0, np.inf, 0.0)
-    assert paired_test(labels, opposite, perfect).z == -np.inf
+def test_separated_classes_have_neither_interval_nor_test():
+    labels, perfect = np.repeat([0, 1], 30), np.arange(60.0)
+    for sign, auc in ((1, 1.0), (-1, 0.0)):
+        found = auc_interval(labels, sign * perfect)
+        assert found.value == auc and np.isnan(found.interval).all()
+        test = paired_test(labels, sign * perfect, -sign * perfect)
+        assert test.difference == 2 * auc - 1
+        assert np.isnan([test.z, test.p, *test.interval]).all()
 
 
 @pytest.mark.parametrize(

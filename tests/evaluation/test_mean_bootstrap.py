@@ -35,6 +35,20 @@ def test_columns_share_their_draws():
     assert (mean_bootstrap(both, draws=20, seed=1)[0].samples != a).any()
 
 
+@pytest.mark.parametrize("hit", [0.0, 100.0, 100 * 0.3])
+def test_no_interval_where_all_queries_count_alike(hit):
+    values = np.column_stack([np.full(300, hit), np.arange(300)])
+    alike, others = (one.estimate() for one in mean_bootstrap(values, draws=50))
+    assert alike.value == pytest.approx(hit)
+    assert np.isnan(alike.interval).all() and np.isfinite(others.interval).all()
+
+
+@pytest.mark.parametrize("queries, known", [(9, False), (10, True)])
+def test_a_handful_of_queries_has_no_interval(queries, known):
+    found = mean_bootstrap(np.arange(queries)[:, None] % 2, draws=50)[0].estimate()
+    assert np.isfinite(found.interval).all() == known
+
+
 @pytest.mark.parametrize("values", [np.zeros(3), np.zeros((0, 2)), [[np.nan]]])
 def test_refuses_values(values):
     with pytest.raises(DataError, match="expected finite numbers"):

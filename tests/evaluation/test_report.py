@@ -71,7 +71,7 @@ def test_round_trip_through_a_folder(report, tmp_path):
 
 def test_json_is_strict(report):
     value = json.loads(json.dumps(report.to_json(), allow_nan=False))
-    assert value["headline"]["interval"] == [0.78051, None]
+    assert value["headline"]["interval"] is None
     assert value["figures"][0]["file"] == "figures/per-theme.png"
     assert Report.from_json(value).to_json() == {**value, "predictions": []}
 
@@ -100,6 +100,22 @@ def test_table_by_name(report):
 )
 def test_headline_reads_as_a_sentence(text, expected):
     assert text == expected
+
+
+@pytest.mark.parametrize("interval", [(np.nan, np.nan), (0.5, np.nan), (np.nan, 0.5)])
+def test_a_headline_keeps_no_interval_that_is_none(interval):
+    headline = Headline("AUC", 0.7, "max", interval)
+    assert headline.interval is None
+    assert str(headline) == "AUC 0.7 (higher is better)"
+
+
+@pytest.mark.parametrize(
+    "stored, expected", [([0.97, 1.03], (0.97, 1.03)), ([0.5, None], None), ([None] * 2, None)]
+)
+def test_headlines_of_earlier_reports_are_read(stored, expected):
+    """Intervals were normal ones then, with ends beyond 1 or none."""
+    value = Headline("AUC", 1.0, "max").to_json() | {"interval": stored}
+    assert Headline.from_json(json.loads(json.dumps(value))).interval == expected
 
 
 @pytest.mark.parametrize("direction, better", [("max", True), ("min", False)])

@@ -29,6 +29,20 @@ def test_too_few(values, count, mean):
     assert np.isnan([found.std, found.standard_error, found.low, found.high]).all()
 
 
+@pytest.mark.parametrize("values", [[0.5, 0.5], [0.1] * 3, [0.0] * 4])
+def test_equal_runs_have_no_interval(values):
+    """No spread over a few runs says nothing of how sure their mean is."""
+    found = spread(values)
+    assert (found.mean, found.std, found.standard_error) == (pytest.approx(values[0]), 0, 0)
+    assert np.isnan(found.interval).all()
+
+
+def test_an_interval_ends_where_the_number_does():
+    free, held = spread([97.0, 99.5, 99.9]), spread([97.0, 99.5, 99.9], limits=(0, 100))
+    assert free.high > 100 and held.interval == (free.low, 100)
+    assert spread([0.5, 0.1], limits=(0, 100)).low == 0
+
+
 def test_refuses_percent():
     with pytest.raises(DataError, match="confidence level is 95"):
         spread([1.0, 2.0], 95)

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from kavc.errors import DataError
-from kavc.evaluation.table import Column, Table
+from kavc.evaluation.table import Column, Table, logged_unit
 
 COLUMNS = (Column("system"), Column("AUC", ".2f", "%"), Column("pairs", ",d"))
 
@@ -86,6 +86,18 @@ def test_json_round_trip(table):
 def test_refuses(arguments, message):
     with pytest.raises(DataError, match=message):
         Table(*arguments)
+
+
+@pytest.mark.parametrize(
+    "share", ["val_auc", "val_accuracy", "match_accuracy", "val_recall_at_10", "val_mrr", "auc"]
+)
+def test_logged_shares_are_fractions(share):
+    assert logged_unit(share) == "fraction"
+
+
+@pytest.mark.parametrize("other", ["val_loss", "loss", "val_median_rank", "val_aucs", "recall_at"])
+def test_other_logged_numbers_have_no_unit(other):
+    assert logged_unit(other) == ""
 
 
 @pytest.mark.parametrize("format", [".999999f", "s", "{}", "x", "10d"])

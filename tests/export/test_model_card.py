@@ -61,3 +61,22 @@ def test_fingerprint_is_in_the_card_and_follows_the_weights(card, tiny, network)
     weight = other.weights[0]
     weight.assign(weight + 1e-6)
     assert weights_fingerprint(other) != first
+
+
+def test_a_card_without_a_report(tiny, network):
+    card = model_card(
+        name="tiny",
+        version=1,
+        system="ti-avc",
+        summary="Does it match?",
+        paper=PAPER,
+        config={},
+        source="synthetic:data",
+        info=INFO,
+        no_report="the test split is empty",
+        intended_use="Experiments.",
+        signatures=tiny.signatures(network),
+        versions={},
+        fingerprint="ab",
+    )
+    assert "\n## Result\n\nNo report: the test split is empty\n\n## Use\n" in card

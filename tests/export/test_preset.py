@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import keras
@@ -14,7 +16,7 @@ from typer.testing import CliRunner
 import kavc
 from kavc.cli.main import app
 from kavc.errors import ConfigError, DataError, ExportError
-from kavc.export.preset import write_preset
+from kavc.export.preset import _portable, write_preset
 from kavc.training.run import load_run
 
 NAME = "ti-avc/tiny"
@@ -83,6 +85,64 @@ def test_it_holds_no_path_of_this_machine(presets, tiny_run):
     assert kavc.from_preset(NAME).data["source"] == f"synthetic:{source.path.name}"
     for file in (presets / NAME).rglob("*"):
         assert file.is_dir() or str(source.path.parent).encode() not in file.read_bytes(), file
+
+
+def test_it_holds_no_path_of_its_run(tiny_run, tiny_corpus, tmp_path):
+    run = Path(shutil.copytree(tiny_run, tmp_path / "runs" / "run"))
+    data = json.loads((run / "data.json").read_text())
+    data |= {
+        "source": f"synthetic:{tiny_corpus}",
+        "notes": [f"{tiny_corpus}/b.npz: 2 videos were left out", "see https://example.org/a"],
+        "more": {"file": str(tmp_path / "x.json"), "share": 0.5},
+    }
+    (run / "data.json").write_text(json.dumps(data))
+    folder = write_preset(run, tmp_path / "presets" / "tiny")
+    written = json.loads((folder / "data.json").read_text())
+    assert written["notes"] == ["b.npz: 2 videos were left out", "see https://example.org/a"]
+    assert written["more"] == {"file": "x.json", "share": 0.5}
+    assert written["classes"] == data["classes"]
+    for file in folder.rglob("*"):
+        content = b"" if file.is_dir() else file.read_bytes()
+        for place in (tmp_path, tiny_corpus.parent):
+            assert str(place).encode() not in content, file
+
+
+@pytest.mark.parametrize("splits", ["a/b/splits.json", "/a/b/splits.json", None, {"file": "/a/b"}])
+def test_splits_of_any_kind(splits):
+    data = {"source": "kwai:/a/corpus", "splits": splits, "classes": ["/m/04rlf"], "notes": []}
+    found = _portable(data)
+    kept = {"file": "b"} if isinstance(splits, dict) else splits and "splits.json"
+    assert found == data | {"source": "kwai:corpus", "splits": kept}
+
+
+def test_a_run_without_a_report(tiny_run, tmp_path):
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    (run / "report.json").unlink()
+    with pytest.raises(ConfigError, match="has no report, which a preset needs; go on with"):
+        write_preset(run, tmp_path / "preset")
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
+
+
+SMALL_FILES = """
+import resource, sys
+from kavc.errors import KavcError
+from kavc.export.preset import write_preset
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+try:
+    write_preset(sys.argv[2], sys.argv[3])
+except KavcError as error:
+    sys.exit(f"{error.exit_code} {error}")
+"""
+
+
+def test_a_disk_that_takes_no_more(tiny_run, tmp_path):
+    """HDF5 ended the process by a segmentation fault."""
+    most = 20_000  # bytes of a file: less than the weights
+    words = [sys.executable, "-c", SMALL_FILES, str(most), tiny_run, tmp_path / "presets" / "tiny"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    told = "tiny: can't be written (File too large); nothing is left of it; make room or"
+    assert done.returncode == 1 and f"1 {tmp_path}/presets/{told}" in done.stderr
+    assert list(tmp_path.glob("presets/*")) == []
 
 
 def run_command(*words):

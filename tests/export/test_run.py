@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, ExportError
+from kavc.evaluation.headline import Headline
+from kavc.evaluation.report import Report
 from kavc.export.run import export_run
+from kavc.export.run_card import run_card
 from kavc.export.savedmodel import export
+from kavc.export.write_error import WriteError
+from kavc.partials import new_folder
 from kavc.serving.configs import read_batching, read_models
 from kavc.serving.warmup import read_warmup
 from kavc.systems.ti_avc.recipe import TiAVCConfig, build
@@ -66,6 +78,96 @@ def test_an_index_is_handed_to_the_system(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr(run.system, "signatures", spy)
     export_run(run, tmp_path / "models", index=tmp_path / "index")
     assert seen == [{"index": tmp_path / "index"}]
+
+
+@pytest.fixture
+def own_run(tiny_run, tmp_path) -> Path:
+    """A run folder that may be changed."""
+    return Path(shutil.copytree(tiny_run, tmp_path / "mine" / "run"))
+
+
+def card_of(folder: Path) -> str:
+    return (folder / "assets.extra" / "model_card.md").read_text(encoding="utf-8")
+
+
+def test_a_run_without_a_report_is_exported_and_its_card_says_why(own_run, tmp_path):
+    (own_run / "report.json").unlink()
+    (own_run / "report_error.txt").write_text(f"{own_run}/b.npz: damaged\n")
+    card = card_of(export_run(own_run, tmp_path / "models"))
+    assert "\nNo report: b.npz: damaged\n" in card
+    assert "## Signatures" in card and "on the test split" not in card
+    (own_run / "report_error.txt").unlink()
+    run = load_run(own_run)
+    offered = run.system.signatures(run.network, run.config)
+    card = run_card(run, None, offered, name="m", version=1)
+    assert "\nNo report: the evaluation was not finished.\n" in card
+    assert "No report" not in run_card(
+        run, Report("", Headline("match AUC", 0.5, "max")), offered, name="m", version=1
+    )
+
+
+def test_a_run_that_is_not_finished(own_run, tmp_path):
+    (own_run / "model.keras").unlink()
+    with pytest.raises(ConfigError, match="training has not ended; go on with `kavc train --resu"):
+        export_run(own_run, tmp_path / "models")
+    assert not (tmp_path / "models").exists()
+
+
+def test_an_export_holds_no_path_of_this_machine(own_run, tiny_corpus, tmp_path):
+    data = json.loads((own_run / "data.json").read_text())
+    data |= {"source": f"synthetic:{tiny_corpus}", "splits": str(tmp_path / "splits.json")}
+    data["notes"] = [*data["notes"], f"2 videos of {tiny_corpus}/b.npz were left out"]
+    (own_run / "data.json").write_text(json.dumps(data))
+    folder = export_run(own_run, tmp_path / "models")
+    assert f"Source: `synthetic:{tiny_corpus.name}`" in card_of(folder)
+    assert "2 videos of b.npz were left out" in card_of(folder)
+    for file in (tmp_path / "models").rglob("*"):
+        content = b"" if file.is_dir() else file.read_bytes()
+        for place in (tmp_path, tiny_corpus.parent):
+            assert os.fspath(place).encode() not in content, file
+
+
+def test_only_what_nobody_writes_any_more_is_removed(tiny_run, tmp_path):
+    model = tmp_path / "models" / "ti-avc"
+    (model / ".partial-0-1" / "variables").mkdir(parents=True)
+    with new_folder(model / "7", alone=True) as living:
+        assert export_run(tiny_run, tmp_path / "models") == model / "1"
+        assert sorted(path.name for path in model.iterdir()) == [living.name, "1"]
+
+
+def test_a_config_to_which_nothing_can_be_added_comes_before_the_export(tiny_run, tmp_path):
+    (tmp_path / "models.config").write_text("custom_model_config {}  # mine\n")
+    with pytest.raises(ConfigError, match=r"add it by hand: config \{ name: \"ti-avc\""):
+        export_run(tiny_run, tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["models.config"]
+
+
+def test_a_version_whose_config_can_not_be_written_is_taken_back(tiny_run, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("kavc.export.run.write_config_files", full)
+    with pytest.raises(WriteError, match=r"models: can't be written \(No space left on device\)"):
+        export_run(tiny_run, tmp_path / "new" / "models")
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "models" / "ti-avc" / "1").mkdir(parents=True)
+    with pytest.raises(ExportError, match="1 exists"):
+        export_run(tiny_run, tmp_path / "models", version=1)
+    assert (tmp_path / "models" / "ti-avc" / "1").is_dir()
+
+
+@pytest.mark.parametrize("most", [64, 60_000])  # bytes: too few for a text, and for the graph
+def test_a_disk_that_takes_no_more_ends_in_one_line(tiny_run, tmp_path, most):
+    script = Path(__file__).with_name("small_files.py")
+    words = [sys.executable, script, str(most), "export", tiny_run, "--to", tmp_path / "models"]
+    done = subprocess.run(words, capture_output=True, text=True)
+    assert done.returncode == 1, done.stderr
+    told = [line for line in done.stderr.splitlines() if not line.startswith("exporting")]
+    assert told == [
+        f"error: {tmp_path}/models/ti-avc/1: can't be written (File too large); nothing is left of "
+        "it; make room or choose another folder"
+    ]
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("variant", ["ti-avc", "joint", "baseline-2"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
 import subprocess
 import sys
 import tempfile
@@ -186,6 +187,29 @@ def test_versions_count_up_and_are_never_overwritten(tiny, network, tmp_path):
         write(version=9)
     assert sorted((tmp_path / "m").rglob("*")) == before
     assert write() == tmp_path / "m" / "10"
+
+
+KILLED = """
+import importlib.util, os, signal, sys
+import kavc.export.savedmodel as savedmodel
+spec = importlib.util.spec_from_file_location("tiny", sys.argv[1])
+tiny = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(tiny)
+savedmodel.write_warmup = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+network = tiny.network()
+signatures = {"serving_default": tiny.signatures(network)["echo"]}
+savedmodel.export(network, signatures, sys.argv[2], name="m", card="")
+"""
+
+
+def test_what_a_killed_export_left_goes_with_the_next_one(tiny, network, tmp_path):
+    words = [sys.executable, "-c", KILLED, tiny.__file__, tmp_path]
+    assert subprocess.run(words, capture_output=True).returncode == -signal.SIGKILL
+    (left,) = (tmp_path / "m").iterdir()
+    assert left.name.startswith(".partial-") and (left / "saved_model.pb").is_file()
+    signatures = {"serving_default": tiny.signatures(network)["echo"]}
+    export(network, signatures, tmp_path, name="m", card="", version=9)
+    assert [path.name for path in (tmp_path / "m").iterdir()] == ["9"]
 
 
 def test_lstm_is_exported_without_cudnn_and_left_as_it_was(tiny, network, tmp_path):

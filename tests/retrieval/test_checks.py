@@ -44,6 +44,8 @@ def test_a_zero_vector_has_no_direction():
         (np.ones(3), r"got float64 \(3,\)"),
         (np.ones((2, 3), bool), "got bool"),
         ([["a", "b", "c"]], "got <U1"),
+        (np.ones((2, 3), "uint8"), r"got uint8 \(2, 3\); expected floats; dequantise"),
+        ([[0, 128, 255]], r"got int64 \(1, 3\); expected floats; dequantise"),
         (np.ones((0, 3)), "there is none; expected at least one row"),
     ],
 )

@@ -248,3 +248,10 @@ def test_a_killed_writer_leaves_a_whole_index(tmp_path, wait):
     assert len(found) in (20_000, 30_000)
     assert {each.partition("-")[0] for each in found.ids} == {str(len(found))}
     found.save(folder)
+
+
+def test_what_a_killed_save_left_goes_with_the_next_one(index, tmp_path):
+    for name in (".partial-0-sounds", ".partial-0-others"):
+        (tmp_path / name).mkdir()
+    index.save(tmp_path / "sounds")
+    assert sorted(path.name for path in tmp_path.iterdir()) == [".partial-0-others", "sounds"]

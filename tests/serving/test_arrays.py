@@ -9,9 +9,9 @@ import zipfile
 import numpy as np
 import pytest
 
-from kavc.errors import DataError
+from kavc.errors import ConfigError, DataError
 from kavc.serving import arrays
-from kavc.serving.arrays import load_inputs, save_outputs
+from kavc.serving.arrays import LARGEST_WHOLE, is_no_float, load_inputs, save_outputs
 
 
 def test_npz_and_json_give_the_same(tmp_path):
@@ -113,3 +113,45 @@ def test_json_can_not_hold_nan(tmp_path):
     with pytest.raises(DataError, match=r"ends in \.npz or \.json"):
         save_outputs(tmp_path / "y.csv", {})
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["y.npz", "y.json", "link.npz"])
+def test_outputs_replace_nothing(tmp_path, name):
+    (tmp_path / "link.npz").symlink_to(tmp_path / "nowhere")
+    (tmp_path / name).with_suffix(".json").write_text("mine")
+    np.savez(tmp_path / "y.npz", a=np.zeros(1))
+    before = {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()}
+    with pytest.raises(ConfigError, match=f"{name}: exists; choose another name or remove it"):
+        save_outputs(tmp_path / name, {"a": np.ones(1)})
+    assert {path: path.is_file() and path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (np.zeros((1, 2), "float32"), False),
+        (np.full((1, 2), 200.0), False),
+        (np.zeros((1, 2), "uint8"), True),
+        (np.zeros((1, 2), "int64"), True),
+        (np.zeros((1, 0), "int8"), True),
+        (np.zeros((1, 2), bool), True),
+        ([[0, 1]], False),
+        ([[0, LARGEST_WHOLE]], False),
+        ([[0, LARGEST_WHOLE + 1]], True),
+        ([[0, -LARGEST_WHOLE - 1]], True),
+        ([[0.5, 255]], False),
+        ([[True, False]], True),
+        ([np.array([1, 2], "uint8")], True),
+        ([], False),
+    ],
+)
+def test_whole_numbers_for_floats(value, expected):
+    assert is_no_float(value) == expected
+
+
+def test_json_may_write_floats_as_whole_numbers_and_npz_may_not(tmp_path):
+    for name, most in (("small.json", 1), ("codes.json", 255)):
+        (tmp_path / name).write_text(json.dumps({"a": [[0, most]]}))
+    np.savez(tmp_path / "small.npz", a=np.array([[0, 1]]))
+    found = {path.name: is_no_float(load_inputs(path)["a"]) for path in tmp_path.iterdir()}
+    assert found == {"small.json": False, "codes.json": True, "small.npz": True}

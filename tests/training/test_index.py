@@ -115,6 +115,16 @@ def test_the_other_modality_finds(run, sounds):
     np.testing.assert_array_equal(scores, expected[1])
 
 
+def test_a_list_of_whole_numbers_is_a_query(run, sounds):
+    index = Index.load(sounds)
+    for found, expected in zip(
+        retrieve(index, run, {"visual": [[0, 1, 2, 1]]}, 4),
+        retrieve(index, run, {"visual": np.array([[0.0, 1.0, 2.0, 1.0]])}, 4),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(found, expected)
+
+
 def test_more_is_added_and_some_is_removed(run, sounds):
     assert len(add_to_index(sounds, run, split="validation")) == 16
     remove_from_index(sounds, ["test-0", "validation-8"])
@@ -173,6 +183,9 @@ def test_a_system_that_embeds_no_modality_alone(tiny_run, tmp_path):
         ({"visual": np.ones((1, 5))}, r"visual: expected numbers \(n, 4\).*float64 \(1, 5\)"),
         ({"visual": np.ones(4)}, r"visual: expected numbers \(n, 4\)"),
         ({"visual": np.array([["a"] * 4])}, "got <U1"),
+        ({"visual": np.ones((1, 4), "uint8")}, r"visual: got uint8 \(1, 4\); expected floats; deq"),
+        ({"visual": np.ones((1, 4), bool)}, r"visual: got bool \(1, 4\); expected floats"),
+        ({"visual": [[0, 128, 255, 3]]}, r"visual: got int64 \(1, 4\); expected floats"),
         ({"visual": np.full((1, 4), np.nan)}, "visual: holds no row, or values .* not finite"),
         ({"visual": np.ones((0, 4))}, "visual: holds no row"),
     ],

@@ -13,6 +13,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from kavc.errors import DataError
 from kavc.evaluation.report import Report
+from kavc.tuning.figures import best_so_far, learning_curves
 from kavc.tuning.hparams import write_hparams
 from kavc.tuning.importance import FEWEST, importance_of
 from kavc.tuning.parallel import UNUSED, parallel_coordinates, scale_of
@@ -20,6 +21,7 @@ from kavc.tuning.report import report_of, write_report
 from kavc.tuning.run import run_sweep
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.sweep import Sweep
+from kavc.tuning.tables import best_table
 from kavc.tuning.trial import COMPLETED, FAILED, RUNNING, Trial
 from kavc.tuning.tuner import Limits
 
@@ -287,6 +289,20 @@ def test_higher_is_better_where_the_objective_says_so(sweep, record):
         (np.sort(scores) - min(scores)) / np.ptp(scores)
     )
     assert report_of(sweep).headline.value == max(scores)
+
+
+@pytest.mark.parametrize(
+    ("objective", "label"), [("val_auc", "val_auc (fraction)"), ("val_loss", "val_loss")]
+)
+def test_a_logged_share_is_said_to_be_a_fraction(sweep, record, objective, label):
+    sweep.described["objective"] = {"name": objective, "direction": "max"}
+    record({"learning_rate": 0.05, "units": 4, "groups": 1, "normalized": False, "deep": 0})
+    for trial in sweep.trials:
+        path = sweep.path / f"trial_{trial.id}" / "history.json"
+        path.write_text(path.read_text().replace('"val_loss"', f'"{objective}"'))
+    assert best_table(sweep).columns[1].label == label
+    for figure in (learning_curves(sweep), best_so_far(sweep)):
+        assert drawn_on(figure).axes[0].get_ylabel() == label
 
 
 def drawn_on(figure):

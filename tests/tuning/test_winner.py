@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 
+import keras
 import numpy as np
 import pytest
 
 from kavc.errors import ConfigError, DataError
+from kavc.evaluation.headline import Headline
 from kavc.evaluation.report import Report
 from kavc.evaluation.spread import spread
 from kavc.training.fit import train
@@ -70,6 +72,48 @@ def test_winner_and_start_are_trained_on_the_same_fresh_seeds(make_sweep, tmp_pa
     assert report.notes[0] == verdict("val_loss", spread(-difference))
     assert report.headline.value == pytest.approx(lowest["winner"].mean())
     assert Report.load(tmp_path / "out").to_json() == report.to_json()
+
+
+class Share(keras.callbacks.Callback):
+    """Logs a share, the larger, the lower the loss, as a system's monitor does."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs["val_auc"] = 1 / (1 + 0.01 * logs["val_loss"])
+
+
+@pytest.fixture
+def share(small, system, monkeypatch):
+    """The system compares its trials by a share, and tests one, too."""
+    monkeypatch.setattr(small.SmallStage, "headline", ("val_auc", "max"))
+    monkeypatch.setattr(small.SmallStage, "callbacks", lambda self, validation: [Share()])
+    report = Report("small", Headline("match AUC", 78.73, "max", unit="%"))
+    monkeypatch.setattr(small.SmallSystem, "evaluate", lambda self, *_: report)
+
+
+def test_a_share_is_in_per_cent_beside_the_tests(share, make_sweep, tmp_path):
+    sweep = make_sweep()
+    report = train_winner(sweep, tmp_path / "out", seeds=2)
+    fractions = {
+        row: [
+            max(1 / (1 + 0.01 * loss) for loss in history(Run(path)))
+            for path in sorted((tmp_path / "out" / row).glob("seed-*"))
+        ]
+        for row in ("winner", "start")
+    }
+    for name in ("winner", "seeds"):
+        columns = [column for column in report.table(name).columns if column.format != "d"][1:]
+        assert {column.unit for column in columns} == {"%"}
+        assert all("(%)" in column.label for column in columns)
+    rows = {row["configuration"]: row for row in report.table("winner").to_records()}
+    for row, found in fractions.items():
+        assert rows[row]["validation val_auc"] == pytest.approx(100 * np.mean(found))
+        assert rows[row]["sd"] == pytest.approx(100 * np.std(found, ddof=1))
+        assert rows[row]["test match AUC"] == 78.73
+    gain = 100 * np.mean(np.subtract(fractions["winner"], fractions["start"]))
+    assert f", {gain:.2f} percentage points on average" in report.notes[0]
+    assert report.headline.unit == "%"
+    assert report.headline.value == pytest.approx(100 * np.mean(fractions["winner"]))
+    assert report.headline.interval[1] <= 100
 
 
 def test_what_is_compared_is_what_the_sweep_scored(make_sweep, data, tmp_path):
@@ -158,10 +202,18 @@ def test_an_unfinished_sweep_is_said_to_be_so(make_sweep, tmp_path):
         ([0.1, 0.5, 0.3], "Not told from luck"),  # 0.3 ± 4.30 · 0.2 / √3
         ([-1.0, -1.1, -0.9], "The winner is worse"),
         ([1.0], "One seed does not tell a gain"),
+        ([0.5, 0.5], "Not told from luck: each of 2 seeds has the same gain"),
+        ([0.0, 0.0, 0.0], "Not told from luck: each of 3 seeds has the same gain"),
     ],
 )
-def test_the_verdict_is_a_paired_interval(gains, beginning):
-    assert verdict("val_loss", spread(gains)).startswith(beginning)
+@pytest.mark.parametrize(
+    ("objective", "unit"), [("val_loss", ""), ("val_recall_at_1", " percentage points")]
+)
+def test_the_verdict_is_a_paired_interval(gains, beginning, objective, unit):
+    sentence = verdict(objective, spread(gains))
+    assert sentence.startswith(beginning)
+    assert f"{np.mean(gains):.{2 if unit else 4}f}{unit}" in sentence
+    assert "nan" not in sentence
 
 
 @pytest.mark.parametrize("taken", [0, 7, LARGEST_SEED - 1, LARGEST_SEED])

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 
 from kavc.errors import DataError
+from kavc.serving.arrays import NO_FLOATS, is_no_float
 from kavc.serving.signature import TensorInfo, describe
+
+FLOATS = "fV"  # bfloat16 is of the kind V
 
 
 def cast(value: Any, info: TensorInfo, name: str) -> np.ndarray:
@@ -20,11 +23,12 @@ def cast(value: Any, info: TensorInfo, name: str) -> np.ndarray:
         name: of the input, for messages.
 
     Returns:
-        The array: floats and integers narrowed, integers as floats, text as bytes.
+        The array: floats and integers narrowed, text as bytes. Floats may come as a list of whole
+        numbers, as `kavc.serving.arrays.is_no_float` has it.
 
     Raises:
-        DataError: the list is ragged, a number doesn't fit the dtype, or dtype or shape are
-            others than the signature's.
+        DataError: the list is ragged, a number doesn't fit the dtype, whole numbers came for
+            floats, or dtype or shape are others than the signature's.
     """
     try:
         array = np.asarray(value)
@@ -37,6 +41,9 @@ def cast(value: Any, info: TensorInfo, name: str) -> np.ndarray:
     wanted = _numpy(info.dtype)
     if array.size == 0 and array.dtype == np.float64:  # an empty list has no dtype of its own
         array = array.astype(wanted)
+    if wanted.kind in FLOATS and is_no_float(value):
+        where = describe(array.dtype.name, array.shape)
+        raise DataError(f"input {name!r} is {where}; expected {info}: {NO_FLOATS}")
     if wanted != array.dtype and np.can_cast(array.dtype, wanted, "same_kind"):
         array = _narrowed(array, wanted, name)
     info.check(name, array.dtype.name, array.shape)

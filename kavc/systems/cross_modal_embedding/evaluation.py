@@ -11,6 +11,7 @@ import scipy.sparse
 
 from kavc.data.canonical import canonical_correlation
 from kavc.data.feature_store import FeatureStore
+from kavc.evaluation.estimate import FEWEST
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.report import Report
 from kavc.evaluation.retrieval_charts import modality_map, recall_curves
@@ -55,7 +56,8 @@ NOTES = (
     "A2V: a sound is the query and pictures are the gallery; V2A the other way round.",
     "A gallery holds the match and other test videos, drawn without replacement; recall is the "
     "mean over all draws, exactly, and over the orders of ties.",
-    "Intervals: 95 %, percentile bootstrap over the test videos as queries, 2,000 draws.",
+    "Intervals: 95 %, percentile bootstrap over the test videos as queries, 2,000 draws; none from "
+    f"fewer than {FEWEST} videos, nor where all queries count alike.",
     "Relevance by labels leaves the query's own match out: gain is the Jaccard index of both label "
     "sets; queries that share no label with any other test video are left out.",
     f"The paper's numbers belong to {paper.CORPUS} and to one gallery of each size.",

@@ -12,11 +12,12 @@ import tensorflow as tf
 
 from kavc.data import youtube8m
 from kavc.data.feature_store import FeatureStore
+from kavc.data.roster import Roster
 from kavc.data.schema import ExampleSpec
 from kavc.data.source import Source
 from kavc.data.synthetic import youtube8m as synthetic_youtube8m
 from kavc.data.youtube8m_records import MEANS
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, DataError
 from kavc.evaluation.report import Report
 from kavc.files import read_json
 from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
@@ -49,6 +50,15 @@ class CrossModalEmbeddingSystem(System):
             audio_dim=info.widths["audio"],
             visual_dim=info.widths["visual"],
         )
+
+    def check_split(self, split: str, roster: Roster, config: CrossModalConfig) -> None:
+        silent = "keep" if split == "test" else config.silent
+        rows = roster.usable(silent)
+        if len(rows) < 2:
+            raise DataError(
+                f"split {split!r}: {len(rows)} of its {len(roster)} videos can be used (others are "
+                "silent or twice there), at least 2 are needed to find each other"
+            )
 
     def read(self, source: Source, split: str, config: CrossModalConfig) -> tf.data.Dataset:
         _check_layout(source)

@@ -61,7 +61,7 @@ def cell_table(
 
 
 def interval_table(hits: Mapping[str, Mapping[str, np.ndarray]], source: str) -> Table:
-    """The ends of each cell's interval.
+    """The ends of each cell's interval; none where all queries count alike, or are a handful.
 
     Args:
         hits: system to direction to `(queries, cells)`, see `galleries.hits`.
@@ -108,16 +108,16 @@ def rank_table(ranks: Mapping[str, Ranks], source: str) -> Table:
         for system, of in ranks.items():
             for size in galleries.sizes(videos):
                 drawn, found = RandomGalleries(size, videos), of[direction]
-                reciprocal = drawn.mean_reciprocal_rank(found)
-                values = drawn.median_rank(found), reciprocal, drawn.ndcg_at(found, 10)
-                rows.append((system, heading, size, *values))
+                shares = drawn.mean_reciprocal_rank(found), drawn.ndcg_at(found, 10)
+                percent = (100 * share for share in shares)
+                rows.append((system, heading, size, drawn.median_rank(found), *percent))
     columns = [
         Column("system"),
         Column("direction"),
         Column("gallery", "d"),
         Column("median rank", "d"),
-        Column("MRR", ".3f"),
-        Column("nDCG@10", ".3f"),
+        Column("MRR", ".1f", "%"),
+        Column("nDCG@10", ".1f", "%"),
     ]
     caption = "Ranks of the match, the one relevant item; the largest gallery is the whole set"
     return Table("ranks", columns, rows, caption=caption, source=source)
@@ -130,17 +130,17 @@ def label_table(relevance: Mapping[str, Mapping[str, LabelRelevance]], source: s
         for system, of in relevance.items():
             found = of[direction]
             depth = found.ideal.shape[1]
-            precisions = (100 * found.precision_at(min(k, depth)) for k in (1, 10))
-            rows.append((system, heading, *precisions, found.ndcg_at(depth)))
+            shares = *(found.precision_at(min(k, depth)) for k in (1, 10)), found.ndcg_at(depth)
+            rows.append((system, heading, *(100 * share for share in shares)))
     some = next(iter(relevance.values()))["a2v"]
-    precision, gain = 100 * some.chance_precision(), some.chance_ndcg_at(some.ideal.shape[1])
-    rows.append(("chance", "both", precision, precision, gain))
+    precision, gain = some.chance_precision(), some.chance_ndcg_at(some.ideal.shape[1])
+    rows.append(("chance", "both", *(100 * share for share in (precision, precision, gain))))
     columns = [
         Column("system"),
         Column("direction"),
         Column("precision at 1", ".1f", "%"),
         Column("precision at 10", ".1f", "%"),
-        Column("nDCG@10 by labels", ".3f"),
+        Column("nDCG@10 by labels", ".1f", "%"),
     ]
     caption = "Does what is retrieved from the whole set share a label? The match is left out"
     return Table("labels", columns, rows, caption=caption, source=source)

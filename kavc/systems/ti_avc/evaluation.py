@@ -11,11 +11,12 @@ import numpy as np
 from kavc.data.store import VideoStore
 from kavc.evaluation.bootstrap import auc_bootstrap
 from kavc.evaluation.charts import bars, reliability, roc
-from kavc.evaluation.delong import auc_interval
+from kavc.evaluation.delong import auc_interval, auc_intervals_per_group
+from kavc.evaluation.estimate import FEWEST, Estimate
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.report import Headline, Report
 from kavc.evaluation.table import Column, Table
-from kavc.metrics.auc import roc_auc, roc_auc_per_group
+from kavc.metrics.auc import roc_auc
 from kavc.metrics.calibration import (
     brier_score,
     expected_calibration_error,
@@ -34,6 +35,10 @@ from kavc.systems.ti_avc.scoring import (
 )
 
 ELSEWHERE = f"The paper's numbers belong to another corpus, {paper.CORPUS}."
+INTERVALS = (
+    "Intervals: 95 %, DeLong's on the logit scale, and bootstrap over the test videos; none where "
+    f"the smaller class has fewer than {FEWEST} pairs, nor where the AUC is 0 or 100 %."
+)
 LABEL_OF_VARIANT = {variant: label for label, variant in paper.VARIANT_OF_ROW.items()}
 
 # Name of a bound to its scores of the test pairs, `(pairs,)`, with random and with same-theme
@@ -136,25 +141,24 @@ def match_table(random: Scored, same: Scored, held: Held, label: str) -> Table:
 
 def theme_table(random: Scored, same: Scored, held: Held) -> Table:
     """AUC within each theme, negatives from anywhere (A) and from the theme (B): Figure 2."""
-    count = len(held.themes)
-    auc_a, positives, _ = roc_auc_per_group(random.pairs.label, random.match, random.theme, count)
-    auc_b, _, negatives = roc_auc_per_group(same.pairs.label, same.match, same.theme, count)
-    columns = [
-        Column("theme"),
-        Column("videos", "d"),
-        Column("AUC (A)", ".2f", "%"),
-        Column("AUC (B)", ".2f", "%"),
-        Column("pairs (B)", "d"),
+    found = [_per_theme(scored, len(held.themes)) for scored in (random, same)]
+    videos, pairs = (
+        np.bincount(scored.theme[scored.pairs.label == 1], minlength=len(held.themes))
+        for scored in (random, same)
+    )
+    measured = [
+        Column(f"{name} ({kind})", ".2f", "%") for kind in "AB" for name in ("AUC", "low", "high")
     ]
     rows = [
-        (name, int(n), _percent(a), _percent(b), 2 * int(m))
-        for name, n, a, b, m in zip(held.themes, positives, auc_a, auc_b, negatives, strict=True)
+        (name, int(n), *_percents(a), *_percents(b), 2 * int(m))
+        for name, n, a, b, m in zip(held.themes, videos, *found, pairs, strict=True)
     ]
     return Table(
         "themes",
-        columns,
+        [Column("theme"), Column("videos", "d"), *measured, Column("pairs (B)", "d")],
         rows,
-        caption="AUC within each theme: (A) negatives' audio from anywhere, (B) from the theme",
+        caption="AUC within each theme: (A) negatives' audio from anywhere, (B) from the theme, "
+        f"with DeLong's 95 % interval; only of themes with {FEWEST} matched pairs or more",
         source=held.source,
     )
 
@@ -168,13 +172,13 @@ def calibration_table(random: Scored, validation: Scored, held: Held) -> Table:
     rows = [
         ("expected calibration error", expected_calibration_error(labels, scores)),
         ("Brier score", brier_score(labels, scores)),
-        ("log loss", log_loss(labels, logits)),
+        ("log loss (nats)", log_loss(labels, logits)),
         ("recommended threshold on the match score", threshold.value),
         ("accuracy at this threshold", accuracy),
     ]
     return Table(
         "calibration",
-        [Column("measure"), Column("value", ".4f")],
+        [Column("measure"), Column("value", ".4f", "fraction")],
         rows,
         caption="Calibration on test; threshold fitted on validation",
         source=held.source,
@@ -211,11 +215,17 @@ def contribution_table(network: networks.TiAVC, held: Held, config: TiAVCConfig)
 
 
 def theme_figure(random: Scored, held: Held, line: float | None = None) -> Figure:
-    """Bars of the AUC and of the number of videos of each theme (Figure 2)."""
-    auc, positives, _ = roc_auc_per_group(
-        random.pairs.label, random.match, random.theme, len(held.themes)
+    """AUC of each theme with DeLong's interval (Figure 2)."""
+    found = _per_theme(random, len(held.themes))
+    return theme_bars(
+        held.themes,
+        np.array([one.value for one in found]),
+        np.bincount(random.theme[random.pairs.label == 1], minlength=len(held.themes)),
+        held.source,
+        line,
+        intervals=np.array([one.interval for one in found]),
+        remark="Whiskers: DeLong's 95 % interval.",
     )
-    return theme_bars(held.themes, auc, positives, held.source, line)
 
 
 def theme_bars(
@@ -224,28 +234,38 @@ def theme_bars(
     videos: np.ndarray,
     source: str,
     line: float | None = None,
+    *,
+    intervals: np.ndarray | None = None,
+    remark: str = "",
 ) -> Figure:
-    """The paper's Figure 2: AUC and counts by theme, most frequent first.
+    """The paper's Figure 2: AUC by theme, most frequent first, with the number of its videos.
 
     Args:
         themes: names.
-        auc: (themes,) in [0, 1].
+        auc: (themes,) in [0, 1]. "n/a" stands where it is NaN or rests on fewer than
+            `kavc.evaluation.estimate.FEWEST` videos.
         videos: (themes,) number of test videos.
         source: where the numbers come from.
         line: optional AUC of baseline-1 over all pairs, in [0, 1].
+        intervals: optional (themes, 2) ends of the whiskers, in [0, 1]; NaN for none.
+        remark: sentence of the caption on what the AUCs and whiskers are.
     """
     order = np.argsort(-videos, kind="stable")
+    auc = np.where(videos < FEWEST, np.nan, auc)
+    caption = (
+        "Match AUC by theme (Figure 2), in brackets the number of test videos; n/a: fewer than "
+        f"{FEWEST} of them."
+    )
     return bars(
         "themes",
-        [themes[i] for i in order],
+        [f"{themes[i]} ({videos[i]:,})" for i in order],
         100 * auc[order],
-        videos[order],
+        None if intervals is None else 100 * intervals[order],
         value_label="match AUC (%)",
-        count_label="test videos",
         line=None if line is None else 100 * line,
         line_label="baseline-1, all pairs",
-        limits=(0, 100),
-        caption="Match AUC and number of test videos by theme (Figure 2).",
+        chance=50,
+        caption=f"{caption} {remark}".strip(),
         source=source,
     )
 
@@ -269,12 +289,13 @@ def _notes(random: Scored, same: Scored, held: Held) -> list[str]:
         f"Test videos: {len(held.test)}; left out: "
         + (", ".join(f"{n} {why}" for why, n in held.test.dropped.items() if n) or "none")
         + f"; {same.pairs.dropped} more for same-theme negatives, alone in their theme.",
+        INTERVALS,
         ELSEWHERE,
     ]
     share = float(np.sum((np.bincount(held.test.themes) / len(held.test)) ** 2))
     notes.append(
         f"Who only knew whether the themes agree would reach {100 * (1 - share / 2):.1f} % on "
-        f"random negatives (share of chance agreement {share:.3f}) and 50 % on same-theme ones."
+        f"random negatives (chance agreement: {100 * share:.1f} %) and 50 % on same-theme ones."
     )
     if random.theme_logits is not None:
         matched = random.pairs.label == 1
@@ -297,8 +318,12 @@ def _predictions(random: Scored, same: Scored) -> dict[str, np.ndarray]:
     }
 
 
-def _percent(share: float) -> float | None:
-    return None if np.isnan(share) else 100 * float(share)
+def _per_theme(scored: Scored, themes: int) -> list[Estimate]:
+    return auc_intervals_per_group(scored.pairs.label, scored.match, scored.theme, themes)
+
+
+def _percents(auc: Estimate) -> tuple[float, float, float]:
+    return 100 * auc.value, 100 * auc.low, 100 * auc.high
 
 
 def _sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -172,8 +172,8 @@ def fusion_network(
             # Biases make padded frames non-zero, and a kernel wider than 1 would see them.
             x = ZeroPadding(dtype=policy, name=f"zero_padding{i}{suffix}")(x, mask=mask)
             convolution = layers.Conv1D(
-                filters, kernel_size, padding="same", activation="relu", dtype=policy,
-                name=f"conv{i}{suffix}",
+                filters, kernel_size, padding="same", data_format="channels_last",
+                activation="relu", dtype=policy, name=f"conv{i}{suffix}",
             )  # fmt: skip
             x = convolution(x)
         x = MaskedGlobalMaxPooling1D(dtype=policy, name=f"max_pool{suffix}")(x, mask=mask)

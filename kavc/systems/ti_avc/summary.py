@@ -10,6 +10,7 @@ import numpy as np
 
 from kavc.errors import ConfigError
 from kavc.evaluation.delong import PairedTest, auc_interval, paired_test
+from kavc.evaluation.estimate import FEWEST
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.report import Headline, Report
 from kavc.evaluation.spread import spread
@@ -17,8 +18,12 @@ from kavc.evaluation.table import Column, Table
 from kavc.metrics.auc import roc_auc, roc_auc_per_group
 from kavc.systems.ti_avc import paper
 from kavc.systems.ti_avc.contributions import INPUTS
-from kavc.systems.ti_avc.evaluation import ELSEWHERE, theme_bars
+from kavc.systems.ti_avc.evaluation import ELSEWHERE, INTERVALS, theme_bars
 
+UNTESTED = (
+    f"p: two-sided paired DeLong test; none where the smaller class has fewer than {FEWEST} pairs, "
+    "nor where the difference has no variance, as of equal rankings."
+)
 KINDS = {"random": "random negatives", "same_theme": "same-theme negatives"}
 
 
@@ -61,7 +66,7 @@ def summarise(
         headline=Headline("match AUC", spread(aucs[best]["random"]).mean, "max", unit="%"),
         tables=[table for table in tables if table.rows],
         figures=[figure],
-        notes=[_ordering(aucs), *figure_notes, ELSEWHERE, *_common_notes(reports)],
+        notes=[_ordering(aucs), *figure_notes, UNTESTED, ELSEWHERE, *_common_notes(reports)],
     )
 
 
@@ -102,7 +107,7 @@ def compare(reports: Mapping[str, Report]) -> Report:
         headline=reports[first].headline,
         tables=[table],
         figures=[],
-        notes=["p: two-sided paired DeLong test.", ELSEWHERE],
+        notes=[UNTESTED, INTERVALS, ELSEWHERE],
     )
 
 
@@ -142,6 +147,7 @@ def _pairwise(reports: Mapping[str, Sequence[Report]], source: str) -> Table:
                 _paired(b, a, kind) for a, b in zip(reports[worse], reports[better], strict=True)
             ]
             differences = [100 * test.difference for test in tests]
+            tested = [test.p < 0.05 for test in tests if not np.isnan(test.p)]
             rows.append(
                 (
                     f"{better} - {worse}",
@@ -149,7 +155,7 @@ def _pairwise(reports: Mapping[str, Sequence[Report]], source: str) -> Table:
                     float(np.mean(differences)),
                     min(differences),
                     max(differences),
-                    sum(test.p < 0.05 for test in tests),
+                    sum(tested) if tested else None,
                 )
             )
     return Table(
@@ -205,25 +211,39 @@ def _bounds(reports: Mapping[str, Sequence[Report]]) -> list[tuple]:
 def _themes(
     reports: Mapping[str, Sequence[Report]], label: str, themes: Sequence[str], source: str
 ) -> tuple[Figure, list[str]]:
-    """Figure 2 of one row, mean over seeds, and what it shows against baseline-1."""
+    """Figure 2 of one row, mean and range over seeds, and what it shows against baseline-1."""
     found = [
         roc_auc_per_group(
             *_scores(report, "random"), report.predictions["random_theme"], len(themes)
         )
         for report in reports[label]
     ]
-    auc, videos = np.mean([auc for auc, _, _ in found], axis=0), found[0][1]
-    baseline = reports.get("Baseline-1")
-    if baseline is None:
-        return theme_bars(themes, auc, videos, f"{label}, {source}"), []
-    line = float(np.mean([_auc(report, "random") for report in baseline])) / 100
-    known = ~np.isnan(auc)
+    aucs, videos = np.stack([auc for auc, _, _ in found]), found[0][1]
+    baseline = reports.get("Baseline-1", ())
+    line = (
+        float(np.mean([_auc(report, "random") for report in baseline])) / 100 if baseline else None
+    )
+    figure = theme_bars(
+        themes,
+        aucs.mean(axis=0),
+        videos,
+        f"{label}, {source}",
+        line,
+        intervals=np.stack([aucs.min(axis=0), aucs.max(axis=0)], axis=1),
+        remark=f"Mean over {len(aucs)} seeds; whiskers: lowest to highest seed."
+        if len(aucs) > 1
+        else "One seed.",
+    )
+    known = videos >= FEWEST
+    if line is None or not known.any():
+        return figure, []
+    above = int(np.sum(aucs.mean(axis=0)[known] > line))
     note = (
         f"Figure 2: within a theme, mean over seeds, {label} lies above baseline-1's AUC over all "
-        f"pairs ({100 * line:.2f} %) in {int(np.sum(auc[known] > line))} of {int(known.sum())} "
-        f"themes; in the paper in 15 of 19."
+        f"pairs ({100 * line:.2f} %) in {above} of {int(known.sum())} themes of {FEWEST} test "
+        "videos or more; in the paper in 15 of 19."
     )
-    return theme_bars(themes, auc, videos, f"{label}, {source}", line), [note]
+    return figure, [note]
 
 
 def _ordering(aucs: Mapping[str, Mapping[str, list[float]]]) -> str:
@@ -242,4 +262,4 @@ def _common_notes(reports: Mapping[str, Sequence[Report]]) -> list[str]:
     every = [set(report.notes) for seeds in reports.values() for report in seeds]
     first = next(iter(reports.values()))[0]
     shared = set.intersection(*every)
-    return [note for note in first.notes if note in shared and note != ELSEWHERE]
+    return [note for note in first.notes if note in shared - {INTERVALS, ELSEWHERE}]

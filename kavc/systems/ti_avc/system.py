@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kavc.data import kwai, youtube8m
+from kavc.data.roster import Roster
 from kavc.data.schema import ExampleSpec, video_spec
 from kavc.data.source import Source
 from kavc.data.store import VideoStore
@@ -17,6 +19,7 @@ from kavc.data.synthetic import bayes
 from kavc.data.synthetic import kwai as synthetic_kwai
 from kavc.data.synthetic.kwai import KwaiWorld, Truth
 from kavc.data.synthetic.kwai_knobs import knobs as named_knobs
+from kavc.errors import DataError
 from kavc.evaluation.report import Report
 from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
 from kavc.systems.ti_avc import evaluation, recipe, signatures, summary
@@ -34,6 +37,7 @@ class TiAVCSystem(System):
     Config = TiAVCConfig
     data_options = ("silent", "frames", "min_theme_count")
     class_file = "themes.txt"
+    evaluated_on = ("validation", "test")  # the threshold is fitted on validation
 
     def examples(self, config: TiAVCConfig) -> ExampleSpec:
         return video_spec(config.audio_dim, config.visual_dim)
@@ -50,6 +54,21 @@ class TiAVCSystem(System):
             audio_dim=info.widths["audio"],
             visual_dim=info.widths["visual"],
         )
+
+    def check_split(self, split: str, roster: Roster, config: TiAVCConfig) -> None:
+        rows = roster.usable(config.silent)
+        if len(rows) < 2:
+            raise DataError(
+                f"split {split!r}: {len(rows)} of its {len(roster)} videos can be used (others are "
+                "silent, without frames or twice there), at least 2 are needed to make pairs"
+            )
+        # Test pairs have negatives of the same theme, too.
+        alone = split == "test" or (split == "train" and config.same_theme_share == 1)
+        if alone and np.bincount(roster.theme(rows)).max() < 2:
+            raise DataError(
+                f"split {split!r}: no two of its {len(rows)} videos have the same theme, as "
+                "same-theme negatives need"
+            )
 
     def read(self, source: Source, split: str, config: TiAVCConfig) -> tf.data.Dataset:
         if source.layout == "youtube8m":

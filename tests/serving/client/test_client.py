@@ -34,6 +34,13 @@ def test_text(client, words):
     assert [word.decode() for word in outputs["word"]] == ["a", "ü"]
 
 
+def test_lists_of_whole_numbers_are_floats(client, tiny, network):
+    inputs = tiny.batch(3, 5) | {"audio": np.ones((3, 5, 4), "float32")}
+    found = client.predict("tiny", inputs | {"audio": np.ones((3, 5, 4), int).tolist()})
+    for name, value in tiny.answers(network, inputs).items():
+        np.testing.assert_allclose(found[name], value, atol=1e-6, rtol=0)
+
+
 def test_signatures_and_status(client):
     found = client.signatures("tiny")
     assert (found.model, found.version, set(found)) == ("tiny", 2, {"serving_default", "echo"})
@@ -85,7 +92,12 @@ def test_threads_share_a_client(server, tiny, network):
         ({"audio": [[1.0], [2.0, 3.0]]}, "ragged list"),
         ({"theme": ["a", "b", "c"]}, "'theme' is str.* expected int32"),
         ({"theme": [{}, {}, {}]}, "'theme' is object"),
-        ({"audio": np.full((3, 5, 4), 2**24 + 1)}, "integers that don't fit float32"),
+        (
+            {"audio": np.full((3, 5, 4), 7, "uint8")},
+            r"uint8 \(3, 5, 4\).*: floats; dequantise",
+        ),
+        ({"audio": np.ones((3, 5, 4), bool)}, r"'audio' is bool .*: floats; dequantise"),
+        ({"audio": np.full((3, 5, 4), 255).tolist()}, r"'audio' is int64 .*: floats; dequantise"),
         ({"theme": [1, 2]}, "batch size: 'audio' has 3, 'length' has 3, 'theme' has 2"),
     ],
 )

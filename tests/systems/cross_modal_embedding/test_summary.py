@@ -13,14 +13,14 @@ from kavc.systems.cross_modal_embedding.summary import compare, summarise
 VIDEOS = 300
 
 
-def report(level, systems=("network", "cca"), ids=None, note="shared"):
+def report(level, systems=("network", "cca"), ids=None, note="shared", videos=VIDEOS):
     """A report of queries whose matches have up to `level` better items."""
-    predictions = {"id": np.arange(VIDEOS).astype(bytes) if ids is None else ids}
+    predictions = {"id": np.arange(videos).astype(bytes) if ids is None else ids}
     draw = np.random.default_rng(level)
     for system in systems:
         for direction in ("a2v", "v2a"):
-            predictions[f"{system}_{direction}_better"] = draw.integers(0, level, VIDEOS)
-            predictions[f"{system}_{direction}_tied"] = np.zeros(VIDEOS, np.int64)
+            predictions[f"{system}_{direction}_better"] = draw.integers(0, level, videos)
+            predictions[f"{system}_{direction}_tied"] = np.zeros(videos, np.int64)
     table = Table("recall", ["a"], [], source="made up")
     return Report(
         f"level {level}", Headline("R@1", 1.0, "max"), [table],
@@ -42,7 +42,7 @@ def test_differences_are_paired_and_of_each_gallery():
     assert value == pytest.approx(recall(bad))
     assert difference == pytest.approx(recall(bad) - recall(good))
     assert low < difference < high < 0
-    assert found["again", "V2A", 256][1:] == (0, 0, 0)
+    assert found["again", "V2A", 256][1:] == (0, None, None)
     assert found["good", "V2A", 256][1:] == (None, None, None)
     assert found["linear CCA", "A2V", VIDEOS][0] == pytest.approx(recall(good, system="cca"))
 
@@ -58,13 +58,14 @@ def test_a_paired_interval_is_narrower_than_one_of_other_queries():
     first = report(4)
     better = dict(first.predictions)
     one_worse = better["network_a2v_better"].copy()
-    one_worse[:3] += 1
+    one_worse[np.flatnonzero(one_worse == 0)[:3]] += 1
     object.__setattr__(first, "predictions", better)
     second = report(4)
     second.predictions["network_a2v_better"] = one_worse
     rows = compare({"a": first, "b": second}).table("comparison").rows
     found = {row[:3]: row[3:] for row in rows}
     low, high = found["b", "A2V", VIDEOS][2:]
+    assert low < high
     assert high - low < 2.5  # three queries of 300; unpaired it would be some 14
 
 
@@ -96,6 +97,16 @@ def test_rows_over_seeds():
     assert "improved" in found.headline.name
     assert "improved: above the paper's number in 6 of 6 cells." in found.notes
     assert "shared" in found.notes and "only 30" not in found.notes
+
+
+@pytest.mark.parametrize(
+    ("level", "videos"), [(1, VIDEOS), (4, 9)], ids=["every query is hit", "a handful of queries"]
+)
+def test_no_interval_where_it_says_nothing(level, videos):
+    found = summarise({"row": [report(level, videos=videos)]}, "made up")
+    assert all(set(row[3:]) == {None} for row in found.table("recall-intervals").rows)
+    assert found.headline.interval is None
+    assert "interval" not in str(found.headline)
 
 
 def test_a_row_that_leaks_has_a_second_one():

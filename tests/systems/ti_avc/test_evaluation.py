@@ -12,7 +12,9 @@ from kavc.data.kwai import write_corpus
 from kavc.data.source import Source
 from kavc.data.store import VideoStore
 from kavc.errors import ConfigError
+from kavc.evaluation.estimate import FEWEST
 from kavc.metrics.auc import roc_auc
+from kavc.systems.ti_avc.evaluation import INTERVALS, Held, evaluate, theme_bars
 from kavc.systems.ti_avc.recipe import build, stages
 from kavc.systems.ti_avc.scoring import (
     evaluation_pairs,
@@ -223,14 +225,85 @@ def test_tables_of_the_paper(report, stores):
     assert sum(row[1] for row in themes) == len(stores["test"])
 
 
-def test_a_theme_without_both_classes_has_no_auc(report, stores):
-    counts = np.bincount(stores["test"].themes, minlength=12)
-    for row, count in zip(report.table("themes").rows, counts, strict=True):
-        _, videos, auc_a, auc_b, pairs_b = row
+@pytest.fixture(scope="module")
+def larger(small_config, stores, network):
+    """A report on the training split, which has themes of more than a handful of videos."""
+    themes = [f"theme {number}" for number in range(12)]
+    held = Held(stores["train"], stores["validation"], themes, "made up", {}, ())
+    return evaluate(network, held, small_config)
+
+
+def test_a_theme_of_a_handful_of_videos_has_no_auc(larger, stores):
+    counts = np.bincount(stores["train"].themes, minlength=12)
+    assert counts.min() < FEWEST <= counts.max()
+    found = larger.predictions
+    for theme, (row, count) in enumerate(zip(larger.table("themes").rows, counts, strict=True)):
+        _, videos, *measured, pairs_b = row
         assert videos == count
-        assert (auc_a is None) == (count == 0)
-        assert (auc_b is None) == (count < 2)
         assert pairs_b == (2 * count if count > 1 else 0)
+        if count < FEWEST:
+            assert measured == [None] * 6
+            continue
+        for kind, (auc, low, high) in zip(
+            ("random", "same_theme"), (measured[:3], measured[3:]), strict=True
+        ):
+            inside = found[f"{kind}_theme"] == theme
+            expected = roc_auc(found[f"{kind}_label"][inside], found[f"{kind}_match"][inside])
+            assert auc == pytest.approx(100 * expected)
+            assert (low is None) == (auc in (0, 100))
+            assert low is None or 0 < low < auc < high < 100
+
+
+def drawn(figure):
+    from matplotlib.figure import Figure as Canvas
+
+    canvas = Canvas()
+    figure.draw(canvas)
+    (axes,) = canvas.axes
+    return axes
+
+
+def test_figure_2_has_one_axis_chance_and_the_most_frequent_theme_first():
+    auc, videos = np.array([0.7, 0.0, 1.0, 0.8]), np.array([10, 12, 1, 2000])
+    intervals = np.array([[0.5, 0.9], [np.nan] * 2, [0.9, 1.0], [0.7, 0.9]])
+    figure = theme_bars("ABCD", auc, videos, "made up", 0.65, intervals=intervals, remark="So.")
+    axes = drawn(figure)
+    names = [label.get_text() for label in axes.get_xticklabels()]
+    assert names == ["D (2,000)", "B (12)", "A (10)", "C (1)"]
+    assert axes.get_ylim() == (0, 100)
+    # An AUC of 0 is seen; that of a theme with one video is not stated.
+    heights = axes.lines[0].get_ydata()
+    np.testing.assert_array_equal(heights, [80, 0, 70, np.nan])
+    assert [text.get_text() for text in axes.texts] == ["n/a"]
+    whiskers = [line[:, 1] for line in axes.collections[0].get_segments() if len(line)]
+    np.testing.assert_allclose(whiskers, [[70, 90], [50, 90]])
+    assert {line.get_label() for line in axes.lines[1:]} == {
+        "chance: 50 %", "baseline-1, all pairs: 65.00 %",
+    }  # fmt: skip
+    assert f"n/a: fewer than {FEWEST} of them. So." in figure.caption
+
+
+def test_the_figure_shows_the_aucs_of_the_table(larger):
+    (figure,) = (one for one in larger.figures if one.name == "themes")
+    rows = sorted(larger.table("themes").rows, key=lambda row: -row[1])
+    axes = drawn(figure)
+    heights = [np.nan if row[2] is None else row[2] for row in rows]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), heights)
+    whiskers = [line[:, 1] for line in axes.collections[0].get_segments() if len(line)]
+    np.testing.assert_allclose(whiskers, [row[3:5] for row in rows if row[3] is not None])
+
+
+def test_every_share_is_in_per_cent_or_its_table_in_fractions(report):
+    counts = {"pairs", "videos", "pairs (B)"}
+    units = {
+        table.name: {column.unit for column in table.columns if column.format} - {""}
+        for table in report.tables
+    }
+    assert units.pop("calibration") == {"fraction"}
+    assert set(map(frozenset, units.values())) == {frozenset("%")}
+    for table in report.tables:
+        assert {c.name for c in table.columns if c.format and not c.unit} <= counts
+    assert INTERVALS in report.notes
 
 
 def test_a_report_is_strict_json_and_says_what_was_left_out(report, tiny_run):
@@ -251,5 +324,5 @@ def test_runs_on_other_pairs_are_not_compared(report, tiny_run):
 
 def test_a_run_compared_with_itself_differs_by_nothing(report):
     rows = TiAVCSystem().compare({"a": report, "b": report}).table("comparison").rows
-    assert rows[1][-2] == 0
+    assert rows[1][-2:] == (0, None)  # no variance, no p
     assert rows[0][1:5] == rows[1][1:5]

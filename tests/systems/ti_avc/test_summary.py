@@ -9,6 +9,7 @@ from kavc.errors import ConfigError
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.report import Report
 from kavc.evaluation.table import Column, Table
+from kavc.metrics.auc import roc_auc
 from kavc.systems.ti_avc.paper import TABLE_1
 from kavc.systems.ti_avc.summary import compare, summarise
 
@@ -16,18 +17,20 @@ THEMES = ("Cars", "Food")
 VIDEOS = 40
 
 
-def report(separation, seed, inputs=("vision", "audio", "predicted theme", "true theme")):
+def report(
+    separation, seed, inputs=("vision", "audio", "predicted theme", "true theme"), videos=VIDEOS
+):
     """A report whose match scores tell pairs apart by `separation` standard deviations."""
     rng = np.random.default_rng(seed)
-    label = np.repeat([1, 0], VIDEOS).astype(np.int8)
+    label = np.repeat([1, 0], videos).astype(np.int8)
     predictions = {}
     for kind in ("random", "same_theme"):
         predictions |= {
             f"{kind}_label": label,
-            f"{kind}_match": (rng.normal(size=2 * VIDEOS) + separation * label).astype(np.float32),
-            f"{kind}_theme": np.tile([0, 1], VIDEOS),
-            f"{kind}_visual": np.tile(np.arange(VIDEOS), 2),
-            f"{kind}_audio": np.r_[np.arange(VIDEOS), np.roll(np.arange(VIDEOS), 1)],
+            f"{kind}_match": (rng.normal(size=2 * videos) + separation * label).astype(np.float32),
+            f"{kind}_theme": np.tile([0, 1], videos),
+            f"{kind}_visual": np.tile(np.arange(videos), 2),
+            f"{kind}_audio": np.r_[np.arange(videos), np.roll(np.arange(videos), 1)],
         }
     columns = [Column("system"), Column("AUC", ".2f")]
     match = Table("match", columns, [("bound, random", 90.0)], source="synthetic corpus")
@@ -79,3 +82,45 @@ def test_runs_side_by_side():
     assert first[-1] is None
     assert second[-2] == pytest.approx(second[1] - first[1])
     assert second[-1] < 1e-6
+
+
+def test_neither_interval_nor_p_of_a_handful_of_pairs():
+    few = {"a": report(0.0, 0, videos=9), "b": report(3.0, 1, videos=9)}
+    rows = compare(few).table("comparison").to_records()
+    assert all(row["AUC"] is not None for row in rows)
+    assert {row[name] for row in rows for name in ("low", "high", "p")} == {None}
+    rows = summarise({label: [one] for label, one in few.items()}, THEMES, "test")
+    assert {row[-1] for row in rows.table("differences").rows} == {None}
+
+
+def test_figure_2_shows_the_mean_and_the_range_over_seeds():
+    from matplotlib.figure import Figure as Canvas
+
+    reports = {"Baseline-1": seeds(0.5), "Ti-AVC": seeds(1.0)}
+    summary = summarise(reports, THEMES, "test")
+    (figure,) = summary.figures
+    assert "Mean over 3 seeds; whiskers: lowest to highest seed." in figure.caption
+    canvas = Canvas()
+    figure.draw(canvas)
+    (axes,) = canvas.axes
+    found = [
+        [100 * roc_auc(label[at], match[at]) for at in (slice(0, None, 2), slice(1, None, 2))]
+        for label, match in (
+            (one.predictions["random_label"], one.predictions["random_match"])
+            for one in reports["Ti-AVC"]
+        )
+    ]
+    np.testing.assert_allclose(axes.lines[0].get_ydata(), np.mean(found, axis=0))
+    whiskers = [line[:, 1] for line in axes.collections[0].get_segments()]
+    np.testing.assert_allclose(whiskers, np.transpose([np.min(found, 0), np.max(found, 0)]))
+
+
+def test_themes_of_a_handful_do_not_count():
+    reports = {
+        label: [report(1.0, seed, videos=12) for seed in (0, 1)] for label in ("Baseline-1", "x")
+    }
+    notes = summarise(reports, THEMES, "test").notes
+    assert not any(note.startswith("Figure 2") for note in notes)  # six videos a theme
+    reports = {label: seeds(1.0) for label in ("Baseline-1", "x")}
+    assert any("of 2 themes of 10 test videos" in note for note in
+               summarise(reports, THEMES, "test").notes)  # fmt: skip

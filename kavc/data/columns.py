@@ -1,0 +1,56 @@
+"""Names that people write, of columns and keys: case and space around them do not count."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+
+from kavc.errors import DataError
+
+_NEAR = 0.8  # similarity from which a name is taken for a misspelling, as "spilt" of "split"
+
+
+def plain(name: str) -> str:
+    """Returns a name in small letters, without space around it."""
+    return name.strip().lower()
+
+
+def columns(header: Sequence[str] | None, where: object) -> list[str]:
+    """Returns the names of a table's columns, each as `plain` has it.
+
+    Args:
+        header: as it stands in the table; None of an empty one.
+        where: names the table in the message.
+
+    Raises:
+        DataError: two columns have the same name; those without any are left alone.
+    """
+    first: dict[str, str] = {}
+    for name in header or ():
+        if plain(name) and plain(name) in first:
+            raise DataError(f"{where}: columns {first[plain(name)]!r} and {name!r} are the same, as"
+                            " case and space do not count; remove or rename one")  # fmt: skip
+        first[plain(name)] = name
+    return [plain(name) for name in header or ()]
+
+
+def check_not_misspelt(wanted: str, names: Iterable[str], where: object, *, words: bool) -> None:
+    """Raises if an optional name is not there, but one that is nearly it.
+
+    Args:
+        wanted: the name, as `plain` has it.
+        names: those that there are.
+        where: names what has them, in the message.
+        words: whether one word of a name, as of "data_split", is enough.
+
+    Raises:
+        DataError: there is such a name, which would be left out in silence.
+    """
+    if wanted in (names := list(names)):
+        return
+    for name in names:
+        candidates = re.split(r"[\W_]+", plain(name)) if words else [plain(name)]
+        if difflib.get_close_matches(wanted, candidates, 1, _NEAR):
+            raise DataError(f"{where} {name!r} is not read; did you mean {wanted!r}? Rename it, or"
+                            " remove it if it means something else")  # fmt: skip

@@ -1,0 +1,50 @@
+"""What an export says if its files can't be written: the disk is full, read-only, and the like."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from kavc.errors import ExportError
+
+SHOWN = 300  # characters of what the system or TensorFlow said
+
+
+class WriteError(ExportError):
+    """An export can't be written. Nothing is left of it."""
+
+    exit_code = 1
+
+
+@contextlib.contextmanager
+def written(path: str | os.PathLike) -> Iterator[None]:
+    """Makes one line of what writing fails of.
+
+    Args:
+        path: what is being written, for the message.
+
+    Raises:
+        WriteError: in place of an `OSError` or an error of TensorFlow's ops.
+        FileExistsError: as it came.
+    """
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except (OSError, tf.errors.OpError) as error:
+        raise WriteError(
+            f"{os.fspath(path)}: can't be written ({_reason(error)}); nothing is left of it; make "
+            "room or choose another folder"
+        ) from error
+
+
+def _reason(error: OSError | tf.errors.OpError) -> str:
+    if isinstance(error, OSError):
+        told = error.strerror or str(error)
+    else:  # "FILE; File too large [Op:SaveV2]"; the file bears a temporary name
+        told = re.sub(r" \[Op:\w+\]", "", error.message or "").rpartition("; ")[2]
+    return " ".join((told or type(error).__name__).split())[:SHOWN]

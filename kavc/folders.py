@@ -1,0 +1,110 @@
+"""Whose a folder is: what a command writes goes into a folder of its own, or is refused.
+
+One rule for every output folder. One that is missing or empty becomes the package's own: a hidden
+file, `.kavc`, says for which kind of output. What was made for a kind takes that kind again. All
+else is somebody's, or for something else, and is refused before anything is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from pathlib import Path
+from typing import Any
+
+from kavc.errors import ConfigError, DataError
+from kavc.files import read_json, write_json
+
+MARK = ".kavc"
+KINDS = {
+    "run": "a run",
+    "sweep": "a sweep",
+    "report": "a report",
+    "reproduction": "the runs of a reproduction",
+    "winner": "the runs of a winner",
+}
+COLLECTIONS = ("reproduction", "winner")  # of run folders, ROW/seed-S
+# How a folder without the mark, as of an earlier version, is known: a file and entries of it.
+MAIN_FILES = {
+    "run": ("config.json", {"system", "preset", "overrides", "seed", "options"}),
+    "sweep": ("sweep.json", {"settings", "space"}),
+    "report": ("report.json", {"format", "headline"}),
+}
+
+
+def check_own(folder: str | os.PathLike, kind: str) -> None:
+    """Raises unless output of a kind may go into a folder; changes nothing.
+
+    Args:
+        folder: may be missing.
+        kind: one of `KINDS`.
+
+    Raises:
+        ConfigError: it is a file, holds output of another kind, or something that isn't ours.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder}: a file; expected a folder for {KINDS[kind]}")
+    found, others = kind_of(folder), content(folder)
+    if found == kind or not (found or others):
+        return
+    if kind in COLLECTIONS and found in (None, "report") and _holds_runs(folder):
+        return  # of an earlier version
+    if found:
+        own = "need their own" if kind in COLLECTIONS else "needs its own"
+        raise ConfigError(f"{folder}: holds {KINDS[found]}; {KINDS[kind]} {own} folder")
+    raise ConfigError(
+        f"{folder}: not empty and no {kind} folder (it holds {others[0]!r}); use a new folder"
+    )
+
+
+def claim(folder: str | os.PathLike, kind: str) -> None:
+    """Makes a folder the package's own for a kind of output, if `check_own` lets it."""
+    check_own(folder, kind)
+    if _marked(Path(folder)) != kind:
+        write_json(Path(folder) / MARK, {"kind": kind})
+
+
+def settle(folder: str | os.PathLike) -> None:
+    """Removes the mark of a folder that is known without it, as one that holds a whole report."""
+    marked = _marked(Path(folder))
+    if marked is not None and _by_content(Path(folder)) == marked:
+        (Path(folder) / MARK).unlink()
+
+
+def kind_of(folder: str | os.PathLike) -> str | None:
+    """Returns for what a folder is the package's own; None if it isn't, or isn't there."""
+    folder = Path(folder)
+    return _marked(folder) or _by_content(folder)
+
+
+def _by_content(folder: Path) -> str | None:
+    for kind, (name, entries) in MAIN_FILES.items():
+        found = _json(folder / name)
+        if isinstance(found, dict) and entries <= set(found):
+            return kind
+    return None
+
+
+def content(folder: str | os.PathLike) -> list[str]:
+    """Returns the names in a folder, sorted, without hidden ones; none if it isn't there."""
+    folder = Path(folder)
+    names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    return [name for name in names if not name.startswith(".")]
+
+
+def _marked(folder: Path) -> str | None:
+    found = _json(folder / MARK)
+    kind = found.get("kind") if isinstance(found, dict) else None
+    return kind if isinstance(kind, str) and kind in KINDS else None
+
+
+def _holds_runs(folder: Path) -> bool:
+    return any(kind_of(path) == "run" for path in folder.glob("*/seed-*"))
+
+
+def _json(path: Path) -> Any:
+    with contextlib.suppress(DataError, OSError):
+        if path.is_file():
+            return read_json(path)
+    return None

@@ -1,0 +1,61 @@
+"""What a stage leaves for later: of which weights, and whether it still is what was written.
+
+`artefacts/STAGE/SPLIT/made_by.json` names the weights that the stage began with and has the SHA-256
+of each file beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import keras
+
+from kavc.errors import DataError
+from kavc.files import fingerprint, read_json, write_json
+from kavc.layers.fingerprint import weights_fingerprint
+
+MADE_BY = "made_by.json"
+
+
+@contextlib.contextmanager
+def made_by(network: keras.Model, folder: Path) -> Iterator[None]:
+    """Around `Stage.prepare`: removes artefacts of other weights first, and seals what is left.
+
+    Args:
+        network: as the stage finds it.
+        folder: where the stage leaves them for one split; the caller's own.
+
+    Raises:
+        DataError: a file of these weights is not what was written.
+    """
+    weights = weights_fingerprint(network)
+    if folder.is_dir() and not _is_of(folder, weights):
+        shutil.rmtree(folder)
+    yield
+    if folder.is_dir() and not (folder / MADE_BY).exists():
+        digests = {name: fingerprint([folder / name]) for name in _names(folder)}
+        write_json(folder / MADE_BY, {"weights": weights, "files": digests})
+
+
+def _is_of(folder: Path, weights: str) -> bool:
+    """Whether all in a folder was made by these weights; what isn't sealed may not have been."""
+    if not (folder / MADE_BY).is_file():
+        return False
+    sealed = read_json(folder / MADE_BY)
+    if not isinstance(sealed, dict) or sealed.get("weights") != weights:
+        return False
+    for name, digest in sealed["files"].items():
+        if name not in _names(folder) or fingerprint([folder / name]) != digest:
+            raise DataError(
+                f"{folder / name}: missing or damaged (its SHA-256 is not the one in {MADE_BY}); "
+                f"remove the folder {folder} to make it again"
+            )
+    return True
+
+
+def _names(folder: Path) -> list[str]:
+    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return [path.relative_to(folder).as_posix() for path in files if path.name != MADE_BY]

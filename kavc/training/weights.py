@@ -1,0 +1,106 @@
+"""Weights on disk: made in memory, written whole, with a digest beside them that loading checks.
+
+HDF5 ends the process when it can't write, as on a full disk; so it writes into memory alone, and
+what fails then is an `OSError` of Python's. A changed byte in its data would load as other weights.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import keras
+
+from kavc.errors import DataError
+from kavc.files import DIGEST, is_as_written, whole_file, write_digest
+
+UNREADABLE = (OSError, ValueError, TypeError, KeyError)
+
+
+class _Memory(io.BytesIO):
+    """A file in memory under the name of one on disk: Keras looks at the suffix."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self._path = path
+
+    def __str__(self) -> str:
+        return str(self._path)
+
+
+def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
+    """Writes a model's weights, and its optimizer's if it is compiled, as `NAME.weights.h5`.
+
+    Raises:
+        OSError: the file can't be written; nothing is left of it.
+    """
+    _save(model.save_weights, Path(path))
+
+
+def save_network(network: keras.Model, path: str | os.PathLike) -> None:
+    """Writes a network, graph and weights, as `NAME.keras`.
+
+    Raises:
+        OSError: the file can't be written; nothing is left of it.
+    """
+    _save(network.save, Path(path))
+
+
+def load_weights(model: keras.Model, path: str | os.PathLike, *, kind: str = "model") -> None:
+    """Loads what `save_weights` wrote into a model, all of it.
+
+    Args:
+        model: built.
+        path: of the file.
+        kind: what a message calls the model.
+
+    Raises:
+        DataError: the file is missing, damaged or of another model.
+    """
+    try:
+        _check(Path(path))
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of layers that keep random weights
+            model.load_weights(path)
+    except (*UNREADABLE, UserWarning) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"{path}: can't be read as weights of this {kind} ({reason})") from None
+
+
+def load_network(path: str | os.PathLike) -> keras.Model:
+    """Loads what `save_network` wrote, not compiled.
+
+    Raises:
+        DataError: the file is missing or damaged.
+    """
+    path = Path(path)
+    try:
+        _check(path)
+        if not zipfile.is_zipfile(path):  # Keras says of these: file not found
+            raise ValueError("no archive")
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cut or damaged ({error})") from None
+    try:
+        return keras.models.load_model(path, compile=False)
+    except UNREADABLE as error:
+        raise DataError(f"{path}: can't be loaded ({' '.join(str(error).split())})") from None
+
+
+def _check(path: Path) -> None:
+    if not path.is_file():
+        raise FileNotFoundError("no such file")
+    if not is_as_written(path):
+        raise ValueError(f"its SHA-256 is not the one in {path.name}{DIGEST}")
+
+
+def _save(save: Callable[[io.BytesIO], None], path: Path) -> None:
+    memory = _Memory(path)
+    save(memory)
+    with memory.getbuffer() as content, whole_file(path) as temporary:
+        temporary.write_bytes(content)
+        # Before the file has its name: where it is, its digest is, too.
+        write_digest(path, content)

@@ -1,0 +1,25 @@
+import pytest
+
+from kavc.data.columns import check_not_misspelt, columns
+from kavc.errors import DataError
+
+
+def test_case_and_space_do_not_count():
+    assert columns(["Id", " Theme ", "SPLIT", "", ""], "t") == ["id", "theme", "split", "", ""]
+    assert columns(None, "t") == []
+    with pytest.raises(DataError, match="t: columns 'Split' and ' split' are the same"):
+        columns(["id", "Split", " split"], "t")
+
+
+@pytest.mark.parametrize("name", ["splits", "spilt", "splt", "data_split", "Split set"])
+def test_misspelt_names_are_refused(name):
+    with pytest.raises(DataError, match=rf"t {name!r} is not read; did you mean 'split'\?"):
+        check_not_misspelt("split", ["id", name], "t", words=True)
+    check_not_misspelt("split", ["split", name], "t", words=True)
+
+
+def test_other_names_pass():
+    check_not_misspelt("split", ["id", "title", "spirit", "part", ""], "t", words=True)
+    check_not_misspelt("splits", ["split_seed", "world"], "t", words=False)
+    with pytest.raises(DataError, match="did you mean 'splits'"):
+        check_not_misspelt("splits", ["Splits"], "t", words=False)

@@ -1,0 +1,113 @@
+"""Every command and snippet of the README, typed one after another, on small data."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from kavc.cli.main import app
+
+ROOT = Path(__file__).parent.parent
+FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
+COMMENT = re.compile(r"\s+# .*")
+EXCEPTED = ("make ", ". .venv/bin/activate")
+SERVER = "localhost:8500"
+
+SMALL = ("epochs=1", "embedding_dim=8", "filters=8", "units=8", "batch_size=64")
+SMALL_EMBEDDING = (
+    "members=1", "kernel_features=32", "units=32", "embedding_dim=16", "coordinates=16",
+    "batch_size=64", "epochs=2",
+)  # fmt: skip
+
+
+def steps() -> list[tuple[str, str]]:
+    """Returns what a reader types, in order: ("kavc", line), ("python", code), ("json", text)."""
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    found = [(match.start(), match[1], match[2]) for match in FENCE.finditer(text)]
+    for match in re.finditer(r"^    (\S.*)$", FENCE.sub(lambda m: "\n" * len(m[0]), text), re.M):
+        line = COMMENT.sub("", match[1])
+        if not line.startswith(EXCEPTED):
+            assert line.startswith("kavc "), f"README: what is this line? {line}"
+            found.append((match.start(), "kavc", line))
+    return [(kind, content) for _, kind, content in sorted(found)]
+
+
+def smaller(line: str) -> list[str]:
+    """Returns a command's words, with fewer videos, smaller networks and fewer of them."""
+    words = shlex.split(line)[1:]
+    for option, value in {"--videos": "120", "--seeds": "1", "--workers": None}.items():
+        if option in words:
+            at = words.index(option)
+            words[at : at + 2] = [] if value is None else [option, value]
+    given = " ".join(words)
+    options = [
+        each
+        for each in (SMALL if "ti-avc" in words else SMALL_EMBEDDING)
+        if f"--set {each.partition('=')[0]}=" not in given
+    ]
+    if "--data" in words and words[0] in ("train", "reproduce", "tune"):
+        words += [word for each in options for word in ("--set", each)]
+    if words[0] == "tune" and "--data" in words:
+        words += ["--trials", "2"]
+    if "--from-sweep" in words:
+        words[words.index("members=4")] = "members=1"
+        words += ["--seeds", "1"]
+    return words
+
+
+@pytest.fixture
+def reader(tmp_path, monkeypatch, embedding_corpus):
+    """A reader's folder, with shards of YouTube-8M and this package's sweep files in it."""
+    shutil.copytree(embedding_corpus, tmp_path / "data" / "yt8m")
+    (tmp_path / "data" / "yt8m" / "corpus.json").unlink()
+    shutil.copytree(ROOT / "tuning", tmp_path / "tuning")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def server(monkeypatch):
+    """Has `kavc serve` serve from this process, at a free port, and go on; gives the address."""
+    from dataclasses import replace
+
+    from kavc.serving.server.local import LocalServer
+
+    started = []
+
+    def serve(models_dir, options, *, report):
+        started.append(LocalServer(models_dir, options=replace(options, port=0)))
+        started[0].start()
+        report(f"local server on {started[0].address}")
+
+    monkeypatch.setattr("kavc.serving.launcher.serve", serve)
+    yield lambda: started[0].address if started else SERVER
+    for each in started:
+        each.stop(grace=0)
+
+
+def test_every_command_and_snippet(reader, server):
+    """Longer than ten seconds: a dozen trainings, as many as the README has."""
+    typed = 0
+    for kind, content in steps():
+        content = content.replace(SERVER, server())
+        if kind == "kavc":
+            done = CliRunner().invoke(app, smaller(content))
+            assert done.exit_code == 0, f"{content}\n{done.stderr}\n{done.exception!r}"
+        elif kind == "python":
+            small = dict(each.split("=") for each in SMALL) | {"alignment_epochs": 1}
+            content = content.replace('preset="improved"', f'preset="improved", overrides={small}')
+            exec(compile(content, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102
+        else:
+            assert kind == "json"
+            splits = reader / "splits.json"
+            if not splits.exists():  # the first one is of file patterns, as the commands need it
+                splits.write_text(content)
+            assert set(json.loads(content)) == {"train", "validation", "test"}
+        typed += 1
+    assert typed > 30
