@@ -52,7 +52,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
-        if error.filename is None:  # as where a disk is full
+        if error.filename in (None, os.fspath(temporary)):  # None of a disk that is full
             error.filename = os.fspath(path)
         raise
     finally:
@@ -129,16 +129,14 @@ def fingerprint(files: Iterable[str | os.PathLike]) -> str:
     return digest.hexdigest()
 
 
-def write_digest(path: str | os.PathLike, content: bytes | memoryview | None = None) -> None:
-    """Writes the SHA-256 of a file into `PATH.sha256` beside it, as `sha256sum --check` reads it.
-
-    Args:
-        path: the file.
-        content: what it holds or is about to hold; read from it, if None.
-    """
+def write_with_digest(path: str | os.PathLike, content: bytes | memoryview) -> None:
+    """Writes a file whole, and `PATH.sha256` beside it, as `sha256sum --check` reads it."""
     path = Path(path)
-    digest = _sha256(path) if content is None else hashlib.sha256(content).hexdigest()
-    write_text(f"{path}{DIGEST}", f"{digest}  {path.name}\n")
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content)
+        # Before the file has its name: where it is, its digest is, too.
+        digest = hashlib.sha256(content).hexdigest()
+        write_text(f"{path}{DIGEST}", f"{digest}  {path.name}\n")
 
 
 def is_as_written(path: str | os.PathLike) -> bool:

@@ -44,15 +44,17 @@ def check_own(folder: str | os.PathLike, kind: str) -> None:
     """
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
-        raise ConfigError(f"{folder}: a file; expected a folder for {KINDS[kind]}")
+        raise ConfigError(f"{folder}: a file; {KINDS[kind]} {_need(kind)} a folder")
     found, others = kind_of(folder), content(folder)
     if found == kind or not (found or others):
         return
     if kind in COLLECTIONS and found in (None, "report") and _holds_runs(folder):
         return  # of an earlier version
     if found:
-        own = "need their own" if kind in COLLECTIONS else "needs its own"
-        raise ConfigError(f"{folder}: holds {KINDS[found]}; {KINDS[kind]} {own} folder")
+        own = "their own" if kind in COLLECTIONS else "its own"
+        raise ConfigError(
+            f"{folder}: holds {KINDS[found]}; {KINDS[kind]} {_need(kind)} {own} folder"
+        )
     raise ConfigError(
         f"{folder}: not empty and no {kind} folder (it holds {others[0]!r}); use a new folder"
     )
@@ -91,6 +93,10 @@ def content(folder: str | os.PathLike) -> list[str]:
     folder = Path(folder)
     names = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
     return [name for name in names if not name.startswith(".")]
+
+
+def _need(kind: str) -> str:
+    return "need" if kind in COLLECTIONS else "needs"
 
 
 def _marked(folder: Path) -> str | None:

@@ -5,6 +5,7 @@ TensorFlow takes seconds to import; `import kavc` and `kavc --help` must not wai
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 from collections.abc import Callable, Mapping
@@ -41,4 +42,6 @@ def attach(
 
 def _is_module(path: str) -> bool:
     private = path.rpartition(".")[2].startswith("_")  # what tools ask every object for
-    return not private and importlib.util.find_spec(path) is not None
+    with contextlib.suppress(ModuleNotFoundError):  # the name above it is a module, no package
+        return not private and importlib.util.find_spec(path) is not None
+    return False

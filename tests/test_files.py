@@ -12,9 +12,9 @@ from kavc.files import (
     is_as_written,
     whole_file,
     whole_folder,
-    write_digest,
     write_json,
     write_text,
+    write_with_digest,
 )
 
 
@@ -55,8 +55,7 @@ def test_a_temporary_file_keeps_the_suffixes(tmp_path):
 
 
 def test_a_digest_is_what_sha256sum_checks(tmp_path):
-    write_text(tmp_path / "file", "text")
-    write_digest(tmp_path / "file")
+    write_with_digest(tmp_path / "file", b"text")
     command = ["sha256sum", "--check", "file.sha256"]
     assert subprocess.run(command, cwd=tmp_path, capture_output=True).returncode == 0
     assert is_as_written(tmp_path / "file")
@@ -64,7 +63,7 @@ def test_a_digest_is_what_sha256sum_checks(tmp_path):
 
 def test_a_digest_finds_each_spoilt_byte(tmp_path):
     content = bytes(range(64))
-    write_digest(tmp_path / "file", content)
+    write_with_digest(tmp_path / "file", content)
     for place in range(len(content)):
         spoilt = bytearray(content)
         spoilt[place] ^= 1

@@ -83,7 +83,7 @@ def test_runs_of_a_reproduction_of_an_earlier_version(tmp_path, report):
 
 def test_a_file_is_no_folder(tmp_path):
     (tmp_path / "file").write_text("text")
-    with pytest.raises(ConfigError, match="file: a file; expected a folder for a run"):
+    with pytest.raises(ConfigError, match="file: a file; a run needs a folder"):
         check_own(tmp_path / "file", "run")
 
 

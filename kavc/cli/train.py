@@ -144,16 +144,16 @@ class Given:
         Raises:
             DataError: the run's data are not what they were, and no others are named.
         """
-        from kavc.training.data_facts import check_same, source_of
+        from kavc.training.data_facts import source_of
         from kavc.training.run import Run
 
         run = Run(path)
-        told = self._completed(run)
-        if self.data is None and self.splits is None:
-            check_same(path, run.data, run.system.describe(run.source, run.config), "trained")
-        elif self.splits is None:
-            told = replace(told, data=source_of(path, run.data | {"source": self.data}))
-        return told
+        if self.splits is not None:
+            return self._completed(run)
+        if self.data is None:
+            return replace(self._completed(run), data=run.source_for())
+        moved = source_of(path, run.data | {"source": self.data})
+        return replace(self._completed(run), data=moved)
 
     def resuming(self, out: Path) -> Given:
         """Returns what goes on with a run, if there is one: what is left out is its own.
@@ -167,7 +167,7 @@ class Given:
     def _completed(self, run: Run) -> Given:
         begun, data = run.settings, self.data
         if data is None:
-            data = run.source if self.splits is None else run.data["source"]
+            data = str(run.source) if self.splits is not None else run.source
         return Given(
             self.system or begun.system,
             data,

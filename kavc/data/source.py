@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
-from functools import cached_property
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ class Source:
             the split that the data bring along (see `kavc.data.splits`).
         kept: optional copy of the splits file that is read in its place, as a run folder keeps
             one. What lies beside the splits file is still looked for beside `splits`.
+        said: optional. What was read in it, once and for all: see `settled`.
 
     Example:
         source = Source.parse("youtube8m:~/yt8m", splits="splits.json")
@@ -40,6 +41,7 @@ class Source:
     path: Path
     splits: Path | None = None
     kept: Path | None = None
+    said: Mapping[str, Part] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
     def parse(
@@ -70,32 +72,32 @@ class Source:
             )
         if layout not in LAYOUTS:
             raise DataError(unknown("layout", layout, LAYOUTS))
-        files = (None if file is None else _path(file) for file in (splits, kept))
-        source = cls(layout, _path(path), *files)
+        files = [None if file is None else _path(file) for file in (splits, kept)]
+        source = cls(layout, _path(path), splits=files[0], kept=files[1])
         source._check()
         return source
 
     def parts(self) -> dict[str, Part] | None:
         """Returns what the splits file says, or the copy in its place; None where there is none.
 
-        It is read once: whoever edits it meanwhile does not change this source.
-
         Raises:
             DataError: as `kavc.data.splits.load`.
         """
-        return self._parts
-
-    @cached_property
-    def _parts(self) -> dict[str, Part] | None:
         from kavc.data import splits  # TensorFlow; the source itself needs none
 
+        if self.said is not None:
+            return dict(self.said)
         file = self.kept or self.splits
         return None if file is None else splits.load(file)
 
+    def settled(self) -> Source:
+        """Returns the source with what its splits file says now, whoever edits that meanwhile."""
+        return replace(self, said=self.parts())
+
     def absolute(self) -> Source:
         """Returns the source with absolute paths, in which links are not resolved."""
-        splits, kept = (file and file.absolute() for file in (self.splits, self.kept))
-        return replace(self, path=self.path.absolute(), splits=splits, kept=kept)
+        splits, kept = (file and Path(file).absolute() for file in (self.splits, self.kept))
+        return replace(self, path=Path(self.path).absolute(), splits=splits, kept=kept)
 
     def _check(self) -> None:
         if not self.path.exists():

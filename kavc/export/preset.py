@@ -18,7 +18,7 @@ from kavc.evaluation.report import Report
 from kavc.export.portable import file_name, source_name, without_paths
 from kavc.export.run_card import run_card
 from kavc.export.write_error import written
-from kavc.files import read_json, whole_file, write_digest, write_json, write_text
+from kavc.files import read_json, write_json, write_text, write_with_digest
 from kavc.partials import new_folder
 from kavc.training.run import CARD, CONFIG, DATA, REPORT, VERSIONS, WEIGHTS, Run
 from kavc.training.weights import save_weights
@@ -87,7 +87,7 @@ def _portable(data: dict[str, Any]) -> dict[str, Any]:
 
 def _tested(preset: Run, run: Run, dtype: str) -> Report:
     """Returns the report of a preset on the run's data, without figures and predictions."""
-    report = run.system.evaluate(preset.network, run.source, run.config)
+    report = run.system.evaluate(preset.network, run.source_for(), run.config)
     note = (
         f"The weights are stored as {dtype}. As trained: {run.report.headline}. "
         f"As stored: {report.headline}."
@@ -107,9 +107,7 @@ def _write_weights(network: keras.Model, path: Path, dtype: str) -> None:
         save_weights(network, full)
         with h5py.File(full) as source, h5py.File(content, "w") as target:
             _copy_weights(source, target, dtype)
-    with whole_file(path) as temporary:
-        temporary.write_bytes(content.getbuffer())
-        write_digest(path, content.getbuffer())
+    write_with_digest(path, content.getbuffer())
 
 
 def _copy_weights(source: h5py.File, target: h5py.File, dtype: str) -> None:

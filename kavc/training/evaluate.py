@@ -41,14 +41,11 @@ def evaluate(
     names = sorted({run.settings.system for run in opened})
     if len(names) > 1:
         raise ConfigError(f"the runs are of several systems: {', '.join(names)}; compare one kind")
-    if splits is not None and data is None:
-        data = opened[0].data["source"]
-    if isinstance(data, str):
-        data = Source.parse(data, splits)
-    source = data or opened[0].source
+    named = data is not None or splits is not None
+    source = opened[0].source_for(data, splits)
     reports, remarks = {}, []
     for run in opened:
-        remarks.append(_check(run, source, named=data is not None))
+        remarks.append(_check(run, source, named=named))
         label = run.path.name if run.path.name not in reports else str(run.path)
         reports[label] = run.system.evaluate(run.network, source, run.config)
     one = len(reports) == 1

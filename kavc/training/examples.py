@@ -23,7 +23,7 @@ class Examples:
 
     def __init__(self, system: System, source: Source):
         self.system = system
-        self.source = source
+        self.source = source.settled()
         self._options: tuple | None = None
         self._kept: dict[Any, Any] = {}
 

@@ -112,13 +112,13 @@ def train(
         if (out / CONFIG).exists():
             check_resumable(out, settings, info)
         else:
-            begin(out, settings, source, info)
+            begin(out, settings, examples.source, info)
         run = Run(out)
         if not run.finished:
             network = _fit_stages(system, examples, config, out, seed, strategy, after_epoch)
             save_network(network, out / MODEL)
         if not (out / REPORT).exists():
-            _write_report(run, source)
+            _write_report(run, examples.source)
     return run
 
 

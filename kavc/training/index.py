@@ -47,7 +47,7 @@ def build_index(
         out: folder to write; must be new.
         modality: what to embed, one of the system's `modalities`.
         data: source, as "youtube8m:PATH"; by default the one that the run was trained on.
-        splits: optional splits file, when `data` is text.
+        splits: optional splits file, when `data` is text; alone, for the run's own data.
         split: "train", "validation" or "test".
         backend: as `kavc.retrieval.Index` takes it.
         progress: called with a line of text on what was left out.
@@ -66,7 +66,7 @@ def build_index(
     run = run if isinstance(run, Run) else Run(run)
     _check_modality(run, modality)
     check_backend(backend)
-    ids, vectors = _embed_split(run, modality, _source(run, data, splits), split, progress)
+    ids, vectors = _embed_split(run, modality, run.source_for(data, splits), split, progress)
     model = weights_fingerprint(run.network)
     index = Index(vectors.shape[1], modality=modality, model=model, backend=backend)
     index.add(ids, vectors)
@@ -102,7 +102,7 @@ def add_to_index(
     with _changing(folder) as index:
         index.check(model=weights_fingerprint(run.network))
         _check_modality(run, index.modality)
-        source = _source(run, data, splits)
+        source = run.source_for(data, splits)
         index.add(*_embed_split(run, index.modality, source, split, progress))
         index.save(folder)
     return index
@@ -210,12 +210,6 @@ def _changing(folder: str | os.PathLike) -> Iterator[Index]:
     with lock(folder):
         sweep_partials(folder)
         yield Index.load(folder)
-
-
-def _source(run: Run, data: str | Source | None, splits: str | os.PathLike | None) -> Source:
-    if isinstance(data, str):
-        return Source.parse(data, splits)
-    return data or run.source
 
 
 def _check_modality(run: Run, modality: str) -> None:

@@ -51,7 +51,7 @@ def reproduce(
     """
     system = get(system) if isinstance(system, str) else system
     source = Source.parse(data, splits) if isinstance(data, str) else data
-    out = Path(out)
+    source, out = source.settled(), Path(out)
     check_own(out, "reproduction")
     overrides = dict(overrides or {})
     base = system.Config.preset(preset).replace(**overrides)

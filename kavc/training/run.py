@@ -119,6 +119,27 @@ class Run:
             )
         return source_of(self.path, data)
 
+    def source_for(
+        self, data: str | Source | None = None, splits: str | os.PathLike | None = None
+    ) -> Source:
+        """Returns the data that a user names; the run's own, if they still are, where none are.
+
+        Args:
+            data: source, as "youtube8m:PATH".
+            splits: splits file, when `data` is text; alone, for the run's own data.
+
+        Raises:
+            ConfigError: as `source`.
+            DataError: none are named, and the run's own are not there or not what they were.
+        """
+        if isinstance(data, Source):
+            return data.settled()
+        if data is not None or splits is not None:
+            return Source.parse(str(self.source) if data is None else data, splits).settled()
+        source = self.source.settled()
+        check_same(self.path, self.data, self.system.describe(source, self.config), "trained")
+        return source
+
     @cached_property
     def network(self) -> keras.Model:
         """The trained network.

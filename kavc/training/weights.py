@@ -16,7 +16,7 @@ from pathlib import Path
 import keras
 
 from kavc.errors import DataError
-from kavc.files import DIGEST, is_as_written, whole_file, write_digest
+from kavc.files import DIGEST, is_as_written, write_with_digest
 
 UNREADABLE = (OSError, ValueError, TypeError, KeyError)
 
@@ -100,7 +100,5 @@ def _check(path: Path) -> None:
 def _save(save: Callable[[io.BytesIO], None], path: Path) -> None:
     memory = _Memory(path)
     save(memory)
-    with memory.getbuffer() as content, whole_file(path) as temporary:
-        temporary.write_bytes(content)
-        # Before the file has its name: where it is, its digest is, too.
-        write_digest(path, content)
+    with memory.getbuffer() as content:
+        write_with_digest(path, content)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from kavc.errors import ConfigError, DataError, KavcError
+from kavc.systems.base import SourceInfo
 from kavc.training.fit import train
-from kavc.training.run import lock
+from kavc.training.run import Run, lock
 
 
 class Killed(BaseException):
@@ -179,3 +180,35 @@ def test_a_stage_that_follows_what_nobody_logs(tiny, system, source, tmp_path, m
     monkeypatch.setattr(tiny.TinyStage, "monitor", "val_extra")
     with pytest.raises(KavcError, match="follows 'val_extra', which the fit does not report; it"):
         train(system, source, tmp_path / "run")
+
+
+def test_a_report_that_can_not_be_made_leaves_the_run_as_it_is(
+    system, source, tmp_path, monkeypatch
+):
+    good = type(system).evaluate
+
+    def evaluate(self, network, source, config):
+        raise DataError("the test split\nis strange")
+
+    monkeypatch.setattr(type(system), "evaluate", evaluate)
+    message = r"trained, but its report can't be made \(the test split is strange\)"
+    with pytest.raises(KavcError, match=message):
+        train(system, source, tmp_path / "run", overrides={"epochs": 1})
+    run = Run(tmp_path / "run")
+    assert run.finished
+    assert run.network is not None
+    assert (run.path / "report_error.txt").read_text() == "the test split is strange\n"
+    monkeypatch.setattr(type(system), "evaluate", good)
+    again = train(system, source, tmp_path / "run", overrides={"epochs": 1}, resume=True)
+    assert np.isfinite(again.report.headline.value)
+    assert not (run.path / "report_error.txt").exists()
+
+
+def test_a_run_is_not_resumed_in_other_splits(system, source, tmp_path, monkeypatch):
+    digests = {"train": "1", "validation": "2", "test": "3"}
+    monkeypatch.setattr(SourceInfo, "splits", property(lambda info: dict(digests)))
+    train(system, source, tmp_path / "run", overrides={"epochs": 1})
+    train(system, source, tmp_path / "run", overrides={"epochs": 1}, resume=True)
+    digests["test"] = "1"
+    with pytest.raises(DataError, match=r"begun on other splits \(who is in test,"):
+        train(system, source, tmp_path / "run", overrides={"epochs": 1}, resume=True)
