@@ -13,6 +13,8 @@ import tensorflow as tf
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.retrieval.index import Index
+from kavc.systems.base import SourceInfo
+from kavc.training.data_facts import facts_of
 from kavc.training.index import add_to_index, build_index, remove_from_index, retrieve
 from kavc.training.run import Run, lock
 
@@ -31,6 +33,10 @@ class TwoMatrices:
 
     name = "two-matrices"
     modalities = ("audio", "visual")
+    fingerprint = "0" * 64
+
+    def describe(self, source, config):
+        return SourceInfo({}, WIDTHS, (), self.fingerprint)
 
     def read(self, source, split, config):
         return tf.data.Dataset.from_generator(lambda: videos(split), output_signature=SPEC)
@@ -53,7 +59,7 @@ class TinyRun(Run):
 
     @property
     def data(self):
-        return {"widths": WIDTHS}
+        return facts_of(self.source, SourceInfo({}, WIDTHS, (), "0" * 64))
 
     @property
     def source(self):
@@ -148,6 +154,17 @@ def test_what_does_not_fit_changes_nothing(run, sounds):
     with pytest.raises(DataError, match=r"id 'test-99' is not in .*; nothing was removed"):
         remove_from_index(sounds, ["test-0", "test-99"])
     assert contents(sounds) == before
+
+
+def test_data_that_were_replaced(run, sounds, tmp_path):
+    run.system.fingerprint = "1" * 64
+    for call in (
+        lambda **data: build_index(run, tmp_path / "index", modality="audio", **data),
+        lambda **data: add_to_index(sounds, run, split="validation", **data),
+    ):
+        with pytest.raises(DataError, match="was trained on other data"):
+            call()
+        call(data=run.source)
 
 
 def test_an_index_is_not_built_over_anything(run, sounds):
