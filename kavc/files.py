@@ -37,6 +37,15 @@ def _partial(path: Path) -> Path:
     return path.with_name(f"{PARTIAL}{uuid.uuid4().hex[:8]}-{path.name}")
 
 
+def _name(error: OSError, temporary: Path, path: Path) -> None:
+    """Has an error name what was to be written; that of a full disk names nothing."""
+    name = error.filename
+    if name is None:
+        error.filename = os.fspath(path)
+    elif isinstance(name, str | os.PathLike):
+        error.filename = os.fspath(name).replace(os.fspath(temporary), os.fspath(path))
+
+
 @contextlib.contextmanager
 def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it to `path` if the block ends well.
@@ -52,8 +61,7 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
         os.replace(temporary, path)
         _sync(path.parent)
     except OSError as error:
-        if error.filename in (None, os.fspath(temporary)):  # None of a disk that is full
-            error.filename = os.fspath(path)
+        _name(error, temporary, path)
         raise
     finally:
         temporary.unlink(missing_ok=True)
@@ -79,6 +87,9 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
             raise FileExistsError(f"{path} exists")
         temporary.rename(path)
         _sync(path.parent)
+    except OSError as error:
+        _name(error, temporary, path)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -112,3 +113,13 @@ def test_a_full_disk_is_an_error_and_leaves_nothing(tmp_path):
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["27"] * 3  # EFBIG
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_error_names_what_was_to_be_written(tmp_path):
+    for opened in (whole_file(tmp_path / "a.json"), whole_folder(tmp_path / "folder")):
+        with pytest.raises(OSError) as error, opened as temporary:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        assert error.value.filename in (str(tmp_path / "a.json"), str(tmp_path / "folder"))
+    with pytest.raises(OSError) as error, whole_folder(tmp_path / "folder") as temporary:
+        (temporary / "missing" / "inside").write_text("")
+    assert error.value.filename == str(tmp_path / "folder" / "missing" / "inside")

@@ -51,6 +51,7 @@ LEAKS = "this network, as published (leaks)"
 SEED = 0  # of the pictures' choice of videos
 MAP_VIDEOS = 400
 MAP_GROUPS = 5
+FEWEST_ON_MAP = 3
 
 NOTES = (
     "A2V: a sound is the query and pictures are the gallery; V2A the other way round.",
@@ -120,7 +121,7 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
         title=f"Cross-modal embedding on {held.source}",
         headline=headline(per_query(ranks[NETWORK]), ", as published (leaks)" if joint else ""),
         tables=tables,
-        figures=[_curves(named, held), _map(systems[NETWORK], labels, held)],
+        figures=[_curves(named, held), *_map(systems[NETWORK], labels, held)],
         notes=[*held.notes, *_notes(held, joint, relevance)],
         predictions=_predictions(held.test, ranks),
     )
@@ -181,11 +182,13 @@ def _curves(ranks: Mapping[str, Ranks], held: Held) -> Figure:
     )
 
 
-def _map(embedded: Embedded, labels: scipy.sparse.csr_matrix, held: Held) -> Figure:
+def _map(embedded: Embedded, labels: scipy.sparse.csr_matrix, held: Held) -> list[Figure]:
     videos = len(held.test)
+    if videos < FEWEST_ON_MAP:
+        return []
     chosen = np.random.default_rng(SEED).permutation(videos)[:MAP_VIDEOS]
     groups, classes = _groups(labels[chosen])
-    return modality_map(
+    figure = modality_map(
         "map",
         embedded.audio[chosen],
         embedded.visual[chosen],
@@ -196,6 +199,7 @@ def _map(embedded: Embedded, labels: scipy.sparse.csr_matrix, held: Held) -> Fig
         "coloured by their most frequent labels.",
         source=held.source,
     )
+    return [figure]
 
 
 def _groups(labels: scipy.sparse.csr_matrix) -> tuple[np.ndarray, list[int]]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kavc.data.canonical import canonical_correlation
+from kavc.data.feature_store import FeatureStore
 from kavc.evaluation.report import Report
 from kavc.metrics.random_galleries import RandomGalleries
 from kavc.metrics.retrieval import MatchRanks, match_ranks
@@ -147,6 +148,19 @@ def test_few_videos_without_training_ones(few):
     assert "R@1 in galleries of 40" in few.headline.name
     assert ("linear CCA", "A2V") not in rows(few, "recall")
     assert any("linear CCA is not shown" in note for note in few.notes)
+
+
+def test_two_videos_without_labels(make_network, make_store, held):
+    """The fewest that a run takes; public test partitions have no labels."""
+    store = make_store(2, 3, silent=0)
+    bare = FeatureStore(
+        store.ids, store.audio, store.visual, np.zeros(0, int), np.zeros(3, int), store.silent
+    )
+    data = dataclasses.replace(held, test=bare, train=None)
+    found = evaluate(make_network(), data, CrossModalConfig())
+    assert [figure.name for figure in found.figures] == ["recall"]
+    assert set(found.table("labels").rows[0][2:]) == {None}
+    assert np.isfinite(found.headline.value)
 
 
 def test_a_report_is_saved_and_read(few, tmp_path):
