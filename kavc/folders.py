@@ -22,6 +22,7 @@ KINDS = {
     "report": "a report",
     "reproduction": "the runs of a reproduction",
     "winner": "the runs of a winner",
+    "demo": "a demo",
 }
 COLLECTIONS = ("reproduction", "winner")  # of run folders, ROW/seed-S
 # How a folder without the mark, as of an earlier version, is known: a file and entries of it.
@@ -60,9 +61,18 @@ def check_own(folder: str | os.PathLike, kind: str) -> None:
     )
 
 
-def claim(folder: str | os.PathLike, kind: str) -> None:
-    """Makes a folder the package's own for a kind of output, if `check_own` lets it."""
-    check_own(folder, kind)
+def claim(folder: str | os.PathLike, kind: str, *, known: bool = False) -> None:
+    """Makes a folder the package's own for a kind of output, if `check_own` lets it.
+
+    Args:
+        folder, kind: as of `check_own`.
+        known: whether the caller has found it to be of that kind, as of an earlier version.
+
+    Raises:
+        ConfigError: as `check_own`.
+    """
+    if not known:
+        check_own(folder, kind)
     if _marked(Path(folder)) != kind:
         write_json(Path(folder) / MARK, {"kind": kind})
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kavc.cli.output import epoch_line, print_report, print_table, progress, results
-from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
     from kavc.systems.base import Paper
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 # The paper's recipe takes batches of 8 at 1e-4; these learn the same in minutes.
 QUICK = {"batch_size": 64, "learning_rate": 1e-3}
 VARIANTS = {"baseline-1": "baseline-1", "ti-avc": "ti-avc"}
+OWN = ("corpus", *VARIANTS, "comparison", "models")  # what is made in its folder
 ASKED = 4  # videos whose pairs are sent to the server
 
 
@@ -32,10 +32,7 @@ def demo(
     from kavc.training.evaluate import evaluate
     from kavc.training.fit import train
 
-    if fresh and out.exists():
-        if not (out / "corpus" / "corpus.json").is_file():
-            raise ConfigError(f"{out}: does not look like an earlier demo; not removed")
-        shutil.rmtree(out)
+    _take(out, fresh)
     system = get("ti-avc")
     if not (out / "corpus").exists():
         progress(f"1/5  generating {videos} synthetic videos")
@@ -65,6 +62,17 @@ def demo(
     results.print(f"figures: {out}/ti-avc/figures, {out}/baseline-1/figures")
     results.print(f"report:  {out}/ti-avc/report.md")
     results.print(f"model:   {exported}  (kavc serve {out}/models)")
+
+
+def _take(out: Path, fresh: bool) -> None:
+    """Makes the folder the demo's own, and removes what an earlier one left, if that is wanted."""
+    from kavc.folders import claim, content, kind_of
+
+    runs = [kind_of(out / name) for name in VARIANTS]
+    earlier = "run" in runs and set(content(out)) <= set(OWN)
+    claim(out, "demo", known=earlier)
+    for name in OWN if fresh else ():
+        shutil.rmtree(out / name, ignore_errors=True)
 
 
 def _print_bounds(out: Path) -> None:
