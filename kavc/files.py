@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import io
 import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,8 @@ def _partial(path: Path) -> Path:
 def _name(error: OSError, temporary: Path, path: Path) -> None:
     """Has an error name what was to be written; that of a full disk names nothing."""
     name = error.filename
+    if error.errno is None:
+        return  # its text is all that it has
     if name is None:
         error.filename = os.fspath(path)
     elif isinstance(name, str | os.PathLike):
@@ -94,9 +97,37 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def whole_files(folder: str | os.PathLike, last: str) -> Iterator[Path]:
+    """Yields a temporary folder whose files go into `folder` if the block ends well.
+
+    Before that `folder` is as it was; then each file is renamed into it.
+
+    Args:
+        folder: made if it isn't there; others of its files stay.
+        last: name of the file that comes last: where it is, the others are, too.
+    """
+    folder = Path(folder)
+    temporary = _partial(folder / "files")
+    try:
+        temporary.mkdir()
+        yield temporary
+        files = [path for path in temporary.rglob("*") if path.is_file()]
+        for file in sorted(files, key=lambda path: path.name == last):
+            place = folder / file.relative_to(temporary)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            os.replace(file, place)
+        _sync(folder)
+    except OSError as error:
+        _name(error, temporary, folder)
+        raise
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
 def sweep_partials(folder: str | os.PathLike) -> None:
     """Removes what a killed writer left behind in `folder` (call it under the folder's lock)."""
-    for left in Path(folder).rglob(f"{PARTIAL}*"):
+    for left in Path(folder).rglob(f"{PARTIAL}*-*"):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
         else:
@@ -107,6 +138,18 @@ def write_text(path: str | os.PathLike, text: str) -> None:
     """Writes a text file whole, UTF-8."""
     with whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def write_npz(
+    path: str | os.PathLike, arrays: Mapping[str, Any], *, compressed: bool = False
+) -> None:
+    """Writes arrays to an `.npz` file, whole; from memory: NumPy hides what writing fails of."""
+    import numpy as np
+
+    content = io.BytesIO()
+    (np.savez_compressed if compressed else np.savez)(content, **arrays)
+    with whole_file(path) as temporary:
+        temporary.write_bytes(content.getbuffer())
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ KINDS = {
     "demo": "a demo",
 }
 COLLECTIONS = ("reproduction", "winner")  # of run folders, ROW/seed-S
+REPORT = {"report.json", "report.md", "tables", "figures", "predictions.npz"}
 # How a folder without the mark, as of an earlier version, is known: a file and entries of it.
 MAIN_FILES = {
     "run": ("config.json", {"system", "preset", "overrides", "seed", "options"}),
@@ -33,24 +35,27 @@ MAIN_FILES = {
 }
 
 
-def check_own(folder: str | os.PathLike, kind: str) -> None:
+def check_own(folder: str | os.PathLike, kind: str, rows: Iterable[str] = ()) -> None:
     """Raises unless output of a kind may go into a folder; changes nothing.
 
     Args:
         folder: may be missing.
         kind: one of `KINDS`.
+        rows: of a collection of runs, the names of its folders; by these one without a mark is
+            known, as of an earlier version.
 
     Raises:
-        ConfigError: it is a file, holds output of another kind, or something that isn't ours.
+        ConfigError: it is no folder, holds output of another kind, or something that isn't ours.
     """
     folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
+    if os.path.lexists(folder) and not folder.is_dir():
         raise ConfigError(f"{folder}: a file; {KINDS[kind]} {_need(kind)} a folder")
+    _check_above(folder)
     found, others = kind_of(folder), content(folder)
     if found == kind or not (found or others):
         return
-    if kind in COLLECTIONS and found in (None, "report") and _holds_runs(folder):
-        return  # of an earlier version
+    if kind in COLLECTIONS and _is_collection(folder, set(rows), found):
+        return
     if found:
         own = "their own" if kind in COLLECTIONS else "its own"
         raise ConfigError(
@@ -61,18 +66,9 @@ def check_own(folder: str | os.PathLike, kind: str) -> None:
     )
 
 
-def claim(folder: str | os.PathLike, kind: str, *, known: bool = False) -> None:
-    """Makes a folder the package's own for a kind of output, if `check_own` lets it.
-
-    Args:
-        folder, kind: as of `check_own`.
-        known: whether the caller has found it to be of that kind, as of an earlier version.
-
-    Raises:
-        ConfigError: as `check_own`.
-    """
-    if not known:
-        check_own(folder, kind)
+def claim(folder: str | os.PathLike, kind: str, rows: Iterable[str] = ()) -> None:
+    """Makes a folder the package's own for a kind of output, if `check_own` lets it."""
+    check_own(folder, kind, rows)
     if _marked(Path(folder)) != kind:
         write_json(Path(folder) / MARK, {"kind": kind})
 
@@ -115,8 +111,33 @@ def _marked(folder: Path) -> str | None:
     return kind if isinstance(kind, str) and kind in KINDS else None
 
 
-def _holds_runs(folder: Path) -> bool:
-    return any(kind_of(path) == "run" for path in folder.glob("*/seed-*"))
+def check_new(folder: str | os.PathLike) -> None:
+    """Raises unless a folder can be made there; changes nothing.
+
+    Raises:
+        ConfigError: something is there, or above it is something that is no folder.
+    """
+    folder = Path(folder)
+    if os.path.lexists(folder):
+        raise ConfigError(f"{folder}: exists; choose another folder or remove it")
+    _check_above(folder)
+
+
+def _check_above(folder: Path) -> None:
+    for above in folder.parents:
+        if os.path.lexists(above) and not above.is_dir():
+            raise ConfigError(f"{above}: Not a directory; {folder} can't be made below it")
+
+
+def _is_collection(folder: Path, rows: set[str], found: str | None) -> bool:
+    """Whether all in an unmarked folder are runs of these rows, and a report over them."""
+    names = set(content(folder))
+    there = rows & names
+    return (
+        bool(there)
+        and all(kind_of(path) == "run" for row in there for path in (folder / row).glob("seed-*"))
+        and (names == there or (found == "report" and names - there <= REPORT))
+    )
 
 
 def _json(path: Path) -> Any:

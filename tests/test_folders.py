@@ -7,7 +7,7 @@ import json
 import pytest
 
 from kavc.errors import ConfigError
-from kavc.folders import KINDS, MARK, check_own, claim, kind_of
+from kavc.folders import KINDS, MARK, check_new, check_own, claim, kind_of
 
 EARLIER = {
     "run": {"config.json": {"system": "", "preset": "", "overrides": {}, "seed": 0, "options": {}}},
@@ -76,9 +76,29 @@ def test_folders_of_earlier_versions_are_known(tmp_path, kind):
 def test_runs_of_a_reproduction_of_an_earlier_version(tmp_path, report):
     fill(tmp_path / "joint-ti-avc" / "seed-0", EARLIER["run"])
     fill(tmp_path, report)
-    check_own(tmp_path, "reproduction")
+    check_own(tmp_path, "reproduction", ["ti-avc", "joint-ti-avc"])
     with pytest.raises(ConfigError):
         check_own(tmp_path, "run")
+    with pytest.raises(ConfigError):
+        check_own(tmp_path, "winner", ["winner", "start"])
+
+
+@pytest.mark.parametrize("name", ["report.md", "report.json", "thesis.tex", "tables"])
+def test_files_of_the_users_beside_runs(tmp_path, name):
+    fill(tmp_path / "winner" / "seed-0", EARLIER["run"])
+    fill(tmp_path, {name: {"mine": 1}})
+    with pytest.raises(ConfigError, match="not empty and no winner folder"):
+        check_own(tmp_path, "winner", ["winner", "start"])
+
+
+def test_what_can_not_be_made(tmp_path):
+    (tmp_path / "file").write_text("text")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    for check in (check_new, lambda folder: check_own(folder, "report")):
+        with pytest.raises(ConfigError, match=r"file: Not a directory; .* can't be made below it"):
+            check(tmp_path / "file" / "below" / "it")
+        with pytest.raises(ConfigError, match=r"link: (exists|a file)"):
+            check(tmp_path / "link")
 
 
 def test_a_file_is_no_folder(tmp_path):

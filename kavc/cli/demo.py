@@ -66,11 +66,9 @@ def demo(
 
 def _take(out: Path, fresh: bool) -> None:
     """Makes the folder the demo's own, and removes what an earlier one left, if that is wanted."""
-    from kavc.folders import claim, content, kind_of
+    from kavc.folders import claim
 
-    runs = [kind_of(out / name) for name in VARIANTS]
-    earlier = "run" in runs and set(content(out)) <= set(OWN)
-    claim(out, "demo", known=earlier)
+    claim(out, "demo")
     for name in OWN if fresh else ():
         shutil.rmtree(out / name, ignore_errors=True)
 

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 WIDE = 110  # columns where the output is no terminal, whose width nobody knows
 
-results = Console(width=None if sys.stdout.isatty() else WIDE)
-errors = Console(stderr=True)
+# Without markup: what is printed has names of the user's in it, whatever these look like.
+results = Console(width=None if sys.stdout.isatty() else WIDE, markup=False)
+errors = Console(stderr=True, markup=False)
 
 
 def progress(text: str) -> None:

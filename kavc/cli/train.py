@@ -144,14 +144,18 @@ class Given:
         Raises:
             DataError: the run's data are not what they were, and no others are named.
         """
-        from kavc.training.data_facts import source_of
+        from kavc.training.data_facts import KEPT, check_files, source_of
         from kavc.training.run import Run
 
         run = Run(path)
-        if self.splits is not None:
-            return self._completed(run)
+        if self.data is None and self.splits is not None:
+            source = run.source_for(None, self.splits)
+            check_files(path, run.data, run.facts_now(source))
+            return replace(self._completed(run), data=source, splits=None)
         if self.data is None:
             return replace(self._completed(run), data=run.source_for())
+        if self.splits is not None or not (run.path / KEPT).is_file():
+            return self._completed(run)
         moved = source_of(path, run.data | {"source": self.data})
         return replace(self._completed(run), data=moved)
 
@@ -162,12 +166,24 @@ class Given:
         """
         from kavc.training.run import CONFIG, Run
 
-        return self._completed(Run(out)) if (out / CONFIG).is_file() else self
+        if (out / CONFIG).is_file():
+            return self._completed(Run(out))
+        if self.system is None or self.data is None:
+            raise ConfigError(
+                f"{out}: no run to resume (it holds no {CONFIG}); to begin one, give a SYSTEM and "
+                "--data LAYOUT:PATH"
+            )
+        return self
 
     def _completed(self, run: Run) -> Given:
         begun, data = run.settings, self.data
+        if self.system not in (None, begun.system):
+            raise ConfigError(
+                f"{run.path} was begun with system {begun.system!r}, not {self.system!r}; leave "
+                "the system out, or begin another run"
+            )
         if data is None:
-            data = str(run.source) if self.splits is not None else run.source
+            data = run.source_for(None, self.splits) if self.splits else run.source
         return Given(
             self.system or begun.system,
             data,

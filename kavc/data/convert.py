@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,8 @@ from kavc.errors import DataError
 MAX_CSV_BYTES = 256 * 2**20
 MAX_NPZ_BYTES = 64 * 2**20
 _ARRAYS = ("audio", "visual")
+# What people call splits, by which a column of them is known whatever its own name is.
+SPLIT_NAMES = {*SPLITS, "training", "val", "valid", "dev", "eval", "testing"}
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ def _read_table(path: Path) -> list[_Row]:
     if path.stat().st_size > MAX_CSV_BYTES:
         raise DataError(f"{path}: larger than {MAX_CSV_BYTES >> 20} MiB; not read as a table")
     rows: dict[str, _Row] = {}
+    values: dict[str, set[str]] = {}
     try:
         with open(path, encoding="utf-8-sig", newline="") as stream:
             reader = csv.DictReader(stream, strict=True)
@@ -92,10 +95,13 @@ def _read_table(path: Path) -> list[_Row]:
                 if row.id in rows:
                     raise DataError(f"{row.where}: id {row.id!r} comes twice")
                 rows[row.id] = row
+                for name, value in record.items():
+                    values.setdefault(name, set()).add(plain(value))
     except (csv.Error, UnicodeDecodeError) as error:
         raise DataError(f"{path}: not readable as CSV ({error})") from None
     if not rows:
         raise DataError(f"{path}: the table has no rows")
+    _check_no_other_split(values, path)
     return list(rows.values())
 
 
@@ -105,6 +111,14 @@ def _header(header: Sequence[str] | None, path: Path) -> list[str]:
         raise DataError(f"{path}: no column {min(missing)!r}; it needs id and theme")
     check_not_misspelt("split", names, f"{path}: column", words=True)
     return names
+
+
+def _check_no_other_split(values: Mapping[str, set[str]], path: Path) -> None:
+    """Refuses a table without "split" in which another column holds nothing but such names."""
+    for name, found in values.items() if "split" not in values else ():
+        if name not in ("id", "theme") and found <= SPLIT_NAMES:
+            raise DataError(f"{path}: column {name!r} holds names of splits and is not read;"
+                            " call it split, with train, validation and test, or remove it")  # fmt: skip
 
 
 def _row(record: dict[Any, Any], where: str) -> _Row:

@@ -28,7 +28,9 @@ from kavc.data.source import Source
 from kavc.data.splits import SPLITS, Part
 from kavc.data.tfrecord import one_by_one, read_batches, write_records
 from kavc.errors import DataError
-from kavc.files import read_json, whole_folder, write_json
+from kavc.files import read_json, write_json
+from kavc.folders import check_new
+from kavc.partials import new_folder
 
 FORMAT = "kavc-videos"
 VERSION = 1
@@ -64,11 +66,12 @@ def write_corpus(
     folder = Path(folder)
     if folder.exists():
         raise DataError(f"{folder}: exists; choose another folder or remove it")
+    check_new(folder)
     published = isinstance(splits, Mapping)
     streams = dict(splits) if isinstance(splits, Mapping) else {"videos": splits}
     for name in streams if published else ():
         split_files.check_name(name)
-    with whole_folder(folder) as temporary:
+    with new_folder(folder) as temporary:
         writer = _Writer(temporary, tuple(themes), shard)
         files = {name: writer.write(name, stream) for name, stream in streams.items()}
         header = {"format": FORMAT, "version": VERSION, **writer.widths, "themes": list(themes)}
@@ -172,6 +175,7 @@ def _rosters_at(source: Source, state: tuple[object, ...]) -> dict[str, Roster]:
     """Reads the rosters once for as long as the files and the splits (`state`) stay the same."""
     del state
     corpus = _open(source)
+    check_records(corpus.files, corpus.spec, deep=True)  # the fingerprint is of the manifests
 
     def marked(batch: dict[str, Any]) -> dict[str, Any]:
         themes = tf.RaggedTensor.from_tensor(batch["theme"][:, None], row_splits_dtype=tf.int64)

@@ -227,6 +227,12 @@ def repeated(rosters: Mapping[str, Roster]) -> list[str]:
     ]
 
 
+def unseen(rosters: Mapping[str, Roster]) -> list[str]:
+    """Returns a sentence for each split in which videos have no frames."""
+    counts = {name: int(np.sum(~roster.seen)) for name, roster in rosters.items()}
+    return [f"{name}: left out for want of frames: {n}" for name, n in counts.items() if n]
+
+
 def _some(ids: set[bytes]) -> str:
     named = ", ".join(_text(id_) for id_ in sorted(ids)[:_NAMED])
     if len(ids) == 1:

@@ -7,9 +7,11 @@ number of values.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +54,7 @@ def write_records(
     """
     name, records = name or str(path), 0
     with whole_file(path) as temporary:
-        with tf.io.TFRecordWriter(str(temporary)) as writer:
+        with record_writer(temporary) as writer:
             for example in examples:
                 writer.write(_encode(example, spec, f"{name}, record {records}"))
                 records += 1
@@ -61,6 +63,23 @@ def write_records(
         manifest_path(path).unlink(missing_ok=True)
     write_manifest(path, Path(path), spec, records)
     return records
+
+
+@contextlib.contextmanager
+def record_writer(path: str | os.PathLike) -> Iterator[tf.io.TFRecordWriter]:
+    """Yields a writer of TFRecords whose failures are the system's, as of any file.
+
+    Raises:
+        OSError: the file can't be written; a full disk, above all.
+    """
+    try:
+        with tf.io.TFRecordWriter(os.fspath(path)) as writer:
+            yield writer
+    except tf.errors.OpError as error:
+        full = isinstance(error, tf.errors.ResourceExhaustedError)
+        reason = (error.message or type(error).__name__).rpartition("; ")[2]
+        number = errno.ENOSPC if full else errno.EIO
+        raise OSError(number, os.strerror(number) if full else reason, os.fspath(path)) from None
 
 
 def _encode(example: Mapping[str, Any], spec: ExampleSpec, where: str) -> bytes:

@@ -16,7 +16,7 @@ import tensorflow as tf
 from kavc.data import splits as split_files
 from kavc.data import vocabulary
 from kavc.data.damage import data_errors
-from kavc.data.roster import Roster, check_labels, repeated
+from kavc.data.roster import Roster, check_labels, repeated, unseen
 from kavc.data.schema import video_spec
 from kavc.data.source import Source
 from kavc.data.tfrecord import PARSE_AT_ONCE, one_by_one
@@ -32,6 +32,7 @@ from kavc.data.youtube8m_records import (
     means,
     read_videos,
     release_of,
+    seen,
     silent,
 )
 from kavc.data.youtube8m_rosters import LOAD_AT_ONCE, rosters_of
@@ -98,12 +99,13 @@ def read_means(source: Source, split: str) -> tf.data.Dataset:
 
     Returns:
         Data set of dicts "id" () string, "labels" (any,) int64, "audio" (128,) float32, "visual"
-        (1024,) float32 and "silent" () bool; the audio of a video without any second is zero.
+        (1024,) float32 and "silent" () bool; the audio of a video without any second is zero, one
+        without frames is left out.
 
     Raises:
         DataError: as `read`.
     """
-    return one_by_one(read_batches(source, split).map(means), MEANS)
+    return one_by_one(read_batches(source, split).map(seen).map(means), MEANS)
 
 
 def load(source: Source, split: str) -> dict[str, np.ndarray]:
@@ -151,7 +153,7 @@ def describe(source: Source) -> dict[str, Any]:
     for split, roster in rosters.items():
         check_labels(roster, len(classes), f"{source}, {split}")
     notes = [f"{split}: {len(opened.of(split))} files" for split in rosters]
-    return _info(opened, rosters, classes, [*notes, *repeated(rosters)])
+    return _info(opened, rosters, classes, [*notes, *repeated(rosters), *unseen(rosters)])
 
 
 def describe_themes(source: Source, min_count: int = 200) -> dict[str, Any]:

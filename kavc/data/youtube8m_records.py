@@ -199,6 +199,14 @@ def silence() -> np.ndarray:
     return np.concatenate([start, np.full(AUDIO_DIM - len(start), rest)]).astype(np.float32)
 
 
+def seen(batch: Batch) -> Batch:
+    """Leaves out videos without frames, which frame-level files may hold."""
+    if not isinstance(batch["visual"], tf.RaggedTensor):
+        return batch
+    there = batch["visual"].row_lengths() > 0
+    return {name: tf.ragged.boolean_mask(values, there) for name, values in batch.items()}
+
+
 def means(batch: Batch) -> Batch:
     """Replaces the steps of each modality by their mean; zero where there are none."""
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kavc.errors import DataError
-from kavc.files import whole_file
+from kavc.files import write_npz
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}")
 KINDS = "biufSU"
@@ -41,8 +41,7 @@ def check_predictions(arrays: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
 
 def write_predictions(path: str | Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes arrays to a compressed `.npz` file, whole."""
-    with whole_file(path) as temporary, open(temporary, "wb") as stream:
-        np.savez_compressed(stream, **check_predictions(arrays))
+    write_npz(path, check_predictions(arrays), compressed=True)
 
 
 def read_predictions(path: str | Path) -> dict[str, np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +15,7 @@ from kavc.evaluation.figure import Figure, StoredFigure
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.predictions import check_predictions, read_predictions, write_predictions
 from kavc.evaluation.table import Table, escape_markdown
-from kavc.files import read_json, write_json, write_text
+from kavc.files import read_json, sweep_partials, whole_files, write_json, write_text
 from kavc.folders import claim, settle
 
 FORMAT = 1
@@ -143,24 +144,32 @@ class Report:
         Raises:
             ConfigError: it holds something else, as a run or files of the user's.
         """
+        new = not Path(folder).exists()
         claim(folder, "report")
-        self.write_into(folder)
+        sweep_partials(folder)
+        try:
+            self.write_into(folder)
+        except OSError:
+            if new:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
         settle(folder)
 
     def write_into(self, folder: str | Path) -> None:
         """Writes what `save` does into a folder that is the caller's own, as a run's.
 
-        Each file is written whole, report.json last: where it is, what it names is there too.
+        All is made beside it first: a disk that is full leaves an earlier report as it was. The
+        file report.json comes last: where it is, what it names is there too.
         """
-        folder = Path(folder)
-        for table in self.tables:
-            write_text(folder / "tables" / f"{table.name}.csv", table.to_csv())
-        for figure in self.figures:
-            figure.save(folder / "figures")
-        if self.predictions:
-            write_predictions(folder / "predictions.npz", self.predictions)
-        write_text(folder / "report.md", self.to_markdown())
-        write_json(folder / "report.json", self.to_json())
+        with whole_files(folder, last="report.json") as temporary:
+            for table in self.tables:
+                write_text(temporary / "tables" / f"{table.name}.csv", table.to_csv())
+            for figure in self.figures:
+                figure.save(temporary / "figures")
+            if self.predictions:
+                write_predictions(temporary / "predictions.npz", self.predictions)
+            write_text(temporary / "report.md", self.to_markdown())
+            write_json(temporary / "report.json", self.to_json())
 
     @classmethod
     def load(cls, folder: str | Path) -> Report:

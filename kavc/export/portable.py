@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +27,31 @@ def file_name(path: str) -> str:
     return Path(path).name or Path(path).resolve().name
 
 
-def without_paths(value: Any) -> Any:
+def without_paths(value: Any, known: Iterable[str | os.PathLike] = ()) -> Any:
     """Returns text, or a nesting of lists and dicts, with a name for each absolute path.
+
+    Args:
+        value: what is to leave the machine.
+        known: folders and files that it may name, whose names may hold spaces and brackets, by
+            which no pattern knows a path; this user's home and the current folder, too.
 
     >>> without_paths(["kwai:/home/me/corpus/a.npz: damaged", "see https://example.org/a/b"])
     ['kwai:a.npz: damaged', 'see https://example.org/a/b']
     """
     if isinstance(value, str):
+        for path in sorted(_absolute([*known, Path.home(), Path.cwd()]), key=len, reverse=True):
+            value = re.sub(rf"(?<![\w.]){re.escape(path)}/", "", value)
+            name = Path(path).name.replace("\\", r"\\")
+            value = re.sub(rf"(?<![\w.]){re.escape(path)}\b", name, value)
         return PATH.sub(r"\1", value)
     if isinstance(value, dict):
-        return {key: without_paths(each) for key, each in value.items()}
+        return {key: without_paths(each, known) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [without_paths(each) for each in value]
+        return [without_paths(each, known) for each in value]
     return value
+
+
+def _absolute(paths: Iterable[str | os.PathLike]) -> set[str]:
+    """Returns paths in full, and the folders that they lie in, but for the root."""
+    whole = {Path(path).absolute() for path in paths if os.fspath(path)}
+    return {str(path) for one in whole for path in (one, one.parent) if path != path.parent}

@@ -6,6 +6,7 @@ import dataclasses
 import io
 import os
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from kavc.errors import ConfigError, ExportError, unknown
 from kavc.evaluation.report import Report
 from kavc.export.portable import file_name, source_name, without_paths
-from kavc.export.run_card import run_card
+from kavc.export.run_card import paths_of, run_card
 from kavc.export.write_error import written
 from kavc.files import read_json, write_json, write_text, write_with_digest
 from kavc.partials import new_folder
@@ -62,7 +63,7 @@ def write_preset(
         )
     with written(folder), new_folder(folder) as temporary:
         write_json(temporary / CONFIG, dataclasses.asdict(run.settings))
-        write_json(temporary / DATA, _portable(run.data))
+        write_json(temporary / DATA, _portable(run.data, paths_of(run)))
         write_json(temporary / VERSIONS, read_json(run.path / VERSIONS))
         _write_weights(run.network, temporary / WEIGHTS, dtype)
         preset = Run(temporary)
@@ -75,10 +76,10 @@ def write_preset(
     return Path(folder)
 
 
-def _portable(data: dict[str, Any]) -> dict[str, Any]:
-    """Returns what is known of a run's data, with names for paths."""
+def _portable(data: dict[str, Any], known: Sequence[str] = ()) -> dict[str, Any]:
+    """Returns what is known of a run's data, with names for paths, those that it may hold."""
     splits = data["splits"]
-    return without_paths({key: value for key, value in data.items() if key != "classes"}) | {
+    return without_paths({key: value for key, value in data.items() if key != "classes"}, known) | {
         "source": source_name(data["source"]),
         "splits": file_name(splits) if isinstance(splits, str) else without_paths(splits),
         "classes": data["classes"],  # some vocabularies have names such as /m/04rlf
@@ -92,7 +93,7 @@ def _tested(preset: Run, run: Run, dtype: str) -> Report:
         f"The weights are stored as {dtype}. As trained: {run.report.headline}. "
         f"As stored: {report.headline}."
     )
-    notes = without_paths([*report.notes, note])
+    notes = without_paths([*report.notes, note], paths_of(run))
     return dataclasses.replace(report, figures=(), predictions={}, notes=notes)
 
 

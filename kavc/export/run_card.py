@@ -48,7 +48,7 @@ def run_card(
             widths=data["widths"],
             classes=data["classes"],
             fingerprint=data["fingerprint"],
-            notes=without_paths(data["notes"]),
+            notes=without_paths(data["notes"], paths_of(run)),
         ),
         intended_use=INTENDED_USE,
         signatures=signatures,
@@ -61,15 +61,23 @@ def run_card(
 def _result(run: Run, report: Report | None) -> dict[str, Any]:
     """Returns what the card says of the test, or why it says nothing."""
     if report is None:
-        return {"no_report": without_paths(_why_no_report(run))}
+        return {"no_report": without_paths(_why_no_report(run), paths_of(run))}
     known = set(run.data["notes"])
     return {
         "metric": report.headline.name,
         "value": report.headline.value,
         "interval": report.headline.interval,
         "unit": report.headline.unit,
-        "measured": without_paths([note for note in report.notes if note not in known]),
+        "measured": without_paths(
+            [note for note in report.notes if note not in known], paths_of(run)
+        ),
     }
+
+
+def paths_of(run: Run) -> list[str]:
+    """Returns the paths that what a run says may name."""
+    source = run.data["source"].partition(":")[2]
+    return [source, str(run.data["splits"] or ""), str(run.path)]
 
 
 def _why_no_report(run: Run) -> str:

@@ -80,7 +80,7 @@ def export(
     _check_names(name, signatures, assets)
     version = next_version(target, name) if version is None else version
     if not 1 <= version <= MAX_VERSION:
-        raise ExportError(f"version {version} is not a positive number")
+        raise ExportError(f"version {version}: expected a number from 1 to {MAX_VERSION}")
     folder = Path(target) / name / str(version)
     with _new_folder(folder) as temporary:
         with _without_cudnn(network):
@@ -126,8 +126,12 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         try:
             with new_folder(folder, alone=True) as temporary:
                 yield temporary
-        except FileExistsError:
-            raise ExportError(f"{folder} exists; a version is never overwritten") from None
+        except FileExistsError as error:
+            if folder.exists():
+                raise ExportError(f"{folder} exists; a version is never overwritten") from None
+            raise ExportError(
+                f"{error.filename or folder.parent}: no folder; {folder} can't be made below it"
+            ) from None
 
 
 @contextlib.contextmanager

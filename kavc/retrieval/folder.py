@@ -145,7 +145,7 @@ def _write_data(folder: Path, content: Content) -> Header:
     """Writes the data folder of a new state; returns the header that makes it the index."""
     data = f"data-{uuid.uuid4().hex[:12]}"
     with whole_folder(folder / data) as temporary:
-        np.save(temporary / VECTORS, content.vectors, allow_pickle=False)
+        _write_vectors(temporary / VECTORS, content.vectors)
         (temporary / IDS).write_bytes("".join(f"{each}\n" for each in content.ids).encode())
     files = [folder / data / name for name in (VECTORS, IDS)]
     return Header(
@@ -159,6 +159,14 @@ def _write_data(folder: Path, content: Content) -> Header:
         sizes={file.name: file.stat().st_size for file in files},
         sha256=fingerprint(files),
     )
+
+
+def _write_vectors(path: Path, vectors: np.ndarray) -> None:
+    """Writes as `np.save` does, whose error on a full disk has no reason."""
+    header = np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(vectors))
+    with open(path, "wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(np.ascontiguousarray(vectors).data)
 
 
 def _read_data(folder: Path, header: Header) -> Content:

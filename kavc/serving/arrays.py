@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json, whole_file, write_json
+from kavc.files import read_json, write_json, write_npz
 
 MAX_BYTES = 256 * 2**20
 KINDS = (".npz", ".json")
@@ -97,8 +97,7 @@ def save_outputs(path: str | os.PathLike, outputs: Mapping[str, np.ndarray]) -> 
     check_new(path)
     arrays = {name: _text(np.asarray(value)) for name, value in outputs.items()}
     if path.suffix == ".npz":
-        with whole_file(path) as temporary:
-            np.savez(temporary, **arrays)
+        write_npz(path, arrays)
         return
     for name, value in arrays.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():

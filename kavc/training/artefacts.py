@@ -10,6 +10,7 @@ import contextlib
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -42,10 +43,8 @@ def made_by(network: keras.Model, folder: Path) -> Iterator[None]:
 
 def _is_of(folder: Path, weights: str) -> bool:
     """Whether all in a folder was made by these weights; what isn't sealed may not have been."""
-    if not (folder / MADE_BY).is_file():
-        return False
-    sealed = read_json(folder / MADE_BY)
-    if not isinstance(sealed, dict) or sealed.get("weights") != weights:
+    sealed = _sealed(folder)
+    if sealed.get("weights") != weights or not isinstance(sealed.get("files"), dict):
         return False
     for name, digest in sealed["files"].items():
         if name not in _names(folder) or fingerprint([folder / name]) != digest:
@@ -54,6 +53,14 @@ def _is_of(folder: Path, weights: str) -> bool:
                 f"remove the folder {folder} to make it again"
             )
     return True
+
+
+def _sealed(folder: Path) -> dict[str, Any]:
+    try:
+        found = read_json(folder / MADE_BY)
+    except DataError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _names(folder: Path) -> list[str]:

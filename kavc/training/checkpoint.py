@@ -16,11 +16,12 @@ import keras
 import numpy as np
 
 from kavc.errors import DataError
-from kavc.files import read_json, whole_folder, write_json
+from kavc.files import read_json, whole_folder, write_json, write_text
 from kavc.training.weights import load_weights, save_weights
 
 WEIGHTS = "model.weights.h5"
 STATE = "state.json"
+BEGAN = "began.txt"  # fingerprint of the weights that the stage began with
 
 
 @dataclass
@@ -53,6 +54,7 @@ class Checkpoints:
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
+        self._weights = ""
 
     @property
     def final(self) -> Path:
@@ -64,11 +66,24 @@ class Checkpoints:
         """Whether the stage has ended."""
         return self.final.exists()
 
+    def begin(self, weights: str) -> None:
+        """Says with which weights the stage begins; epochs that began with others go.
+
+        Args:
+            weights: their fingerprint.
+        """
+        self._weights = weights
+        for epoch in sorted(self.folder.glob("epoch-*")):
+            began = epoch / BEGAN
+            if began.is_file() and began.read_text(encoding="utf-8").strip() != weights:
+                shutil.rmtree(epoch)
+
     def save(self, model: keras.Model, state: FitState) -> None:
         """Writes weights, optimizer and state of an epoch; drops those no longer needed."""
         with whole_folder(self._epoch(state.epoch)) as temporary:
             save_weights(model, temporary / WEIGHTS)
             write_json(temporary / STATE, asdict(state))
+            write_text(temporary / BEGAN, f"{self._weights}\n")
         for old in self.folder.glob("epoch-*"):
             if old not in (self._epoch(state.epoch), self._epoch(state.best_epoch)):
                 shutil.rmtree(old)
@@ -132,6 +147,9 @@ class BestInMemory:
     def __init__(self) -> None:
         self._best: list[np.ndarray] = []
         self._final: tuple[list[np.ndarray], FitState]
+
+    def begin(self, weights: str) -> None:
+        """Does nothing: nothing is found that was begun otherwise."""
 
     def save(self, model: keras.Model, state: FitState) -> None:
         """Keeps weights and optimizer, whose averages may be asked for, of the best epoch."""

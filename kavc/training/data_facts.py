@@ -8,6 +8,7 @@ the folder, too, and read in the user's place. Folders of earlier versions have 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 from kavc.data.source import Source
 from kavc.errors import DataError
-from kavc.files import write_json
+from kavc.files import write_text
 from kavc.systems.base import SourceInfo
 
 KEPT = "splits-used.json"  # what the splits file said
@@ -47,7 +48,9 @@ def facts_of(source: Source, info: SourceInfo) -> dict[str, Any]:
 def keep_splits(folder: Path, source: Source) -> None:
     """Writes what the splits file says, if there is one, into a folder of the package's own."""
     if (parts := source.parts()) is not None:
-        write_json(folder / KEPT, {name: part.to_json() for name, part in parts.items()})
+        said = {name: part.to_json() for name, part in parts.items()}
+        # Without spaces, so that what could be read can be read again: both have the same limit.
+        write_text(folder / KEPT, json.dumps(said, separators=(",", ":")))
 
 
 def source_of(folder: Path, facts: Mapping[str, Any]) -> Source:
@@ -65,46 +68,76 @@ def source_of(folder: Path, facts: Mapping[str, Any]) -> Source:
     return Source.parse(facts["source"], splits=facts["splits"], kept=folder / KEPT)
 
 
-def difference(facts: Mapping[str, Any], info: SourceInfo) -> str | None:
-    """Returns in what data differ from those of some facts, as "other splits (...)"; None if not.
+def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """Returns in what data differ, as "other splits (...)"; None if they don't.
 
     Args:
-        facts: as `facts_of` gives them.
-        info: of the data as they are now.
+        before: as `facts_of` gives them. Of an earlier version, which kept no assignment, the
+            counts and the name of the splits file must do.
+        now: of the data as they are.
     """
-    if facts["fingerprint"] != info.fingerprint:
+    if before["fingerprint"] != now["fingerprint"]:
         return "other data (their fingerprint differs)"
-    if "classes" in facts and list(facts["classes"]) != list(info.classes):
+    if "classes" in before and list(before["classes"]) != list(now["classes"]):
         return "other classes (their names differ, as by another vocabulary)"
-    before, now = facts.get(ASSIGNMENT), dict(info.splits)
-    if before is None or before == now:
+    if ASSIGNMENT not in before:
+        return _difference_of_names(before, now)
+    old, new = dict(before[ASSIGNMENT]), dict(now[ASSIGNMENT])
+    names = [name for name in {**old, **new} if old.get(name) != new.get(name)]
+    if not names:
         return None
-    names = [name for name in {**before, **now} if before.get(name) != now.get(name)]
     return f"other splits (who is in {', '.join(names)}, or with which labels, differs)"
 
 
-def check_same(folder: Path, facts: Mapping[str, Any], info: SourceInfo, verb: str) -> None:
+def _difference_of_names(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    if dict(before["counts"]) != dict(now["counts"]):
+        return "other splits (their counts differ)"
+    files = [facts.get("splits") and Path(facts["splits"]).name for facts in (before, now)]
+    if files[0] != files[1]:
+        return f"other splits (those of {files[0] or 'the data'}, not of {files[1] or 'the data'})"
+    return None
+
+
+def check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], verb: str) -> None:
     """Raises unless data are those of some facts; says so where their splits aren't known.
 
     Args:
         folder: that keeps the facts.
-        facts, info: as of `difference`.
+        before, now: as of `difference`.
         verb: what was done with the folder, as "begun".
 
     Raises:
         DataError: they are others.
     """
-    found = difference(facts, info)
+    found = difference(before, now)
     if found is not None:
         kept = folder / KEPT
-        hint = (
-            f"bring those back (--splits {kept} has its splits)"
-            if kept.exists()
-            else ("bring those back")
+        has = f" (--splits {kept} has its splits)" if kept.exists() else ""
+        raise DataError(
+            f"{folder} was {verb} on {found}; bring those back{has} or use another folder"
         )
-        raise DataError(f"{folder} was {verb} on {found}; {hint} or use another folder")
-    if (unknown := unknown_splits(folder, facts)) is not None:
+    if (unknown := unknown_splits(folder, before)) is not None:
         log.warning(unknown)
+
+
+def check_files(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raises unless data are those of some facts but for their splits, where others are named."""
+    check_same(folder, before, {**before, "fingerprint": now["fingerprint"]}, "trained")
+
+
+def check_alike(folders: Mapping[Path, Mapping[str, Any]]) -> None:
+    """Raises unless all runs that are set beside each other had the same data.
+
+    Args:
+        folders: folder of each run to its facts.
+    """
+    (first, facts), *others = folders.items()
+    for folder, each in others:
+        if (found := difference(facts, each)) is not None:
+            raise DataError(
+                f"{folder} was trained on {found} than {first}: the data changed in between; "
+                "remove one of them to train it anew"
+            )
 
 
 def unknown_splits(folder: Path, facts: Mapping[str, Any]) -> str | None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.evaluation.report import Report
-from kavc.training.data_facts import check_same, difference
+from kavc.training.data_facts import ASSIGNMENT, check_same, difference
 from kavc.training.run import Run
 
 
@@ -43,14 +43,18 @@ def evaluate(
         raise ConfigError(f"the runs are of several systems: {', '.join(names)}; compare one kind")
     named = data is not None or splits is not None
     source = opened[0].source_for(data, splits)
-    reports, remarks = {}, []
+    reports: dict[str, Report] = {}
+    remarks: dict[str, str | None] = {}
     for run in opened:
-        remarks.append(_check(run, source, named=named))
-        label = run.path.name if run.path.name not in reports else str(run.path)
+        label = run.path.resolve().name
+        label = str(run.path) if label in reports else label
+        if label in reports:
+            raise ConfigError(f"{run.path} is given twice")
+        remarks[label] = _check(run, source, named=named)
         reports[label] = run.system.evaluate(run.network, source, run.config)
     one = len(reports) == 1
     report = next(iter(reports.values())) if one else opened[0].system.compare(reports)
-    return _remarked(report, dict(zip(reports, remarks, strict=True)))
+    return _remarked(report, remarks)
 
 
 def _check(run: Run, source: Source, *, named: bool) -> str | None:
@@ -59,18 +63,20 @@ def _check(run: Run, source: Source, *, named: bool) -> str | None:
     Returns:
         In what the data differ from those that the run was trained on, if they do.
     """
-    info, facts = run.system.describe(source, run.config), run.data
+    facts, now = run.data, run.facts_now(source)
     if not named:
-        check_same(run.path, facts, info, "trained")
-    wanted, found = list(facts["classes"]), list(info.classes)
-    if dict(info.widths) != facts["widths"] or wanted != found:
+        check_same(run.path, facts, now, "trained")
+    wanted, found = list(facts["classes"]), list(now["classes"])
+    if now["widths"] != facts["widths"] or wanted != found:
         raise ConfigError(
             f"{source} does not fit {run.path}: the network was made for widths "
-            f"{facts['widths']} and {len(wanted)} classes, the data have {dict(info.widths)} "
+            f"{facts['widths']} and {len(wanted)} classes, the data have {now['widths']} "
             f"and {len(found)}" + ("" if len(wanted) != len(found) else " with other names")
         )
+    info = run.system.describe(source, run.config)
     run.system.check(info, run.config, run.system.evaluated_on)
-    return difference(facts, info)
+    unknown = "splits that aren't known" if named and ASSIGNMENT not in facts else None
+    return difference(facts, now) or unknown
 
 
 def _remarked(report: Report, remarks: dict[str, str | None]) -> Report:

@@ -14,12 +14,14 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kavc import keras_settings
 from kavc.data.source import Source
 from kavc.errors import ConfigError, KavcError
 from kavc.evaluation.charts import curves
 from kavc.evaluation.figure import Figure
 from kavc.files import sweep_partials, write_text
 from kavc.folders import check_own, claim
+from kavc.layers.fingerprint import weights_fingerprint
 from kavc.systems.base import Stage, System
 from kavc.systems.registry import get
 from kavc.training.artefacts import made_by
@@ -91,6 +93,7 @@ def train(
     Example:
         run = kavc.train("ti-avc", "synthetic:corpus", "runs/ti-avc", overrides={"batch_size": 64})
     """
+    keras_settings.check()
     system = get(system) if isinstance(system, str) else system
     source = Source.parse(data, splits) if isinstance(data, str) else data
     overrides = dict(overrides or {})
@@ -103,14 +106,15 @@ def train(
     examples = Examples(system, source)
     info = examples.info(config)
     config = system.adapt(config, info)
-    if not (out / CONFIG).exists():  # one that was begun has been checked, and is asked for more
+    if not (out / CONFIG).exists():
         system.check(info, config)
     with lock(out):
         claim(out, "run")
         settings = RunConfig(system.name, preset, overrides, seed, config.to_dict())
         sweep_partials(out)
         if (out / CONFIG).exists():
-            check_resumable(out, settings, info)
+            check_resumable(out, settings, examples.source, info)
+            system.check(info, config)  # one of an earlier version was not
         else:
             begin(out, settings, examples.source, info)
         run = Run(out)
@@ -230,6 +234,7 @@ class Fits:
     ) -> FitState:
         """Runs one stage to its end, from its latest checkpoint."""
         strategy = self.strategy or tf.distribute.get_strategy()
+        checkpoints.begin(weights_fingerprint(network))
         training, validation = self._prepare(stage, network)
         counter = tf.Variable(0, dtype=tf.int64, trainable=False)
         batches = (

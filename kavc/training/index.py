@@ -15,6 +15,7 @@ from kavc.data.pairing import distinct
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError, unknown
 from kavc.files import sweep_partials
+from kavc.folders import check_new
 from kavc.layers.fingerprint import weights_fingerprint
 from kavc.retrieval.faiss_search import check_backend
 from kavc.retrieval.folder import read_header
@@ -61,8 +62,7 @@ def build_index(
         DataError: the data are damaged or don't fit the network.
     """
     out = Path(out)
-    if out.exists():
-        raise ConfigError(f"{out}: exists; choose another folder or remove it")
+    check_new(out)
     run = run if isinstance(run, Run) else Run(run)
     _check_modality(run, modality)
     check_backend(backend)

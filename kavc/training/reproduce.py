@@ -13,6 +13,7 @@ from kavc.evaluation.report import Report
 from kavc.folders import check_own, claim
 from kavc.systems.base import System
 from kavc.systems.registry import get
+from kavc.training.data_facts import check_alike
 from kavc.training.fit import AfterEpoch, train
 
 
@@ -52,10 +53,11 @@ def reproduce(
     system = get(system) if isinstance(system, str) else system
     source = Source.parse(data, splits) if isinstance(data, str) else data
     source, out = source.settled(), Path(out)
-    check_own(out, "reproduction")
     overrides = dict(overrides or {})
     base = system.Config.preset(preset).replace(**overrides)
     rows = system.rows(base)
+    folders = [folder_name(row.label) for row in rows]
+    check_own(out, "reproduction", folders)
     clash = sorted({name for row in rows for name in row.overrides} & set(overrides))
     if clash:
         raise ConfigError(f"option {clash[0]!r} tells the rows of the table apart; leave it out")
@@ -64,6 +66,7 @@ def reproduce(
         info = system.describe(source, config)
         system.check(info, system.adapt(config, info))
     reports: dict[str, list[Report]] = {}
+    facts: dict[Path, dict[str, Any]] = {}
     for number, row in enumerate(rows):
         for seed in range(seeds):
             progress(f"[{number * seeds + seed + 1}/{len(rows) * seeds}] {row.label}, seed {seed}")
@@ -78,8 +81,10 @@ def reproduce(
                 devices=devices,
                 after_epoch=after_epoch,
             )
-            claim(out, "reproduction")
+            claim(out, "reproduction", folders)
+            facts[run.path] = run.data
             reports.setdefault(row.label, []).append(run.report)
+    check_alike(facts)
     report = system.summarise(reports, source, run.config)
     report.write_into(out)
     return report

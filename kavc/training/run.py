@@ -23,6 +23,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kavc import keras_settings
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.files import read_json, write_json, write_text
@@ -77,6 +78,7 @@ class Run:
     """
 
     def __init__(self, path: str | os.PathLike):
+        keras_settings.check()
         text = os.fspath(path)
         preset = text.startswith(PRESET)
         self.path = preset_folder(text.removeprefix(PRESET)) if preset else Path(path)
@@ -111,13 +113,8 @@ class Run:
         Raises:
             ConfigError: they are those of a preset, which do not ship.
         """
-        data = self.data
-        if (self.path / CARD).is_file():
-            layout = data["source"].partition(":")[0]
-            raise ConfigError(
-                f"{self.path}: a preset brings no data; name yours, --data {layout}:PATH"
-            )
-        return source_of(self.path, data)
+        self._own_data()
+        return source_of(self.path, self.data)
 
     def source_for(
         self, data: str | Source | None = None, splits: str | os.PathLike | None = None
@@ -135,10 +132,23 @@ class Run:
         if isinstance(data, Source):
             return data.settled()
         if data is not None or splits is not None:
-            return Source.parse(str(self.source) if data is None else data, splits).settled()
+            return Source.parse(self._own_data() if data is None else data, splits).settled()
         source = self.source.settled()
-        check_same(self.path, self.data, self.system.describe(source, self.config), "trained")
+        check_same(self.path, self.data, self.facts_now(source), "trained")
         return source
+
+    def facts_now(self, source: Source) -> dict[str, Any]:
+        """Returns what would be kept of some data now, as this run reads them."""
+        return facts_of(source, self.system.describe(source, self.config))
+
+    def _own_data(self) -> str:
+        text = self.data["source"]
+        if (self.path / CARD).is_file():
+            layout = text.partition(":")[0]
+            raise ConfigError(
+                f"{self.path}: a preset brings no data; name yours, --data {layout}:PATH"
+            )
+        return text
 
     @cached_property
     def network(self) -> keras.Model:
@@ -249,7 +259,7 @@ def begin(folder: Path, settings: RunConfig, source: Source, info: SourceInfo) -
     write_json(folder / CONFIG, asdict(settings))
 
 
-def check_resumable(folder: Path, settings: RunConfig, info: SourceInfo) -> None:
+def check_resumable(folder: Path, settings: RunConfig, source: Source, info: SourceInfo) -> None:
     """Refuses to go on with a run under other settings or on other data.
 
     Raises:
@@ -270,7 +280,7 @@ def check_resumable(folder: Path, settings: RunConfig, info: SourceInfo) -> None
                 f"{folder} was begun with {name}={begun.options.get(name)}, not {value}; "
                 f"resume it as it was or use another folder"
             )
-    check_same(folder, run.data, info, "begun")
+    check_same(folder, run.data, facts_of(source, info), "begun")
 
 
 def write_history(folder: Path, histories: Mapping[str, Sequence[Mapping[str, float]]]) -> None:

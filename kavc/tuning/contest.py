@@ -40,7 +40,8 @@ def report_of_runs(sweep: Sweep, best: Trial, runs: Mapping[str, Sequence[Run]])
     if START in runs:
         sign = 1 if sweep.direction == "max" else -1
         gains = sign * (np.array(validation[WINNER]) - np.array(validation[START]))
-        sentence = verdict(sweep.objective, spread(gains))
+        most = 100 if share else np.inf
+        sentence = verdict(sweep.objective, spread(gains, limits=(-most, most)))
         caption = f"What trial {best.number} changes from the first one"
         tables.append(changes_table(sweep.described["first"], best.changed, caption))
     else:

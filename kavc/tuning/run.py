@@ -259,7 +259,7 @@ def _begin(
     }
     if (out / SWEEP).exists():
         begun = Sweep(out).described
-        check_same(out, begun["data"], info, "begun")
+        check_same(out, Sweep(out).facts, facts, "begun")
         _refuse_difference(out, begun, described)
         described["versions"] = begun["versions"]
         if ASSIGNMENT not in begun["data"]:

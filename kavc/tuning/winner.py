@@ -15,7 +15,7 @@ from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.evaluation.report import Report
 from kavc.folders import check_own, claim
-from kavc.training.data_facts import check_same
+from kavc.training.data_facts import check_alike, check_files, check_same, facts_of
 from kavc.training.fit import AfterEpoch, train
 from kavc.training.run import Run
 from kavc.tuning.contest import START, WINNER, report_of_runs
@@ -87,8 +87,9 @@ def train_winner(
                 devices=devices,
                 after_epoch=after_epoch,
             )
-            claim(out, "winner")
+            claim(out, "winner", (WINNER, START))
             runs[row].append(run)
+    check_alike({run.path: run.data for row in runs.values() for run in row})
     report = report_of_runs(sweep, best, runs)
     report.write_into(out)
     return report
@@ -131,7 +132,7 @@ def _best(sweep: Sweep) -> Trial:
 
 def _check(out: Path, best: Trial, overrides: Mapping[str, Any]) -> None:
     """Refuses folders that are something else, and overrides that would take the contest away."""
-    check_own(out, "winner")
+    check_own(out, "winner", (WINNER, START))
     clash = sorted(set(best.changed) & set(overrides))
     if clash:
         raise ConfigError(f"option {clash[0]!r} tells winner and start apart; leave it out")
@@ -140,10 +141,17 @@ def _check(out: Path, best: Trial, overrides: Mapping[str, Any]) -> None:
 def _source(sweep: Sweep, data: str | Source | None, splits: str | os.PathLike | None) -> Source:
     """Returns other data, if they are named, or the sweep's own, if they are what they were."""
     if isinstance(data, Source):
-        return data
-    if data is not None or splits is not None:
-        return Source.parse(data or sweep.facts["source"], splits)
+        return data.settled()
+    if data is not None:
+        return Source.parse(data, splits).settled()
     base = sweep.system.Config().replace(**sweep.described["first"])
-    info = sweep.system.describe(sweep.source, base)
-    check_same(sweep.path, sweep.facts, info, "begun")
-    return sweep.source
+    if splits is not None:
+        source = Source.parse(sweep.facts["source"], splits).settled()
+        now = facts_of(source, sweep.system.describe(source, base))
+        check_files(sweep.path, sweep.facts, now)
+        return source
+    source = sweep.source.settled()
+    check_same(
+        sweep.path, sweep.facts, facts_of(source, sweep.system.describe(source, base)), "begun"
+    )
+    return source

@@ -39,8 +39,10 @@ def test_a_folder_of_the_users_stays(tmp_path, names, fresh):
     assert {path.name for path in tmp_path.iterdir()} == set(names)
 
 
-def test_a_demo_of_an_earlier_version(tiny_run, tmp_path):
+@pytest.mark.parametrize("fresh", [False, True])
+def test_runs_and_models_of_the_users_under_the_same_names(tiny_run, tmp_path, fresh):
     shutil.copytree(tiny_run, tmp_path / "ti-avc")
-    (tmp_path / "corpus").mkdir()
-    _take(tmp_path, False)
-    assert kind_of(tmp_path) == "demo"
+    (tmp_path / "models" / "ti-avc" / "1").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="not empty and no demo folder"):
+        _take(tmp_path, fresh)
+    assert {path.name for path in tmp_path.iterdir()} == {"ti-avc", "models"}

@@ -138,3 +138,12 @@ def test_missing_folder_and_large_table(folder, tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_CSV_BYTES", 5)
     with pytest.raises(DataError, match="larger than"):
         convert(folder, table(folder, GOOD), tmp_path / "out")
+
+
+@pytest.mark.parametrize("name", ["subset", "partition", "fold", "", "train/test"])
+def test_a_column_of_splits_under_another_name_is_refused(tmp_path, name):
+    table = tmp_path / "table.csv"
+    table.write_text(f"id,theme,{name}\na,Cars,train\nb,Food,Val\n")
+    (tmp_path / "npz").mkdir()
+    with pytest.raises(DataError, match=rf"column '{name}' holds names of splits and is not read"):
+        convert(tmp_path / "npz", table, tmp_path / "out")

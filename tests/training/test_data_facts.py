@@ -12,7 +12,14 @@ from kavc.data.source import Source
 from kavc.errors import DataError
 from kavc.systems.base import SourceInfo
 from kavc.training import data_facts
-from kavc.training.data_facts import check_same, difference, facts_of, keep_splits, source_of
+from kavc.training.data_facts import (
+    check_alike,
+    check_same,
+    difference,
+    facts_of,
+    keep_splits,
+    source_of,
+)
 
 INFO = SourceInfo({"train": 4}, {"audio": 3}, ["Cars", "Food"], "a" * 64, ["A note."])
 
@@ -63,8 +70,8 @@ def test_splits_are_kept_whatever_becomes_of_the_users_file(source, tmp_path, ed
 
 
 def test_the_same_data_have_no_difference(source, assigned):
-    info = assigned(train="1", test="2")
-    assert difference(facts_of(source, info), info) is None
+    facts = facts_of(source, assigned(train="1", test="2"))
+    assert difference(facts, dict(facts)) is None
 
 
 @pytest.mark.parametrize(
@@ -77,7 +84,7 @@ def test_the_same_data_have_no_difference(source, assigned):
 )
 def test_other_files_and_other_names(source, assigned, change, said):
     facts = facts_of(source, assigned(train="1"))
-    now = assigned(dataclasses.replace(INFO, **change), train="1")
+    now = facts_of(source, assigned(dataclasses.replace(INFO, **change), train="1"))
     assert difference(facts, now).startswith(said)
 
 
@@ -94,14 +101,14 @@ def test_other_splits(source, assigned, tmp_path, now, names):
     facts = facts_of(source, assigned(train="1", test="2"))
     message = rf"was begun on other splits \(who is in {names}, or with which labels, differs\)"
     with pytest.raises(DataError, match=message):
-        check_same(tmp_path, facts, assigned(**now), "begun")
+        check_same(tmp_path, facts, facts_of(source, assigned(**now)), "begun")
 
 
 def test_a_refusal_names_the_splits_that_are_kept(source, assigned, tmp_path):
     facts = facts_of(source, assigned(train="1"))
     keep_splits(tmp_path, source)
     with pytest.raises(DataError, match=rf"--splits {tmp_path / data_facts.KEPT} has its splits"):
-        check_same(tmp_path, facts, assigned(train="2"), "begun")
+        check_same(tmp_path, facts, facts_of(source, assigned(train="2")), "begun")
 
 
 def test_a_folder_of_an_earlier_version_opens_and_says_what_is_not_known(
@@ -110,7 +117,43 @@ def test_a_folder_of_an_earlier_version_opens_and_says_what_is_not_known(
     facts = facts_of(source, INFO) | {"source": "kwai:corpus", "splits": "a.json"}
     del facts["assignment"]
     with caplog.at_level(logging.WARNING):
-        check_same(tmp_path, facts, assigned(train="2"), "begun")
+        check_same(tmp_path, facts, facts_of(source, assigned(train="2")), "begun")
     (record,) = caplog.records
     assert "an earlier version: who was in its splits isn't known" in record.message
     assert source_of(tmp_path, facts) == source
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"splits": "/there/b.json"}, "those of a.json, not of b.json"),
+        ({"splits": None}, "those of a.json, not of the data"),
+        ({"counts": {"train": 5}}, "their counts differ"),
+        ({"splits": "/moved/a.json"}, None),
+    ],
+)
+def test_a_folder_of_an_earlier_version_tells_what_it_can(source, assigned, change, said):
+    facts = facts_of(source, INFO) | {"splits": "a.json"}
+    del facts["assignment"]
+    found = difference(facts, facts_of(source, assigned(train="2")) | change)
+    assert found is None if said is None else said in found
+
+
+def test_runs_beside_each_other_had_the_same_data(source, assigned, tmp_path):
+    facts = {tmp_path / name: facts_of(source, assigned(train=one)) for name, one in
+             (("a", "1"), ("b", "1"), ("c", "2"))}  # fmt: skip
+    with pytest.raises(DataError, match=r"c was trained on other splits .* than .*a: the data"):
+        check_alike(facts)
+    del facts[tmp_path / "c"]
+    check_alike(facts)
+
+
+def test_as_many_ids_as_can_be_read_are_kept(tmp_path, monkeypatch):
+    """Compact, as the user's file may be: both have the same limit."""
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "file").touch()
+    said = {"train": {"ids": [f"{i:04d}" for i in range(1000)]}, "test": {"ids": ["x"]}}
+    (tmp_path / "a.json").write_text(json.dumps(said, separators=(",", ":")))
+    source = Source.parse(f"kwai:{tmp_path / 'corpus'}", tmp_path / "a.json")
+    keep_splits(tmp_path, source)
+    assert (tmp_path / data_facts.KEPT).stat().st_size <= (tmp_path / "a.json").stat().st_size

@@ -18,7 +18,9 @@ import numpy as np
 
 from kavc.data.synthetic.kwai_knobs import KNOB_SETS, KwaiKnobs, knobs
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json, whole_folder
+from kavc.files import read_json, write_npz
+from kavc.folders import check_new
+from kavc.partials import new_folder
 
 SPLITS = ("train", "validation", "test")
 WORLD, VIDEO = 1, 2  # keep the random streams of worlds and of videos apart
@@ -270,7 +272,8 @@ def write(
         "world_seed": world_seed,
         "sample_seed": sample_seed,
     }
-    with whole_folder(folder) as temporary:
+    check_new(folder)
+    with new_folder(folder) as temporary:
         temporary.rmdir()  # `write_corpus` makes it
         write_corpus(
             temporary,
@@ -279,7 +282,7 @@ def write(
             extra={"world": description},
         )
         for split, rows in truths.items():
-            np.savez(temporary / f"truth-{split}.npz", **vars(Truth.stack(rows)))
+            write_npz(temporary / f"truth-{split}.npz", vars(Truth.stack(rows)))
 
 
 def _sizes(videos: int, fractions: Sequence[float], test_videos: int | None) -> dict[str, int]:

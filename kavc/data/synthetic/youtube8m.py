@@ -15,10 +15,13 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kavc.data.tfrecord import record_writer
 from kavc.data.vocabulary import NAME as VOCABULARY
 from kavc.data.youtube8m_records import AUDIO_DIM, VISUAL_DIM, silence
 from kavc.errors import ConfigError
-from kavc.files import whole_folder, write_json, write_text
+from kavc.files import write_json, write_text
+from kavc.folders import check_new
+from kavc.partials import new_folder
 
 KIND = "youtube8m"
 FRACTIONS = {"train": 0.7, "validate": 0.15, "test": 0.15}  # by the published file names
@@ -97,9 +100,10 @@ def write(out: Path, *, videos: int, seed: int = 0, world_seed: int = 0, **knobs
     world = YouTube8MWorld(world_seed, **knobs)
     ends = np.round(np.cumsum(list(FRACTIONS.values())) * videos).astype(int)
     starts = [0, *ends[:-1]]
-    with whole_folder(out) as folder:
+    check_new(out)
+    with new_folder(out) as folder:
         for split, start, end in zip(FRACTIONS, starts, ends, strict=True):
-            with tf.io.TFRecordWriter(str(folder / f"{split}0000.tfrecord")) as writer:
+            with record_writer(folder / f"{split}0000.tfrecord") as writer:
                 for record in _records(world, seed, range(start, end)):
                     writer.write(record)
         write_text(folder / VOCABULARY, _vocabulary(world.knobs["classes"]))

@@ -178,7 +178,7 @@ def calibration_table(random: Scored, validation: Scored, held: Held) -> Table:
     ]
     return Table(
         "calibration",
-        [Column("measure"), Column("value", ".4f", "fraction")],
+        [Column("measure"), Column("value", ".4f")],
         rows,
         caption="Calibration on test; threshold fitted on validation",
         source=held.source,
@@ -201,7 +201,10 @@ def contribution_table(network: networks.TiAVC, held: Held, config: TiAVCConfig)
         shares = proportions(total)
         rows.append((kind, *(100 * shares[name] for name in names)))
     batches = [proportions(batch) for parts in sums.values() for batch in parts]
-    spread = [100 * float(np.std([batch[name] for batch in batches])) for name in names]
+    spread = [
+        100 * float(np.std([batch[name] for batch in batches])) if len(batches) > 1 else None
+        for name in names
+    ]
     rows.append(("standard deviation over batches", *spread))
     published = [paper.TABLE_2.get(name) for name in names]
     rows.append((f"paper, {paper.CORPUS} (another corpus)", *published))

@@ -14,7 +14,7 @@ from kavc.data.epochs import Columns, of_epoch
 from kavc.data.pairing import pairs
 from kavc.data.store import VideoStore
 from kavc.evaluation.monitor import MatchMonitor
-from kavc.files import whole_file
+from kavc.files import write_npz
 from kavc.systems.base import Stage
 from kavc.systems.ti_avc import networks, trainees
 from kavc.systems.ti_avc.recipe import TiAVCConfig
@@ -247,8 +247,7 @@ class CorrespondenceStage(_MatchStage):
     ) -> VideoStore:
         file = Path(folder) / "frozen_embeddings.npz"
         if not file.exists():
-            with whole_file(file) as temporary:
-                np.savez(temporary, **frozen_embeddings(network, load(), self.config.max_steps))
+            write_npz(file, frozen_embeddings(network, load(), self.config.max_steps))
         with np.load(file, allow_pickle=False) as arrays:
             return VideoStore(**arrays)
 
