@@ -117,8 +117,10 @@ def _check_no_other_split(values: Mapping[str, set[str]], path: Path) -> None:
     """Refuses a table without "split" in which another column holds nothing but such names."""
     for name, found in values.items() if "split" not in values else ():
         if name not in ("id", "theme") and found <= SPLIT_NAMES:
-            raise DataError(f"{path}: column {name!r} holds names of splits and is not read;"
-                            " call it split, with train, validation and test, or remove it")  # fmt: skip
+            raise DataError(
+                f"{path}: column {name!r} holds names of splits and is not read; call it split, "
+                "with train, validation and test, or remove it"
+            )
 
 
 def _row(record: dict[Any, Any], where: str) -> _Row:

@@ -175,7 +175,6 @@ def _rosters_at(source: Source, state: tuple[object, ...]) -> dict[str, Roster]:
     """Reads the rosters once for as long as the files and the splits (`state`) stay the same."""
     del state
     corpus = _open(source)
-    check_records(corpus.files, corpus.spec, deep=True)  # the fingerprint is of the manifests
 
     def marked(batch: dict[str, Any]) -> dict[str, Any]:
         themes = tf.RaggedTensor.from_tensor(batch["theme"][:, None], row_splits_dtype=tf.int64)
@@ -193,6 +192,7 @@ def _rosters_at(source: Source, state: tuple[object, ...]) -> dict[str, Roster]:
     for split, roster in rosters.items():
         if not len(roster):
             raise DataError(f"{source}: split {split!r} is empty")
+    check_records(corpus.files, corpus.spec, deep=True)  # the fingerprint is of the manifests
     return rosters
 
 

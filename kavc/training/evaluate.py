@@ -38,6 +38,8 @@ def evaluate(
     opened = [Run(path) for path in runs]
     if not opened:
         raise ConfigError("give at least one run folder")
+    if len({run.path.resolve() for run in opened}) < len(opened):
+        raise ConfigError("a run folder is given twice; give each once")
     names = sorted({run.settings.system for run in opened})
     if len(names) > 1:
         raise ConfigError(f"the runs are of several systems: {', '.join(names)}; compare one kind")
@@ -48,8 +50,6 @@ def evaluate(
     for run in opened:
         label = run.path.resolve().name
         label = str(run.path) if label in reports else label
-        if label in reports:
-            raise ConfigError(f"{run.path} is given twice")
         remarks[label] = _check(run, source, named=named)
         reports[label] = run.system.evaluate(run.network, source, run.config)
     one = len(reports) == 1

@@ -226,3 +226,60 @@ def test_a_run_is_found_from_another_folder(cli, data, begun, tmp_path, monkeypa
     monkeypatch.chdir(tmp_path)
     done = cli("evaluate", run, begun)
     assert done.exit_code == 0, done.stderr
+
+
+def test_features_that_were_exchanged_under_the_same_ids(refused, data, tmp_path):
+    """Of the same size, beside the first ones' manifest."""
+    from kavc.data.convert import convert
+
+    write_features(tmp_path / "npz", seed=1)
+    convert(tmp_path / "npz", data / "n.csv", tmp_path / "other")
+    mine = shutil.copytree(data / "plain", tmp_path / "mine")
+    shutil.copy(tmp_path / "other" / "videos-00000.tfrecord", mine / "videos-00000.tfrecord")
+    assert "changed after it was written" in refused("data", "describe", f"kwai:{mine}")
+
+
+def test_what_can_not_be_resumed(refused, begun, tmp_path):
+    assert f"{tmp_path / 'typo'}: no run to resume" in refused(
+        "train", "--resume", "--out", tmp_path / "typo"
+    )
+    line = refused("train", "cross-modal-embedding", "--resume", "--out", begun)
+    assert "was begun with system 'ti-avc', not 'cross-modal-embedding'" in line
+
+
+def test_a_run_that_is_given_twice(refused, begun):
+    assert "a run folder is given twice" in refused("evaluate", begun, begun)
+
+
+@pytest.fixture
+def earlier(begun, tmp_path):
+    """A run as earlier versions left it: paths as typed, no assignment, nothing else kept."""
+    folder = shutil.copytree(begun, tmp_path / "earlier")
+    facts = json.loads((folder / "data.json").read_text())
+    del facts["assignment"]
+    (folder / "data.json").write_text(json.dumps(facts))
+    for name in (".kavc", "splits-used.json", "model.keras.sha256"):
+        (folder / name).unlink()
+    return folder
+
+
+def test_a_run_of_an_earlier_version(cli, refused, data, earlier, caplog):
+    done = cli("evaluate", earlier)
+    assert done.exit_code == 0, done.stderr
+    assert "who was in its splits isn't known" in caplog.text
+    done = cli("evaluate", earlier, "--splits", data / "a.json")
+    assert done.stdout.splitlines()[0].endswith("earlier was trained on splits that aren't known")
+    (earlier / "report.json").unlink()
+    line = refused("train", "--resume", "--out", earlier, "--splits", data / "b.json")
+    assert "other splits (those of a.json, not of b.json)" in line
+    done = cli("train", "--resume", "--out", earlier)
+    assert done.exit_code == 0, done.stderr
+
+
+def test_names_with_brackets_are_printed_as_they_are(cli, data, tmp_path):
+    out = tmp_path / "x[bold]y[/c]"
+    done = cli("data", "convert", data / "npz", data / "t.csv", "--out", out)
+    assert done.exit_code == 0, done.stderr
+    assert f"kwai:{out}" in done.stdout
+    done = cli("data", "describe", f"kwai:{out}")
+    assert "x[bold]y[/c]" in done.stdout.replace("\n", "")
