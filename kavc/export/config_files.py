@@ -146,6 +146,11 @@ def _check_writable(path: Path, name: str) -> None:
                 f"{path}: {each} can't be written to; change that, or export to another folder and "
                 f"add by hand: {entry(name, f'{MOUNTED}/{name}')}"
             )
+    if real.is_file() and real.stat().st_nlink > 1:
+        raise ConfigError(
+            f"{path}: has {real.stat().st_nlink} names (hard links), which a new file would part; "
+            f"export to another folder and add by hand: {entry(name, f'{MOUNTED}/{name}')}"
+        )
 
 
 def _update(path: Path, make: Maker) -> bool:
@@ -167,8 +172,11 @@ def _update(path: Path, make: Maker) -> bool:
 
 
 def _take_over(former: Path, temporary: Path) -> None:
-    """Gives a file the permissions and, if that is allowed, the owner of another one."""
+    """Gives a file the permissions and, if that is allowed, owner and attributes of another one."""
     found = former.stat()
+    with contextlib.suppress(OSError):
+        for attribute in os.listxattr(former):
+            os.setxattr(temporary, attribute, os.getxattr(former, attribute))
     with contextlib.suppress(PermissionError):
         os.chown(temporary, found.st_uid, found.st_gid)
     temporary.chmod(found.st_mode & 0o7777)

@@ -80,7 +80,7 @@ def export(
     _check_names(name, signatures, assets)
     version = next_version(target, name) if version is None else version
     if not 1 <= version <= MAX_VERSION:
-        raise ExportError(f"version {version}: expected a number from 1 to {MAX_VERSION}")
+        raise ExportError(f"version {version} is not a positive number up to {MAX_VERSION}")
     folder = Path(target) / name / str(version)
     with _new_folder(folder) as temporary:
         with _without_cudnn(network):
@@ -126,6 +126,9 @@ def _new_folder(folder: Path) -> Iterator[Path]:
         try:
             with new_folder(folder, alone=True) as temporary:
                 yield temporary
+                for path in temporary.rglob("*"):  # TensorFlow makes folders for its user alone
+                    if path.is_dir():
+                        path.chmod(temporary.stat().st_mode & 0o777)
         except FileExistsError as error:
             if folder.exists():
                 raise ExportError(f"{folder} exists; a version is never overwritten") from None

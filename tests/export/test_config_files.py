@@ -206,3 +206,11 @@ def test_what_a_killed_writer_left_is_removed(tmp_path):
     (tmp_path / ".partial-0-mine").write_text("another's")
     write_config_files(tmp_path, "m", signatures(VARYING))
     assert [path.name for path in tmp_path.glob(".*")] == [".partial-0-mine"]
+
+
+def test_a_file_of_several_names_is_refused_before(linked):
+    models, real = linked
+    os.link(real, real.with_name("other.config"))
+    with pytest.raises(ConfigError, match=r"has 2 names \(hard links\), .* add by hand: config"):
+        check_config_files(models, "new")
+    check_config_files(models, "old")  # nothing is to be written

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -339,3 +340,16 @@ def test_mixed_bfloat16_network_gives_float32_answers(tmp_path):
     loaded = tf.saved_model.load(folder)
     found = loaded.signatures["serving_default"](x=tf.constant(x))["x"]
     np.testing.assert_array_equal(found, with_policy(x))
+
+
+def test_every_folder_has_the_permissions_that_the_umask_leaves(tiny, network, tmp_path):
+    before = os.umask(0o002)
+    try:
+        folder = export(
+            network, tiny.signatures(network), tmp_path / "models", name="tiny", card="# tiny\n",
+            assets={"themes.txt": tiny.THEMES},
+        )  # fmt: skip
+    finally:
+        os.umask(before)
+    folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
+    assert {path.stat().st_mode & 0o777 for path in folders} == {0o775}
