@@ -44,7 +44,8 @@ def evaluate(
     if len(names) > 1:
         raise ConfigError(f"the runs are of several systems: {', '.join(names)}; compare one kind")
     named = data is not None or splits is not None
-    source = opened[0].source_for(data, splits)
+    # Its own are checked below, run by run.
+    source = opened[0].source_for(data, splits) if named else opened[0].source.settled()
     reports: dict[str, Report] = {}
     remarks: dict[str, str | None] = {}
     for run in opened:
