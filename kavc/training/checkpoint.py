@@ -67,7 +67,9 @@ class Checkpoints:
         return self.final.exists()
 
     def begin(self, weights: str) -> None:
-        """Says with which weights the stage begins; epochs that began with others go.
+        """Says with which weights of an earlier stage this one begins; epochs of others go.
+
+        Not of fresh ones: another device may draw them otherwise in their last bits.
 
         Args:
             weights: their fingerprint.

@@ -227,6 +227,8 @@ class Fits:
                 network.set_weights(fresh)
             elif stage.start != "previous":
                 kept[stage.start].load_final(network)
+            if stage.start != "fresh" and len(kept) > 1:
+                mine.begin(weights_fingerprint(network))
             mine.save_final(network, self._fit(stage, network, mine))
 
     def _fit(
@@ -234,7 +236,6 @@ class Fits:
     ) -> FitState:
         """Runs one stage to its end, from its latest checkpoint."""
         strategy = self.strategy or tf.distribute.get_strategy()
-        checkpoints.begin(weights_fingerprint(network))
         training, validation = self._prepare(stage, network)
         counter = tf.Variable(0, dtype=tf.int64, trainable=False)
         batches = (

@@ -122,3 +122,13 @@ def test_seeds_follow_from_seed_and_epoch_alone(model):
     assert not np.array_equal(states(model), first)
     reseed(model, 3, 5)
     np.testing.assert_array_equal(states(model), first)
+
+
+def test_epochs_that_began_with_other_weights_go(checkpoints, model):
+    checkpoints.begin("a" * 64)
+    save(checkpoints, model, epoch=1, best_epoch=1, fill=1)
+    again = Checkpoints(checkpoints.folder)
+    again.begin("a" * 64)
+    assert again.restore(model).epoch == 1
+    again.begin("b" * 64)
+    assert again.restore(model).epoch == 0
