@@ -39,7 +39,7 @@ def without_paths(value: Any, known: Iterable[str | os.PathLike] = ()) -> Any:
     ['kwai:a.npz: damaged', 'see https://example.org/a/b']
     """
     if isinstance(value, str):
-        for path in sorted(_absolute([*known, Path.home(), Path.cwd()]), key=len, reverse=True):
+        for path in sorted(_unusual([*known, Path.home(), Path.cwd()]), key=len, reverse=True):
             value = re.sub(rf"(?<![\w.]){re.escape(path)}/", "", value)
             name = Path(path).name.replace("\\", r"\\")
             value = re.sub(rf"(?<![\w.]){re.escape(path)}\b", name, value)
@@ -51,7 +51,8 @@ def without_paths(value: Any, known: Iterable[str | os.PathLike] = ()) -> Any:
     return value
 
 
-def _absolute(paths: Iterable[str | os.PathLike]) -> set[str]:
-    """Returns paths in full, and the folders that they lie in, but for the root."""
+def _unusual(paths: Iterable[str | os.PathLike]) -> set[str]:
+    """Returns those paths, in full, and folders above them that the pattern does not match."""
     whole = {Path(path).absolute() for path in paths if os.fspath(path)}
-    return {str(path) for one in whole for path in (one, one.parent) if path != path.parent}
+    above = {str(path) for one in whole for path in (one, *one.parents) if path != path.parent}
+    return {path for path in above if not PATH.fullmatch(path)}

@@ -35,3 +35,11 @@ def test_sources(tmp_path, monkeypatch):
     assert source_name("kwai:corpus") == "kwai:corpus"
     assert source_name("kwai:.") == f"kwai:{tmp_path.name}"
     assert file_name("a/b.json") == "b.json"
+
+
+def test_known_paths_with_spaces_and_brackets(tmp_path):
+    folder = tmp_path / "My Secret" / "Client [X]" / "c"
+    text = f"{folder}/test-0.tfrecord, record 3: damaged; see {folder.parent}/notes of {folder}"
+    found = without_paths(text, [folder])
+    assert "Secret" not in found and "Client" not in found and str(tmp_path) not in found
+    assert found.startswith("test-0.tfrecord, record 3: damaged; see notes of ")

@@ -178,7 +178,7 @@ def calibration_table(random: Scored, validation: Scored, held: Held) -> Table:
     ]
     return Table(
         "calibration",
-        [Column("measure"), Column("value", ".4f")],
+        [Column("measure"), Column("value", ".4f", "fraction")],
         rows,
         caption="Calibration on test; threshold fitted on validation",
         source=held.source,
