@@ -14,9 +14,9 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 
 from kavc.errors import ExportError, ServingError
 from kavc.serving.configs import MODELS_FILE, models_of, read_models
@@ -26,7 +26,7 @@ from kavc.serving.options import ServerOptions
 from kavc.serving.versions import version_folders
 
 STOP = (signal.SIGINT, signal.SIGTERM)
-LOOK = 0.2  # seconds between looks at the binary
+LOOK = 0.1  # seconds between looks at the signals and at the binary
 
 
 def find_model_server() -> str | None:
@@ -58,27 +58,27 @@ def serve(
     options = options or ServerOptions()
     binary = find_model_server()
     if binary is None:
-        # The threads of running requests would keep a process that only wants to exit.
-        with _signals(os._exit) as stopped:
-            _serve_locally(models_dir, options, report, stopped)
+        with _signals() as signals:
+            _serve_locally(models_dir, options, report, signals)
     else:
-        with _signals(sys.exit) as stopped:
-            _serve_by_binary(binary, models_dir, options, report, stopped)
+        with _signals() as signals:
+            _serve_by_binary(binary, models_dir, options, report, signals)
+        if len(signals) > 1:
+            sys.exit(128 + signals[-1])
 
 
 @contextlib.contextmanager
-def _signals(end: Callable[[int], object]) -> Iterator[threading.Event]:
-    """Yields what the first signal sets; the second one calls `end` with an exit code."""
-    stopped = threading.Event()
+def _signals() -> Iterator[list[int]]:
+    """Yields the list that each signal to stop joins.
 
-    def stop(number: int, _: FrameType | None) -> None:
-        if stopped.is_set():
-            end(128 + number)
-        stopped.set()
-
-    before = {number: signal.signal(number, stop) for number in STOP}
+    A handler runs between any two steps of the main thread, those of the standard library too: one
+    that raises may leave a lock of `Popen` taken for ever, and one that sets an event may wait for
+    a lock that the interrupted thread holds. This one does neither; the main thread looks.
+    """
+    seen: list[int] = []
+    before = {number: signal.signal(number, lambda n, _: seen.append(n)) for number in STOP}
     try:
-        yield stopped
+        yield seen
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -88,11 +88,12 @@ def _serve_locally(
     models_dir: str | os.PathLike,
     options: ServerOptions,
     report: Callable[[str], None],
-    stopped: threading.Event,
+    signals: list[int],
 ) -> None:
     from kavc.serving.server.local import LocalServer
     from kavc.serving.server.memory import keep_freed_memory, spare_the_collector
 
+    threading.Thread(target=_leave_at_the_second, args=(signals,), daemon=True).start()
     keep_freed_memory()
     server = LocalServer(models_dir, options=options)
     report_pins(models_dir, report)
@@ -104,11 +105,19 @@ def _serve_locally(
         report(f"local server ({BINARY} is not on the PATH) on {server.address}: {names}")
         if server.monitoring_address is not None:
             report(f"metrics on {server.monitoring_address}")
-        stopped.wait()
+        while not signals:
+            time.sleep(LOOK)
         report(f"stopping: running requests have {options.grace_seconds:g} s")
         server.drain()
     finally:
         server.stop(grace=0)
+
+
+def _leave_at_the_second(signals: list[int]) -> None:
+    """Ends the process: the threads of running requests would keep one that only wants to exit."""
+    while len(signals) < 2:
+        time.sleep(LOOK)
+    os._exit(128 + signals[-1])
 
 
 def report_pins(models_dir: str | os.PathLike, report: Callable[[str], None]) -> None:
@@ -138,7 +147,7 @@ def _serve_by_binary(
     models_dir: str | os.PathLike,
     options: ServerOptions,
     report: Callable[[str], None],
-    stopped: threading.Event,
+    signals: list[int],
 ) -> None:
     _refuse_foreign_versions(models_dir)
     with tempfile.TemporaryDirectory(prefix="kavc-serve-") as folder:
@@ -150,22 +159,24 @@ def _serve_by_binary(
         # In a group of its own: Ctrl-C reaches this process alone, which passes it on.
         process = subprocess.Popen(command, start_new_session=True)
         try:
-            _watch(process, stopped)
+            _watch(process, signals)
             report(f"stopping {BINARY}")
             process.terminate()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(options.grace_seconds)
+            deadline = time.monotonic() + options.grace_seconds
+            while process.poll() is None and len(signals) < 2 and time.monotonic() < deadline:
+                time.sleep(LOOK)
         finally:
             if process.poll() is None:
                 process.kill()
                 process.wait()
 
 
-def _watch(process: subprocess.Popen, stopped: threading.Event) -> None:
+def _watch(process: subprocess.Popen, signals: list[int]) -> None:
     """Waits for a signal; the binary's end must not come first."""
-    while not stopped.wait(LOOK):
+    while not signals:
         if process.poll() is not None:
             raise ServingError(f"{BINARY} ended with exit code {process.returncode}; see its log")
+        time.sleep(LOOK)
 
 
 def _refuse_foreign_versions(models_dir: str | os.PathLike) -> None:

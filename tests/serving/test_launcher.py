@@ -132,6 +132,15 @@ def test_a_second_signal_ends_it_at_once(binary, models_dir, tmp_path):
     assert not Path(arguments(tmp_path)["model_config_file"]).parent.exists()
 
 
+def test_a_signal_interrupts_nothing_half_done():
+    """An exception from a handler inside `Popen.poll` would leave its lock taken for ever."""
+    with launcher._signals() as seen:
+        os.kill(os.getpid(), signal.SIGTERM)
+        os.kill(os.getpid(), signal.SIGINT)
+        assert seen == [signal.SIGTERM, signal.SIGINT]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_a_binary_that_fails(binary, models_dir, tmp_path):
     with start(models_dir, binary("fail")) as process:
         (tmp_path / "ready").read_text()
