@@ -22,7 +22,11 @@ from typing import Any
 import numpy as np
 
 PROCESSES = 2  # that the callers are spread over; one could not keep a server busy
-OPTIONS = [("grpc.max_receive_message_length", 2**28), ("grpc.max_send_message_length", 2**28)]
+OPTIONS = [
+    ("grpc.max_receive_message_length", 2**28),
+    ("grpc.max_send_message_length", 2**28),
+    ("grpc.enable_http_proxy", 0),  # servers of a benchmark are on this machine
+]
 KAVC = Path(sys.executable).with_name("kavc")
 BACKENDS = Path(__file__).with_name("serving_backends.py")
 PREDICT = "/tensorflow.serving.PredictionService/Predict"

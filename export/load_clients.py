@@ -185,10 +185,11 @@ def channel(load: Load) -> Any:
     Raises:
         ConfigError: a file of it can't be read.
     """
+    from kavc.serving.client.channel import proxy_options
     from kavc.serving.protos import MAX_MESSAGE_BYTES, grpc
 
     lengths = ("grpc.max_receive_message_length", "grpc.max_send_message_length")
-    options = [(name, MAX_MESSAGE_BYTES) for name in lengths]
+    options = [*((name, MAX_MESSAGE_BYTES) for name in lengths), *proxy_options(load.address)]
     if load.ca is None:
         return grpc.insecure_channel(load.address, options=options)
     return grpc.secure_channel(load.address, _credentials(load), options=options)

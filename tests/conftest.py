@@ -7,6 +7,9 @@ from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# The tests' own servers are not behind a proxy, for gRPC's bare channels and for urllib.
+for _name in ("no_proxy", "no_grpc_proxy"):
+    os.environ[_name] = ",".join([*filter(None, [os.environ.get(_name)]), "127.0.0.1,localhost"])
 
 import pytest
 

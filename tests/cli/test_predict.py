@@ -182,6 +182,8 @@ def test_wrong_requests(refused, predict, changes, code, parts):
         (["--signature", "embed_sound"], 2, "unknown signature 'embed_sound'"),
         (["--model", "tiavc"], 1, "NOT_FOUND"),
         (["--version", "9"], 1, "NOT_FOUND"),
+        (["--version", "0"], 1, "NOT_FOUND"),
+        (["--version", "-1"], 2, "version is -1; expected 0 to"),
         (["--server", "localhost"], 2, "server 'localhost' is not an address"),
         (["--server", "localhost:1"], 1, "no server answers at localhost:1"),
         (["--input", "nowhere.npz"], 2, "nowhere.npz: no such file"),

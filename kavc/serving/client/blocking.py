@@ -87,7 +87,7 @@ class Client:
             inputs: input name to array (or nested lists), with a batch axis in front. float64 is
                 cast to float32 and int64 to int32 where the signature says so.
             signature: name of the function.
-            version: latest by default.
+            version: latest by default; 0 is a version like any other.
             timeout: seconds for this call; the client's by default.
             outputs: names of those to ask for; all by default.
 
@@ -98,6 +98,7 @@ class Client:
             DataError: an input is missing, unknown, or of another dtype or shape, or the inputs
                 have different batch sizes.
             ConfigError: the model has no such signature or output; the message lists those it has.
+                Or the version is no number that a version may have.
             ServingError: no server answers, or it refused; `code` is the gRPC status.
                 RESOURCE_EXHAUSTED: a single row is over the limit. OUT_OF_RANGE: an output has no
                 batch axis, and the batch was too large for one message.

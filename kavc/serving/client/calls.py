@@ -34,6 +34,7 @@ from kavc.serving.protos import (
     PredictResponse,
     grpc,
 )
+from kavc.serving.versions import MAX_VERSION
 
 
 @dataclass(frozen=True)
@@ -295,5 +296,7 @@ class Calls:
 def _spec(model: str, version: int | None) -> ModelSpec:
     spec = ModelSpec(name=model)
     if version is not None:
+        if not 0 <= version <= MAX_VERSION:
+            raise ConfigError(f"version is {version}; expected 0 to {MAX_VERSION}")
         spec.version.value = version
     return spec

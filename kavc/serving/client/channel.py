@@ -5,7 +5,9 @@ Light: importing this loads neither gRPC nor TensorFlow.
 
 from __future__ import annotations
 
+import ipaddress
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from kavc.serving.client.retry import Retry
 
 LARGEST = 2**31 - 1  # bytes; protobuf takes no larger message
 LEAST_BACKOFF = 0.1  # seconds; gRPC takes no less
+SCHEME = re.compile(r"dns:(//[^/]*/)?|ipv[46]:")  # that gRPC takes before HOST:PORT
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,36 @@ def check_limit(max_message_bytes: int) -> int:
     return max_message_bytes
 
 
+def proxy_options(address: str) -> list[tuple[str, int]]:
+    """Returns the channel's option by which a server on this machine is asked without a proxy.
+
+    gRPC would send even a call to 127.0.0.1 by `http_proxy`, `https_proxy` or `grpc_proxy`, and so
+    to the proxy's own machine.
+
+    Args:
+        address: HOST:PORT.
+
+    Returns:
+        Nothing for a server elsewhere: gRPC then goes by the environment.
+
+    >>> proxy_options("[::1]:8500"), proxy_options("gpu-7:8500")
+    ([('grpc.enable_http_proxy', 0)], [])
+    """
+    return [("grpc.enable_http_proxy", 0)] if _is_here(address) else []
+
+
+def _is_here(address: str) -> bool:
+    host = SCHEME.sub("", address, count=1).rpartition(":")[0].strip("[]").rstrip(".").lower()
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        found = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    found = getattr(found, "ipv4_mapped", None) or found
+    return found.is_loopback or found.is_unspecified
+
+
 def channel(
     grpc: Any, address: str, *, tls: ClientTLS | None, retries: Retry, max_message_bytes: int
 ) -> Any:
@@ -86,6 +119,7 @@ def channel(
         ("grpc.max_send_message_length", max_message_bytes),
         ("grpc.initial_reconnect_backoff_ms", _milliseconds(retries.wait)),
         ("grpc.max_reconnect_backoff_ms", _milliseconds(retries.longest)),
+        *proxy_options(address),
     ]
     if tls is None:
         return grpc.insecure_channel(address, options=options)

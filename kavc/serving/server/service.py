@@ -144,10 +144,9 @@ def _asked(request: Any) -> tuple[str, int | None]:
     if not request.HasField("model_spec"):
         raise ServingError("Missing ModelSpec", "INVALID_ARGUMENT")
     spec = request.model_spec
-    if spec.version_label:
+    if spec.HasField("version_label"):
         raise ServingError(
             f"Unrecognized servable version label: {spec.version_label}", "INVALID_ARGUMENT"
         )
-    # 0 is how some clients, ovmsclient among them, ask for the latest; no export has that number.
-    version = spec.version.value if spec.HasField("version") else 0
-    return spec.name, version or None
+    # A version of 0 that was sent is that version: there is a folder of this name, or none.
+    return spec.name, spec.version.value if spec.HasField("version") else None

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import shutil
+import socket
 import subprocess
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +17,7 @@ import pytest
 from kavc.errors import ConfigError, ServingError
 from kavc.serving.client.aio import AsyncClient
 from kavc.serving.client.blocking import Client
-from kavc.serving.client.channel import ClientTLS, channel
+from kavc.serving.client.channel import ClientTLS, channel, proxy_options
 from kavc.serving.client.retry import Retry
 from kavc.serving.protos import grpc
 
@@ -118,6 +121,69 @@ def test_a_broken_connection_is_tried_again_as_often_as_calls_are():
     assert options["grpc.max_receive_message_length"] == 77
     options = channel(Recorder, "a:1", tls=None, retries=Retry(wait=0), max_message_bytes=1)
     assert options["grpc.initial_reconnect_backoff_ms"] == 100  # gRPC takes no less
+
+
+@contextlib.contextmanager
+def proxy():
+    """Yields the URL of a proxy that hangs up on everybody, and the list of what it was told."""
+    told = []
+
+    def listen():
+        with contextlib.suppress(OSError):  # closed
+            while True:
+                caller, _ = listener.accept()
+                with caller:
+                    told.append(caller.recv(1000).split(b"\r\n")[0])
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        thread = threading.Thread(target=listen)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", told
+        listener.shutdown(socket.SHUT_RDWR)
+    thread.join()
+
+
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "grpc_proxy"])
+def test_a_server_on_this_machine_is_asked_without_a_proxy(monkeypatch, variable):
+    for name in ("no_proxy", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with proxy() as (url, told), fake.serving(fake.Fake()) as address:
+        monkeypatch.setenv(variable, url)
+        with Client(address, retries=ONCE, timeout=5) as client:
+            np.testing.assert_array_equal(client.predict("fake", {"x": ONE})["y"], ONE)
+        assert told == []
+        with (
+            Client("gpu-7.invalid:8500", retries=ONCE, timeout=5) as client,
+            pytest.raises(ServingError),
+        ):
+            client.status("fake")
+        assert told[0].startswith(b"CONNECT gpu-7.invalid:8500")
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        ("localhost", True),
+        ("LocalHost.", True),
+        ("a.localhost", True),
+        ("127.8.0.1", True),
+        ("0.0.0.0", True),
+        ("[::1]", True),
+        ("[::]", True),
+        ("[::ffff:127.0.0.1]", True),
+        ("dns:localhost", True),
+        ("dns:///localhost", True),
+        ("ipv4:127.0.0.1", True),
+        ("ipv6:[::1]", True),
+        ("localhost.example.org", False),
+        ("notlocalhost", False),
+        ("128.0.0.1", False),
+        ("[2001:db8::1]", False),
+        ("dns://127.0.0.1/gpu-7", False),
+    ],
+)
+def test_which_servers_are_on_this_machine(host, here):
+    assert bool(proxy_options(f"{host}:8500")) is here
 
 
 def test_files_that_are_none(tmp_path):

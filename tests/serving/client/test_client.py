@@ -110,11 +110,20 @@ def test_bad_inputs_are_found_before_they_are_sent(client, tiny, change, message
 def test_unknown_signature_model_and_version(client, tiny):
     with pytest.raises(ConfigError, match=r"unknown signature 'serve'.*serving_default"):
         client.predict("tiny", {}, signature="serve")
-    for asked in ({"model": "other"}, {"model": "tiny", "version": 1}):
+    for asked in ({"model": "other"}, {"model": "tiny", "version": 0}):
         with pytest.raises(ServingError, match="refused, NOT_FOUND: Servable not found") as caught:
             client.predict(inputs=tiny.batch(1, 1), **asked)
         assert caught.value.code == "NOT_FOUND"
     assert str(caught.value).endswith("; versions there: 2 AVAILABLE")
+
+
+@pytest.mark.parametrize("version", [-1, 2**63])
+def test_a_number_that_no_version_has(client, tiny, version):
+    for ask in (client.signatures, client.status):
+        with pytest.raises(ConfigError, match=rf"version is {version}; expected 0 to \d+"):
+            ask("tiny", version)
+    with pytest.raises(ConfigError, match=rf"version is {version}; expected 0 to \d+"):
+        client.predict("tiny", tiny.batch(1, 1), version=version)
 
 
 def test_the_graphs_refusal_is_passed_on(client, tiny):

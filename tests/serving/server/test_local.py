@@ -64,11 +64,6 @@ def test_output_filter_and_version_are_honoured(stub, request_):
     assert list(stub.Predict(request_).outputs) == ["match"]
 
 
-def test_version_0_is_the_latest(stub, request_):
-    request_.model_spec.version.value = 0
-    assert stub.Predict(request_).model_spec.version.value == 2
-
-
 def test_values_listed_one_by_one_are_read(stub, request_):
     expected = stub.Predict(request_).outputs["match"]
     audio = request_.inputs["audio"]
@@ -86,8 +81,20 @@ def set_version(request):
     request.model_spec.version.value = 1
 
 
+def set_version_0(request):
+    request.model_spec.version.value = 0
+
+
+def set_version_below_0(request):
+    request.model_spec.version.value = -1
+
+
 def set_label(request):
     request.model_spec.version_label = "stable"
+
+
+def set_empty_label(request):
+    request.model_spec.version_label = ""
 
 
 def set_signature(request):
@@ -144,7 +151,10 @@ OUT_OF_RANGE = r"theme out of range|is not in \[0, 3\)"
 BAD = [
     (set_model, "NOT_FOUND", r"Servable not found for request: Latest\(tinny\).*tiny \[2\]"),
     (set_version, "NOT_FOUND", r"Specific\(tiny, 1\)"),
+    (set_version_0, "NOT_FOUND", r"Specific\(tiny, 0\)"),
+    (set_version_below_0, "NOT_FOUND", r"Specific\(tiny, -1\)"),
     (set_label, "INVALID_ARGUMENT", "Unrecognized servable version label: stable"),
+    (set_empty_label, "INVALID_ARGUMENT", "Unrecognized servable version label: $"),
     (drop_spec, "INVALID_ARGUMENT", "Missing ModelSpec"),
     (set_signature, "FAILED_PRECONDITION", "key 'serving' not found.*known: echo, serving_default"),
     (drop_input, "INVALID_ARGUMENT", r"missing input 'length', int32 \(\?,\)"),
@@ -241,11 +251,12 @@ def test_status(server):
         (status,) = stub.GetModelStatus(request).model_version_status
         assert (status.version, status.state) == (2, protos.ModelVersionStatus.AVAILABLE)
         assert status.HasField("status") and status.status.error_code == 0
-        request.model_spec.version.value = 7
-        assert refusal(stub.GetModelStatus, request) == (
-            "NOT_FOUND",
-            "Could not find version 7 of model tiny",
-        )
+        for version in (7, 0):
+            request.model_spec.version.value = version
+            assert refusal(stub.GetModelStatus, request) == (
+                "NOT_FOUND",
+                f"Could not find version {version} of model tiny",
+            )
 
 
 def test_many_callers_get_their_own_answers(client, tiny, network):

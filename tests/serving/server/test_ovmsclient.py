@@ -24,20 +24,23 @@ from ovmsclient import make_grpc_client
 
 address, model, inputs, outputs, wrong = sys.argv[1:]
 client = make_grpc_client(address)
-metadata = client.get_model_metadata(model)
-found = client.predict(dict(np.load(inputs)), model, timeout=20)
+version = 2  # else it sends 0, by which it means the latest and TensorFlow Serving version 0
+metadata = client.get_model_metadata(model, version)
+found = client.predict(dict(np.load(inputs)), model, version, timeout=20)
 np.savez(outputs, **found)
 try:
-    client.predict(dict(np.load(wrong)), model, timeout=20)
+    client.predict(dict(np.load(wrong)), model, version, timeout=20)
     refused = None
 except Exception as error:
     refused = [type(error).__name__, str(error)]
-try:
-    client.get_model_status("nobody")
-    unknown = None
-except Exception as error:
-    unknown = type(error).__name__
-status = {version: found["state"] for version, found in client.get_model_status(model).items()}
+unknown = []
+for asked in (("nobody", version), (model, 0)):
+    try:
+        client.get_model_status(*asked)
+    except Exception as error:
+        unknown.append(type(error).__name__)
+states = client.get_model_status(model, version)
+status = {version: found["state"] for version, found in states.items()}
 print(json.dumps({"metadata": metadata, "status": status, "refused": refused, "unknown": unknown}))
 """
 
@@ -109,4 +112,4 @@ def test_refusals_come_through(told):
     kind, line = told[0]["refused"]
     assert kind == "InvalidInputError"
     assert "float32 (3, 7, 2); expected float32 (?, ?, 4)" in line
-    assert told[0]["unknown"] == "ModelNotFoundError"
+    assert told[0]["unknown"] == ["ModelNotFoundError"] * 2
