@@ -7,6 +7,7 @@ line prints it without a traceback and exits with the exception's `exit_code`.
 from __future__ import annotations
 
 import difflib
+import errno
 from collections.abc import Iterable
 
 
@@ -45,6 +46,33 @@ class ServingError(KavcError):
     def __init__(self, message: str, code: str | None = None):
         super().__init__(message)
         self.code = code
+
+
+# What the system says of a path that its user has to choose anew, not of a machine that fails.
+WRONG_PATHS = (
+    FileExistsError,
+    FileNotFoundError,
+    IsADirectoryError,
+    NotADirectoryError,
+    PermissionError,
+)
+WRONG_PATH_CODES = (  # of those that have no exception of their own
+    errno.EILSEQ,
+    errno.ELOOP,
+    errno.ENAMETOOLONG,
+    errno.ENOTEMPTY,
+    errno.EROFS,
+    errno.EXDEV,
+)
+
+
+def is_wrong_path(error: OSError) -> bool:
+    """Returns whether another path would have been right, as for a read-only file system.
+
+    >>> is_wrong_path(OSError(errno.EROFS, "no")), is_wrong_path(OSError(errno.ENOSPC, "full"))
+    (True, False)
+    """
+    return isinstance(error, WRONG_PATHS) or error.errno in WRONG_PATH_CODES
 
 
 MOST_KNOWN = 12  # names that are listed beside the nearest one

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import functools
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable
@@ -18,18 +19,11 @@ from typer.exceptions import TyperException
 from kavc import __version__, keras_settings
 from kavc.cli import data, demo, evaluate, index, predict, retrieve, serve, train, tune
 from kavc.cli.output import errors
-from kavc.errors import KavcError
+from kavc.errors import KavcError, is_wrong_path
 
 DEBUG = "--debug"
 DEBUG_VARIABLE = "KAVC_DEBUG"
 INTERRUPTED = 130
-WRONG_PATHS = (
-    FileExistsError,
-    FileNotFoundError,
-    IsADirectoryError,
-    NotADirectoryError,
-    PermissionError,
-)
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 WRITTEN = ("out", "to", "index", "sweep")  # the parameters of commands that say where they write
 LONGEST = 500  # characters of an error that others wrote
@@ -43,11 +37,23 @@ def _literal(command: TyperCommand | TyperGroup) -> None:
 
 
 class Command(TyperCommand):
-    """A command whose help says literally what is written."""
+    """A command whose help says literally what is written, and whose numbers are numbers."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _literal(self)
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        for param in self.params:  # a range without an end lets infinity pass
+            value = ctx.params.get(param.name)
+            if isinstance(value, int | float) and value != param.default and not _fits(value):
+                line = f"{value} is not a finite number of 64 bits"
+                raise typer.BadParameter(line, ctx=ctx, param=param)
+        return super().invoke(ctx)
+
+
+def _fits(value: float) -> bool:
+    return math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63
 
 
 class Group(TyperGroup):
@@ -104,7 +110,7 @@ def guarded(command: Callable[..., Any]) -> Callable[..., Any]:
         except (typer.Exit, typer.Abort):
             raise
         except OSError as error:
-            _fail(_of_system(error, kwargs), 2 if isinstance(error, WRONG_PATHS) else 1)
+            _fail(_of_system(error, kwargs), 2 if is_wrong_path(error) else 1)
         except Exception as error:
             text = ": ".join(filter(None, (type(error).__name__, _short(error))))
             _fail(f"{text} ({DEBUG} shows where)", 1)

@@ -9,15 +9,22 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 
-from kavc.errors import ExportError
+from kavc.errors import ExportError, is_wrong_path
 
 SHOWN = 300  # characters of what the system or TensorFlow said
 
 
 class WriteError(ExportError):
-    """An export can't be written. Nothing is left of it."""
+    """An export can't be written. Nothing is left of it.
 
-    exit_code = 1
+    Args:
+        message: str.
+        exit_code: 2 where another path would have been right.
+    """
+
+    def __init__(self, message: str, exit_code: int = 1):
+        super().__init__(message)
+        self.exit_code = exit_code
 
 
 @contextlib.contextmanager
@@ -36,9 +43,12 @@ def written(path: str | os.PathLike) -> Iterator[None]:
     except FileExistsError:
         raise
     except (OSError, tf.errors.OpError) as error:
+        wrong = isinstance(error, OSError) and is_wrong_path(error)
+        what = "choose" if wrong else "make room or choose"
         raise WriteError(
-            f"{os.fspath(path)}: can't be written ({_reason(error)}); nothing is left of it; make "
-            "room or choose another folder"
+            f"{os.fspath(path)}: can't be written ({_reason(error)}); nothing is left of it; "
+            f"{what} another folder",
+            exit_code=2 if wrong else 1,
         ) from error
 
 

@@ -8,6 +8,7 @@ from kavc.errors import ConfigError
 from kavc.serving.configs import METRICS_PATH, BatchingConfig, TLSConfig
 
 MAX_MESSAGE_BYTES = 256 * 2**20
+LONGEST = 2**31 - 1  # seconds: the real server's flag, and what threads can wait for
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class ServerOptions:
             raise ConfigError(
                 f"max_message_bytes is {self.max_message_bytes}; expected 1 to {2**31 - 1}"
             )
-        if not self.poll_seconds > 0:
-            raise ConfigError(f"poll_seconds is {self.poll_seconds:g}; expected more than 0")
-        if not self.grace_seconds >= 0:
-            raise ConfigError(f"grace_seconds is {self.grace_seconds:g}; expected 0 or more")
+        if not 0 < self.poll_seconds <= LONGEST:
+            raise ConfigError(
+                f"poll_seconds is {self.poll_seconds:g}; expected more than 0, up to {LONGEST}"
+            )
+        if not 0 <= self.grace_seconds <= LONGEST:
+            raise ConfigError(f"grace_seconds is {self.grace_seconds:g}; expected 0 to {LONGEST}")

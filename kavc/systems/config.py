@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import math
+import operator
 import typing
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 from kavc.errors import ConfigError, unknown
 
+LIMIT = 2**63  # of whole numbers: TensorFlow's and the run folder's readers take no larger ones
 TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -40,7 +43,7 @@ class Config:
     differs from the defaults; the first one is the paper's and differs in nothing.
 
     Raises:
-        ConfigError: a value is of the wrong type, not among the choices or out of range.
+        ConfigError: a value is of the wrong type, not finite, no choice or out of range.
     """
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {"paper": {}}
@@ -126,15 +129,39 @@ def _converted(name: str, value: Any, kind: Any) -> Any:
     try:
         if kind is bool:
             return value if isinstance(value, bool) else TRUTH[str(value).lower()]
-        if kind is int and not isinstance(value, bool) and float(value) == int(float(value)):
-            return int(float(value))
+        if kind is int and not isinstance(value, bool):
+            return _bounded(name, _whole(value))
         if kind is float and not isinstance(value, bool):
-            return float(value)
+            return _finite(name, float(value))
         if kind is str and isinstance(value, str):
             return value
+    except ConfigError:
+        raise
     except (TypeError, ValueError, OverflowError, KeyError):
         pass
     raise ConfigError(f"option {name!r} must be of type {kind.__name__}, not {value!r}")
+
+
+def _whole(value: Any) -> int:
+    """Returns a whole number; text digit by digit, since a float holds no more than 53 bits."""
+    try:
+        return int(value) if isinstance(value, str) else operator.index(value)
+    except (TypeError, ValueError):
+        if float(value) != int(float(value)):
+            raise ValueError from None
+        return int(float(value))
+
+
+def _bounded(name: str, value: int) -> int:
+    if not -LIMIT <= value < LIMIT:
+        raise ConfigError(f"option {name!r} must fit into 64 bits; not {value}")
+    return value
+
+
+def _finite(name: str, value: float) -> float:
+    if not math.isfinite(value):
+        raise ConfigError(f"option {name!r} must be a finite number; not {value}")
+    return value
 
 
 def _check_range(field: dataclasses.Field, value: Any) -> None:
@@ -144,8 +171,7 @@ def _check_range(field: dataclasses.Field, value: Any) -> None:
     if choices and value not in choices:
         known = ", ".join(str(choice) for choice in choices)
         raise ConfigError(f"option {field.name!r} must be one of {known}; not {value!r}")
-    # Written so that NaN fails, too.
-    if low is not None and not value >= low:
+    if low is not None and value < low:
         raise ConfigError(f"option {field.name!r} must be at least {low:g}; not {value!r}")
-    if high is not None and not value <= high:
+    if high is not None and value > high:
         raise ConfigError(f"option {field.name!r} must be at most {high:g}; not {value!r}")

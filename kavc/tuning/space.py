@@ -130,9 +130,9 @@ def _step(name: str, given: Mapping[str, Any], kind: type, sampling: str) -> flo
         return None
     try:
         step = kind(given["step"])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         step = math.nan
-    if not step > (0 if sampling == "linear" else 1):
+    if not (0 if sampling == "linear" else 1) < step < math.inf:
         raise ConfigError(
             f"space of {name!r}: step {given['step']!r}; expected a number above 0, or above 1, "
             "a factor, where sampling is not linear"

@@ -82,6 +82,24 @@ def test_brackets_in_a_help_are_no_markup(cli):
             "Invalid value for '--videos': Input should be greater than or equal to 10 "
             "(kavc data synth --help says more)",
         ),
+        (
+            ("data", "synth", "ti-avc", "--out", "x", "--seed", "99999999999999999999"),
+            "Invalid value for '--seed': 99999999999999999999 is not a finite number of 64 bits "
+            "(kavc data synth --help says more)",
+        ),
+        *(
+            (
+                (*command, option, "inf"),
+                f"Invalid value for '{option}': inf is not a finite number of 64 bits "
+                f"(kavc {' '.join(command[:words])} --help says more)",
+            )
+            for words, command, option in (
+                (1, ("serve", "nowhere"), "--poll"),
+                (1, ("serve", "nowhere"), "--grace"),
+                (1, ("predict", "--server", "x:1", "--model", "m", "--list"), "--timeout"),
+                (2, ("tune", "work", "--chief", "x:1", "--id", "a"), "--wait"),
+            )
+        ),
     ],
 )
 def test_a_wrong_command_line_is_a_users_mistake(refused, arguments, line):
@@ -156,6 +174,39 @@ def test_an_error_of_the_system_is_the_file_and_the_reason(monkeypatch, capsys, 
         main.guarded(command)()
     assert ended.value.exit_code == 1
     assert capsys.readouterr().err == f"error: {named}{os.strerror(code)}\n"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP, errno.EXDEV, errno.ENOTDIR, errno.EACCES],
+)
+def test_a_path_that_cannot_be_is_a_users_mistake(monkeypatch, refused, tmp_path, code):
+    def mkdir(path, *arguments, **options):
+        raise OSError(code, os.strerror(code), os.fspath(path))
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    line = refused("data", "synth", "ti-avc", "--out", tmp_path / "there", "--videos", 40)
+    assert line.endswith(f"there: {os.strerror(code)}")
+    assert str(tmp_path) in line
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        ("n" * 300, "File name too long"),
+        ("loop/x", "loop: Not a directory"),
+        ("file/x/y", "Not a directory"),
+    ],
+)
+@pytest.mark.parametrize(
+    "command", [("data", "synth", "ti-avc"), ("train", "ti-avc", "--data", "synthetic:CORPUS")]
+)
+def test_an_impossible_path(refused, tmp_path, tiny_corpus, command, place, reason):
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "file").touch()
+    words = [word.replace("CORPUS", str(tiny_corpus)) for word in command]
+    assert reason in refused(*words, "--out", tmp_path / place)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "loop"]
 
 
 @pytest.mark.parametrize(("code", "named"), [(errno.ENOSPC, "there: "), (errno.EMFILE, "")])

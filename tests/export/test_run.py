@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -154,6 +155,17 @@ def test_a_version_whose_config_can_not_be_written_is_taken_back(tiny_run, tmp_p
     with pytest.raises(ExportError, match="1 exists"):
         export_run(tiny_run, tmp_path / "models", version=1)
     assert (tmp_path / "models" / "ti-avc" / "1").is_dir()
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.EROFS, 2), (errno.ENOSPC, 1)])
+def test_who_can_help_it_if_a_folder_cannot_be_made(tiny_run, tmp_path, monkeypatch, number, code):
+    def mkdir(path, *arguments, **options):
+        raise OSError(number, os.strerror(number), os.fspath(path))
+
+    monkeypatch.setattr(os, "mkdir", mkdir)
+    with pytest.raises(WriteError, match=os.strerror(number)) as caught:
+        export_run(tiny_run, tmp_path / "models")
+    assert caught.value.exit_code == code
 
 
 @pytest.mark.parametrize("most", [64, 60_000])  # bytes: too few for a text, and for the graph

@@ -18,7 +18,10 @@ from kavc.serving.options import ServerOptions
         ({"max_message_bytes": 2**31}, "max_message_bytes is 2147483648"),
         ({"poll_seconds": 0.0}, "poll_seconds is 0"),
         ({"poll_seconds": float("nan")}, "poll_seconds is nan"),
+        ({"poll_seconds": float("inf")}, "poll_seconds is inf; expected more than 0, up to 2147"),
         ({"grace_seconds": -1.0}, "grace_seconds is -1"),
+        ({"grace_seconds": float("inf")}, "grace_seconds is inf; expected 0 to 2147"),
+        ({"grace_seconds": 1e300}, r"grace_seconds is 1e\+300"),
     ],
 )
 def test_out_of_range(given, says):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
 import pytest
 
 from kavc.errors import ConfigError
@@ -14,6 +15,7 @@ from kavc.systems.config import Config, option, parse_overrides
 @dataclass(frozen=True)
 class Sample(Config):
     rate: float = option(0.1, "a rate", low=0, high=1)
+    decay: float = option(0.0, "without a range")
     steps: int | None = option(None, "a limit", low=1)
     kind: str = option("plain", "a kind", choices=("plain", "fancy"))
     loud: bool = option(False, "a switch")
@@ -26,7 +28,12 @@ class Sample(Config):
     [
         ("rate", "1e-3", 1e-3),
         ("rate", 1, 1.0),
+        ("decay", "-1e308", -1e308),
         ("steps", "7", 7),
+        ("steps", "1e3", 1000),
+        ("steps", np.float32(7), 7),
+        ("steps", np.int64(7), 7),
+        ("steps", str(2**63 - 1), 2**63 - 1),
         ("steps", "none", None),
         ("kind", "fancy", "fancy"),
         ("loud", "true", True),
@@ -44,7 +51,15 @@ def test_text_becomes_the_type_of_the_field(name, text, value):
     [
         ({"rat": "1"}, "unknown option 'rat'; did you mean 'rate'?"),
         ({"rate": "fast"}, "option 'rate' must be of type float, not 'fast'"),
-        ({"rate": "nan"}, "option 'rate' must be at least 0"),
+        ({"rate": "nan"}, "option 'rate' must be a finite number; not nan"),
+        ({"decay": "inf"}, "option 'decay' must be a finite number; not inf"),
+        ({"decay": "-inf"}, "option 'decay' must be a finite number; not -inf"),
+        ({"decay": "1e999"}, "option 'decay' must be a finite number; not inf"),
+        ({"decay": float("nan")}, "option 'decay' must be a finite number; not nan"),
+        ({"decay": 10**400}, "option 'decay' must be of type float"),
+        ({"steps": "inf"}, "option 'steps' must be of type int, not 'inf'"),
+        ({"steps": "1e19"}, "option 'steps' must fit into 64 bits; not 10000000000000000000"),
+        ({"steps": 2**63}, "option 'steps' must fit into 64 bits"),
         ({"rate": 2}, "option 'rate' must be at most 1"),
         ({"steps": "1.5"}, "option 'steps' must be of type int"),
         ({"steps": 0}, "option 'steps' must be at least 1"),

@@ -75,6 +75,7 @@ def test_the_config_is_what_was_chosen_within_the_limits(system):
         ({"units": {"low": 8, "high": 2}}, "low 8 and high 2; low must be less"),
         ({"units": {"low": 2, "high": 8, "step": 0}}, "step 0; expected a number above 0"),
         ({"units": {"low": 2, "high": 8, "step": "x"}}, "step 'x'; expected a number"),
+        ({"units": {"low": 2, "high": 8, "step": float("inf")}}, "step inf; expected a number"),
         ({"units": {"low": 2, "high": 8, "sampling": "lin"}}, "unknown sampling 'lin'"),
         ({"dropout": {"low": 0, "high": 0.5, "sampling": "log"}}, "above 0 where sampling is not"),
         ({"normalized": {"low": 0, "high": 1}}, "a range is for numbers"),

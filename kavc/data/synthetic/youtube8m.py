@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -138,7 +139,7 @@ def _checked(knobs: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in knobs.items():
         if name not in DEFAULTS:
             raise ConfigError(f"no knob {name!r}; there are {', '.join(DEFAULTS)}")
-        if type(value) not in (int, float) or value < 0:
+        if type(value) not in (int, float) or not 0 <= value < math.inf:
             raise ConfigError(f"knob {name!r} is {value!r}; expected a number of at least 0")
     merged = {**DEFAULTS, **knobs}
     for name in ("shared_dim", "classes", "labels"):

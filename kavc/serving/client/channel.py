@@ -129,7 +129,7 @@ def channel(
 
 
 def _milliseconds(seconds: float) -> int:
-    return round(max(seconds, LEAST_BACKOFF) * 1000)
+    return min(round(max(seconds, LEAST_BACKOFF) * 1000), 2**31 - 1)
 
 
 def _credentials(tls: ClientTLS) -> Any:

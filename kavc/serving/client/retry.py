@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from kavc.errors import ConfigError, ServingError
 
+LONGEST = 2**31 - 1  # seconds of a deadline: gRPC takes those beyond some 9 * 10**9 for passed
 SPREAD = 0.2  # of a wait, to either side, so that many clients do not come back at once
 
 
@@ -62,12 +63,14 @@ class Deadline:
         seconds: from now.
 
     Raises:
-        ConfigError: `seconds` is not a positive number.
+        ConfigError: `seconds` is not a positive number, or gRPC would take it for none at all.
     """
 
     def __init__(self, address: str, seconds: float):
-        if not 0 < seconds < math.inf:
-            raise ConfigError(f"timeout is {seconds}; expected a positive number of seconds")
+        if not 0 < seconds <= LONGEST:
+            raise ConfigError(
+                f"timeout is {seconds}; expected a positive number of seconds, up to {LONGEST}"
+            )
         self.address = address
         self.seconds = seconds
         self._end = time.monotonic() + seconds

@@ -154,7 +154,8 @@ class BatchScheduler:
                 if self._stopping:
                     return None
                 nearest = min((batch.due for batch in self._queue), default=None)
-                self._changed.wait(None if nearest is None else nearest - now)
+                longest = threading.TIMEOUT_MAX
+                self._changed.wait(None if nearest is None else min(nearest - now, longest))
 
     def _run(self, batch: Batch) -> None:
         tasks = batch.tasks

@@ -121,6 +121,9 @@ def test_a_broken_connection_is_tried_again_as_often_as_calls_are():
     assert options["grpc.max_receive_message_length"] == 77
     options = channel(Recorder, "a:1", tls=None, retries=Retry(wait=0), max_message_bytes=1)
     assert options["grpc.initial_reconnect_backoff_ms"] == 100  # gRPC takes no less
+    retries = Retry(wait=1e300, longest=1e300)
+    options = channel(Recorder, "a:1", tls=None, retries=retries, max_message_bytes=1)
+    assert options["grpc.max_reconnect_backoff_ms"] == 2**31 - 1
 
 
 @contextlib.contextmanager
@@ -202,6 +205,7 @@ def test_files_that_are_none(tmp_path):
         ({"timeout": 0}, "timeout is 0; expected a positive number"),
         ({"timeout": float("nan")}, "timeout is nan"),
         ({"timeout": float("inf")}, "timeout is inf"),
+        ({"timeout": 1e10}, "timeout is 10000000000.0; expected .* up to 2147483647"),
         ({"max_message_bytes": 0}, "max_message_bytes is 0; expected 1 to 2147483647"),
         ({"max_message_bytes": 2**31}, "max_message_bytes is 2147483648"),
     ],

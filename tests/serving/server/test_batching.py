@@ -87,6 +87,13 @@ def wait_for(scheduler, tasks):
     raise AssertionError("the requests did not come")
 
 
+def test_a_batch_may_wait_longer_than_a_thread_can(scheduler, graph):
+    scheduler = scheduler(max_batch_size=2, batch_timeout_micros=2**62)
+    with ThreadPoolExecutor(2) as pool:
+        answers = [pool.submit(scheduler, graph, "f", rows(number)) for number in (1, 2)]
+        assert [answer.result(10)["y"][0, 0] for answer in answers] == [2, 4]
+
+
 def test_one_batch_and_each_its_own_rows(scheduler, graph):
     answers = together(scheduler(max_batch_size=8), graph, [rows(1), rows(2, 3), rows(4)])
     assert graph.shapes == [(1, 3), (4, 3)]
