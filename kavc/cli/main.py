@@ -43,12 +43,12 @@ class Command(TyperCommand):
         super().__init__(*args, **kwargs)
         _literal(self)
 
-    def invoke(self, ctx: typer.Context) -> Any:
+    def invoke(self, ctx: Any) -> Any:
         for param in self.params:  # a range without an end lets infinity pass
             value = ctx.params.get(param.name)
             if isinstance(value, int | float) and value != param.default and not _fits(value):
                 line = f"{value} is not a finite number of 64 bits"
-                raise typer.BadParameter(line, ctx=ctx, param=param)
+                raise typer.BadParameter(line, ctx, param_hint=param.get_error_hint(ctx))
         return super().invoke(ctx)
 
 
