@@ -48,7 +48,7 @@ class Command(TyperCommand):
             value = ctx.params.get(param.name)
             if isinstance(value, int | float) and value != param.default and not _fits(value):
                 line = f"{value} is not a finite number of 64 bits"
-                raise typer.BadParameter(line, ctx, param_hint=param.get_error_hint(ctx))
+                raise typer.BadParameter(line, ctx, param_hint=f"'{param.opts[0]}'")
         return super().invoke(ctx)
 
 
