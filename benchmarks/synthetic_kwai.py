@@ -32,6 +32,7 @@ from kavc.systems.base import Stage
 from kavc.systems.ti_avc import recipe
 from kavc.systems.ti_avc.scoring import evaluation_pairs, score
 from kavc.systems.ti_avc.stages import CorrespondenceStage, frozen_embeddings
+from kavc.systems.ti_avc.videos import video_store
 
 COLUMNS = ("knobs", "changes", "options", "world", "train_videos", "test_videos", "system")
 COLUMNS += ("auc", "bound", "same_theme_auc", "same_theme_bound", "theme_accuracy")
@@ -102,7 +103,7 @@ def draw(world: KwaiWorld, videos: int, sample_seed: int) -> tuple[VideoStore, T
     drawn = [(e, t) for e, t in world.sample(videos, sample_seed) if len(e["audio"])]
     examples, truths = zip(*drawn, strict=True)
     columns = {name: [e[name] for e in examples] for name in ("audio", "visual")}
-    store = VideoStore(
+    store = video_store(
         np.array([e["id"] for e in examples]),
         np.array([e["theme"] for e in examples]),
         np.concatenate(columns["audio"]),
@@ -180,7 +181,7 @@ def fit(
 def prepared(stage: Stage, network: keras.Model, store: VideoStore, folder: Path) -> VideoStore:
     """Returns what the stage trains on: the store, or the frozen embeddings of its videos."""
     if isinstance(stage, CorrespondenceStage):
-        return VideoStore(**frozen_embeddings(network, store, stage.config.max_steps))
+        return video_store(**frozen_embeddings(network, store, stage.config.max_steps))
     return store
 
 

@@ -25,14 +25,16 @@ from interleaved import provenance, ratio, times
 from workloads import alone, compiled, fit, prepared
 
 from kavc.cli.output import print_table
-from kavc.data import kwai, tfrecord, youtube8m
-from kavc.data.schema import video_spec
+from kavc.data import tfrecord, youtube8m
+from kavc.data.features.header import read_header
+from kavc.data.layouts import View
 from kavc.data.source import Source
 from kavc.data.store import VideoStore
 from kavc.data.synthetic.kwai import write
 from kavc.data.synthetic.kwai_knobs import knobs
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
+from kavc.systems.ti_avc.videos import load_videos, video_store
 
 OUT = Path(__file__).parent / "results" / "tfrecord_reading.csv"
 BATCH, STEPS_PER_EXECUTION = 64, 32
@@ -68,7 +70,7 @@ def main() -> None:
         for number, (layout, lengths) in enumerate(LENGTHS.items()):
             corpus = Path(folder) / str(number)
             write(corpus, knobs(missing=0.0, **lengths), videos=options.videos)
-            readers[layout] = kwai_cases(Source("kwai", corpus))
+            readers[layout] = kwai_cases(Source("features", corpus))
         if options.youtube8m is not None:
             readers["youtube8m, video level"] = youtube8m_cases(options.youtube8m)
         for layout, (cases, store) in readers.items():
@@ -102,14 +104,17 @@ def batches(data: tf.data.Dataset) -> int:
 def kwai_cases(source: Source) -> tuple[Cases, VideoStore]:
     """Returns the readers of a corpus' training split, and its videos."""
     files = sorted(str(file) for file in source.path.glob("train-*.tfrecord"))
-    spec = video_spec(knobs().audio_dim, knobs().visual_dim)
-    parsed, videos = tfrecord.read_batches(files, spec), kwai.read(source, "train")
-    store = VideoStore.from_dataset(videos)
+    parsed = tfrecord.read_batches(files, read_header(source.path).spec)
+
+    def videos() -> tf.data.Dataset:
+        return source.read("train", View(theme=True))
+
+    store = load_videos(videos())
     cases = {
         "raw records": raw(files),
         "parsed in batches": lambda: batches(parsed),
-        "kwai.read, one by one": lambda: alone(videos),
-        "into a VideoStore": lambda: len(VideoStore.from_dataset(kwai.read(source, "train"))),
+        "features, one by one": lambda: alone(videos()),
+        "into a VideoStore": lambda: len(load_videos(videos())),
     }
     return cases, store
 
@@ -120,7 +125,7 @@ def youtube8m_cases(folder: Path) -> tuple[Cases, VideoStore]:
     found = youtube8m.load(source, split)
     parsed, videos = youtube8m.read_batches(source, split), youtube8m.read(source, split)
     ones = np.ones(len(found["id"]), np.int32)
-    store = VideoStore(found["id"], ones, found["audio"], ones, found["visual"], ones)
+    store = video_store(found["id"], ones, found["audio"], ones, found["visual"], ones)
     cases = {
         "raw records": raw(sorted(map(str, folder.glob("validate*.tfrecord")))),
         "parsed in batches": lambda: batches(parsed),

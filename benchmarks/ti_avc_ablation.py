@@ -16,12 +16,12 @@ import numpy as np
 
 import kavc
 from kavc.data.source import Source
-from kavc.data.store import VideoStore
 from kavc.evaluation.spread import spread
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.metrics.auc import roc_auc
 from kavc.systems.ti_avc.scoring import evaluation_pairs, score
+from kavc.systems.ti_avc.videos import load_videos
 
 RESULTS = Path(__file__).parent / "results"
 ABLATIONS = {
@@ -41,7 +41,7 @@ ABLATIONS = {
 
 def validation_aucs(run: kavc.training.Run) -> list[float]:
     """Returns the match AUC on validation, random and same-theme negatives, in percent."""
-    store = VideoStore.from_dataset(run.system.read(run.source, "validation", run.config))
+    store = load_videos(run.system.read(run.source, "validation", run.config), run.config.silent)
     aucs = []
     for same_theme in (False, True):
         scored = score(run.network, store, evaluation_pairs(store, same_theme=same_theme))

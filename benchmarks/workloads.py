@@ -12,6 +12,7 @@ from kavc.data.synthetic.kwai_knobs import knobs
 from kavc.systems.base import Stage
 from kavc.systems.ti_avc.recipe import TiAVCConfig, build, stages
 from kavc.systems.ti_avc.stages import frozen_embeddings
+from kavc.systems.ti_avc.videos import video_store
 
 VARIANTS = {"pairs": "joint", "correspondence": "ti-avc"}  # stage to a variant that has it
 
@@ -24,20 +25,22 @@ def synthetic_store(videos: int) -> VideoStore:
     )
     lengths = [list(map(len, sequences)) for sequences in (audio, visual)]
     values = [np.concatenate(sequences) for sequences in (audio, visual)]
-    return VideoStore(np.array(ids), np.array(themes), values[0], lengths[0], values[1], lengths[1])
+    return video_store(
+        np.array(ids), np.array(themes), values[0], lengths[0], values[1], lengths[1]
+    )
 
 
 def prepared(name: str, store: VideoStore, batch_size: int) -> tuple:
     """Returns the stage of that name and what it trains on."""
     config = TiAVCConfig(
         variant=VARIANTS[name],
-        themes=int(store.themes.max()) + 1,
-        visual_dim=int(store.gather([0], [0])["visual"].shape[-1]),
+        themes=int(store.columns["theme"].max()) + 1,
+        visual_dim=int(store.gather({"visual": [0]})["visual"].shape[-1]),
         batch_size=batch_size,
     )
     stage = next(stage for stage in stages(config) if stage.name == name)
     if name == "correspondence":
-        store = VideoStore(**frozen_embeddings(build(config), store))
+        store = video_store(**frozen_embeddings(build(config), store))
     return stage, store
 
 

@@ -65,21 +65,35 @@ def describe(
     print_table(Table("splits", columns, list(info.counts.items()), caption=str(source)))
     widths = ", ".join(f"{name} {width}" for name, width in info.widths.items())
     results.print(f"feature widths: {widths}", highlight=False)
-    results.print(f"{len(info.classes)} themes: {', '.join(info.classes)}", highlight=False)
+    if info.classes:
+        results.print(f"{len(info.classes)} classes: {', '.join(info.classes)}", highlight=False)
     for note in info.notes:
         results.print(f"- {note}", markup=False, highlight=False)
 
 
 def convert(
-    npz_folder: Annotated[Path, typer.Argument(help="Folder of <id>.npz with audio and visual.")],
-    table: Annotated[Path, typer.Argument(help="CSV with the columns id, theme, [split].")],
-    out: Annotated[Path, typer.Option("--out", help="Folder to write; must be new.")],
+    features: Annotated[Path, typer.Argument(help="Folder of <id>.npz, or of <array>/<id>.npy.")],
+    table: Annotated[
+        Path | None,
+        typer.Argument(help="CSV with the column id, and theme or labels (a|b), split."),
+    ] = None,
+    out: Annotated[Path, typer.Option("--out", help="Folder to write; must be new.")] = ...,  # type: ignore[assignment]
+    arrays: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--array", help="NAME or NEW=NAME: an array to take; repeatable. All if none."
+        ),
+    ] = None,
+    keep: Annotated[
+        list[str] | None, typer.Option("--keep", help="Column to keep as text; repeatable.")
+    ] = None,
 ) -> None:
-    """Turn a folder of .npz files and a CSV into TFRecords for the layout `kwai`."""
-    from kavc.data.convert import convert as run
+    """Turn arrays of your own and a table into a corpus that every system reads."""
+    from kavc.data.features.convert import convert as run
 
-    run(npz_folder, table, out)
-    results.print(f"kwai:{out}", highlight=False, soft_wrap=True)
+    named = {new: name or new for new, _, name in (one.partition("=") for one in arrays or [])}
+    run(features, table, out, arrays=named, keep=keep or ())
+    results.print(f"features:{out}", highlight=False, soft_wrap=True)
 
 
 def _number(text: str) -> int | float | str:

@@ -155,6 +155,21 @@ def collect(batches: tf.data.Dataset) -> Roster:
     return Roster(ids, labels, np.cumsum(lengths), heard, seen)
 
 
+def join(rosters: Sequence[Roster]) -> Roster:
+    """Returns the videos of several rosters as one, in their order.
+
+    Args:
+        rosters: at least one.
+    """
+    lengths = [np.diff(roster.label_splits) for roster in rosters]
+    splits = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
+    columns = {
+        name: np.concatenate([getattr(roster, name) for roster in rosters])
+        for name in ("ids", "labels", "heard", "seen")
+    }
+    return Roster(label_splits=splits, **columns)
+
+
 def check_apart(rosters: Mapping[str, Roster], where: str) -> None:
     """Raises if a video is in two splits, whatever made them.
 

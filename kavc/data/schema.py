@@ -19,11 +19,13 @@ class Field:
         shape: without batch axis; `None` where it varies from example to example.
         dtype: "float32", "int32" or "string".
         meaning: one line, with the unit.
+        hop: optional. Seconds from one row of the first axis to the next.
     """
 
     shape: Shape
     dtype: str
     meaning: str
+    hop: float | None = None
 
 
 ExampleSpec = Mapping[str, Field]

@@ -6,18 +6,16 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kavc.errors import DataError, unknown
+from kavc.data import layouts
+from kavc.data.layouts import Reader, View
+from kavc.errors import DataError
 
 if TYPE_CHECKING:
-    from kavc.data.splits import Part
+    import tensorflow as tf
 
-LAYOUTS = {
-    "synthetic": "a corpus that this package generated, in the layout of the real one",
-    "youtube8m": "the published YouTube-8M TFRecord files, video level or frame level",
-    "kwai": "videos with audio, key-frame features and a theme, as `kavc` converts them",
-}
+    from kavc.data.splits import Part
 
 
 @dataclass(frozen=True)
@@ -25,7 +23,7 @@ class Source:
     """A folder of data in one of the layouts that the readers know.
 
     Args:
-        layout: a key of `LAYOUTS`.
+        layout: the name of one, see `kavc.data.layouts`.
         path: the folder.
         splits: optional file that says which files or ids belong to which split; it overrides
             the split that the data bring along (see `kavc.data.splits`).
@@ -68,10 +66,9 @@ class Source:
         if not colon or not path:
             raise DataError(
                 f"source {text!r} is not of the form LAYOUT:PATH, for example youtube8m:data/yt8m;"
-                f" layouts: {', '.join(sorted(LAYOUTS))}"
+                f" layouts: {', '.join(layouts.names())}"
             )
-        if layout not in LAYOUTS:
-            raise DataError(unknown("layout", layout, LAYOUTS))
+        layouts.get(layout)
         files = [None if file is None else _path(file) for file in (splits, kept)]
         source = cls(layout, _path(path), splits=files[0], kept=files[1])
         source._check()
@@ -89,6 +86,22 @@ class Source:
             return dict(self.said)
         file = self.kept or self.splits
         return None if file is None else splits.load(file)
+
+    def describe(self, view: View) -> dict[str, Any]:
+        """Tells what the source holds, as `kavc.data.layouts.Reader.describe`."""
+        return self._reader.describe(self, view)
+
+    def read(self, split: str, view: View) -> tf.data.Dataset:
+        """Reads the videos of one split, as `kavc.data.layouts.Reader.read`."""
+        return self._reader.read(self, split, view)
+
+    def title(self) -> str:
+        """Returns what tables call the source, as "YouTube-8M (yt8m)"."""
+        return self._reader.title(self)
+
+    @property
+    def _reader(self) -> Reader:
+        return layouts.get(self.layout).load()
 
     def settled(self) -> Source:
         """Returns the source with what its splits file says now, whoever edits that meanwhile."""

@@ -6,152 +6,134 @@ parallelism the pipeline around it has.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import tensorflow as tf
 
 from kavc.data.damage import data_errors
 from kavc.data.pairing import distinct
-from kavc.errors import ConfigError, DataError
+from kavc.errors import DataError
 
 READ_AT_ONCE = 256
-SILENT = ("drop", "keep")
 
 
 class VideoStore:
-    """The videos of one split as columns, with a gather that works in graph mode.
+    """The videos of one split by field, with a gather that works in graph mode.
 
     Args:
         ids: (videos,) bytes.
-        themes: (videos,) int32.
-        audio: (sum of audio lengths, audio_dim) float32. All videos' steps, one after another.
-        audio_lengths: (videos,) integers. Steps of each video.
-        visual: (sum of visual lengths, visual_dim) float32. All videos' frames.
-        visual_lengths: (videos,) integers. Frames of each video.
+        sequences: name to (values, lengths): (sum of the lengths, ...), all videos' rows one after
+            another, and (videos,) integers, the rows of each video. An array, or labels.
+        columns: name to (videos, ...), what has one shape in all videos, as a theme.
         dropped: reason to number of videos that were left out.
 
     Attributes:
-        ids, themes, audio_lengths, visual_lengths, dropped: as given, NumPy.
+        ids, columns, dropped: as given, NumPy.
+        lengths: name of a sequence to its lengths, (videos,) int32.
 
     Example:
-        store = VideoStore.from_dataset(dataset)
-        drawn = pairs(store.themes, seed=0, epoch=0)
-        batch = store.gather(drawn.audio[:64], drawn.visual[:64])
+        store = VideoStore.from_dataset(dataset, needed=("audio", "visual"))
+        drawn = pairs(store.columns["theme"], seed=0, epoch=0)
+        batch = store.gather({"audio": drawn.audio[:64], "visual": drawn.visual[:64]})
     """
 
     def __init__(
         self,
         ids: np.ndarray,
-        themes: np.ndarray,
-        audio: np.ndarray,
-        audio_lengths: np.ndarray,
-        visual: np.ndarray,
-        visual_lengths: np.ndarray,
+        sequences: Mapping[str, tuple[np.ndarray, np.ndarray]],
+        columns: Mapping[str, np.ndarray] | None = None,
         *,
         dropped: Mapping[str, int] | None = None,
     ):
         self.ids = ids
-        self.themes = np.asarray(themes, np.int32)
-        self.audio_lengths = np.asarray(audio_lengths, np.int32)
-        self.visual_lengths = np.asarray(visual_lengths, np.int32)
+        self.lengths = {
+            name: np.asarray(lengths, np.int32) for name, (_, lengths) in sequences.items()
+        }
+        self.columns = {name: np.asarray(values) for name, values in (columns or {}).items()}
         self.dropped = dict(dropped or {})
         with tf.device("CPU:0"):  # a split may be larger than a GPU's memory
-            self._themes = tf.convert_to_tensor(self.themes)
-            self._audio = _Sequences(audio, self.audio_lengths)
-            self._visual = _Sequences(visual, self.visual_lengths)
+            self._columns = {name: tf.constant(values) for name, values in self.columns.items()}
+            self._sequences = {
+                name: _Sequences(values, self.lengths[name])
+                for name, (values, _) in sequences.items()
+            }
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @classmethod
-    def from_dataset(cls, dataset: tf.data.Dataset, silent: str = "drop") -> VideoStore:
+    def from_dataset(cls, dataset: tf.data.Dataset, needed: Sequence[str] = ()) -> VideoStore:
         """Reads a data set of videos once, into memory.
 
-        Later videos of an id that came before are dropped, and so are videos without frames.
+        Later videos of an id that came before are dropped, and so are videos of which a needed
+        sequence has no rows.
 
         Args:
-            dataset: unbatched dicts of "id", "audio" (steps, audio_dim), "visual"
-                (frames, visual_dim) and "theme", as `kavc.data.schema.video_spec` describes.
-            silent: "drop" leaves videos without audio out, as sound and as pictures; "keep"
-                leaves them in, with length 0.
+            dataset: unbatched dicts of "id", a string, and any fields; what has two axes or an
+                axis that varies is a sequence, all else a column.
+            needed: names of sequences.
 
         Returns:
-            The store; `store.dropped` counts "duplicate", "without audio", "without frames".
+            The store; `store.dropped` counts "duplicate", and "without NAME" of what is needed.
 
         Raises:
-            ConfigError: unknown value of `silent`.
             DataError: no video is left, or a record is damaged or does not fit.
         """
-        if silent not in SILENT:
-            raise ConfigError(f"silent must be one of {SILENT}; got {silent!r}")
-        columns = _read(dataset)
-        ids, (audio, audio_lengths), (visual, visual_lengths) = (
-            columns["id"],
-            columns["audio"],
-            columns["visual"],
-        )
-        first = np.zeros(len(ids), bool)
-        first[distinct(ids)] = True
-        heard = (audio_lengths > 0) | (silent == "keep")
-        keep = first & heard & (visual_lengths > 0)
-        dropped = {
-            "duplicate": int(np.sum(~first)),
-            "without audio": int(np.sum(first & ~heard)),
-            "without frames": int(np.sum(first & heard & (visual_lengths == 0))),
-        }
+        ids, sequences, columns = _read(dataset)
+        keep = np.zeros(len(ids), bool)
+        keep[distinct(ids)] = True
+        dropped = {"duplicate": int(np.sum(~keep))}
+        for name in needed:
+            there = sequences[name][1] > 0
+            dropped[f"without {name}"] = int(np.sum(keep & ~there))
+            keep &= there
         if not keep.any():
             raise DataError(f"none of the {len(ids)} videos can be used; left out: {dropped}")
         if not keep.all():
-            audio = audio[np.repeat(keep, audio_lengths)]
-            visual = visual[np.repeat(keep, visual_lengths)]
-        return cls(
-            ids[keep],
-            columns["theme"][keep],
-            audio,
-            audio_lengths[keep],
-            visual,
-            visual_lengths[keep],
-            dropped=dropped,
-        )
+            sequences = {
+                name: (values[np.repeat(keep, lengths)], lengths[keep])
+                for name, (values, lengths) in sequences.items()
+            }
+            columns = {name: values[keep] for name, values in columns.items()}
+        return cls(ids[keep], sequences, columns, dropped=dropped)
 
     def gather(
-        self, audio_index: tf.Tensor, visual_index: tf.Tensor, *, max_steps: int | None = None
+        self, rows: Mapping[str, tf.Tensor], *, max_steps: Mapping[str, int | None] | None = None
     ) -> dict[str, tf.Tensor]:
-        """Puts together a batch of pairs; to be used eagerly or inside `tf.data.Dataset.map`.
+        """Puts together a batch; to be used eagerly or inside `tf.data.Dataset.map`.
 
         Args:
-            audio_index: (batch,) integers. Row of the video that gives the sound.
-            visual_index: (batch,) integers. Row of the video that gives the pictures.
-            max_steps: optional. Audio is cropped to its first so many steps.
+            rows: name of a field to (batch,) integers, the videos that give it: of a pair, sound
+                and pictures may be of two.
+            max_steps: optional. Name of a sequence to the number of its first rows that are taken.
 
         Returns:
-            "audio" (batch, steps, audio_dim) float32 and "visual" (batch, frames, visual_dim)
-            float32, padded with zeros to the batch's longest and at least one step;
-            "audio_length", "visual_length" and "theme", that of the visual, each (batch,) int32.
+            Each field by its name: a column (batch, ...); a sequence (batch, steps, ...), padded
+            with zeros to the batch's longest and at least one step, and beside it "NAME_length"
+            (batch,) int32.
         """
-        audio, audio_length = self._audio.gather(audio_index, max_steps)
-        visual, visual_length = self._visual.gather(visual_index)
-        return {
-            "audio": audio,
-            "audio_length": audio_length,
-            "visual": visual,
-            "visual_length": visual_length,
-            "theme": tf.gather(self._themes, visual_index),
-        }
+        batch = {}
+        for name, chosen in rows.items():
+            if name in self._columns:
+                batch[name] = tf.gather(self._columns[name], chosen)
+                continue
+            most = (max_steps or {}).get(name)
+            batch[name], batch[f"{name}_length"] = self._sequences[name].gather(chosen, most)
+        return batch
 
 
 class _Sequences:
     """Rows of unequal length, end to end, with one row of zeros after them that padding reads."""
 
     def __init__(self, values: np.ndarray, lengths: np.ndarray):
-        self.dim = values.shape[1]
         self.lengths = tf.convert_to_tensor(lengths)
         self.common = int(lengths[0]) if len(lengths) and np.ptp(lengths) == 0 else 0
         if self.common:  # equal lengths are one gather of whole sequences
-            self.values = tf.convert_to_tensor(values.reshape(-1, self.common, self.dim))
+            shape = (len(lengths), self.common, *values.shape[1:])
+            self.values = tf.convert_to_tensor(values.reshape(shape))
         else:
-            zeros = np.zeros((1, self.dim), np.float32)
+            zeros = np.zeros((1, *values.shape[1:]), values.dtype)
             self.values = tf.convert_to_tensor(np.concatenate([values, zeros]))
             self.starts = tf.convert_to_tensor(np.cumsum(lengths, dtype=np.int64) - lengths)
             self.zeros_at = len(values)
@@ -168,25 +150,32 @@ class _Sequences:
         return tf.gather(self.values, where), lengths
 
 
-def _read(dataset: tf.data.Dataset) -> dict:
-    """Returns columns as NumPy; sequences as (values end to end, lengths)."""
-    parts: dict[str, list] = {"id": [], "theme": [], "audio": [], "visual": []}
-    lengths: dict[str, list] = {"audio": [], "visual": []}
+def _is_sequence(shape: tf.TensorShape) -> bool:
+    return shape.rank > 1 or (shape.rank == 1 and shape[0] is None)
+
+
+def _read(
+    dataset: tf.data.Dataset,
+) -> tuple[np.ndarray, dict[str, tuple[np.ndarray, np.ndarray]], dict[str, np.ndarray]]:
+    """Returns ids, sequences as (values end to end, lengths), and columns, all of NumPy."""
+    spec = dataset.element_spec
+    varies = [name for name, of in spec.items() if _is_sequence(of.shape)]
+    parts: dict[str, list] = {name: [] for name in spec}
+    lengths: dict[str, list] = {name: [] for name in varies}
     with data_errors():
         for batch in dataset.ragged_batch(READ_AT_ONCE).prefetch(1):
-            for name in ("id", "theme"):
-                parts[name].append(batch[name].numpy())
-            for name in ("audio", "visual"):
-                part = batch[name]
-                if isinstance(part, tf.RaggedTensor):
+            for name, part in batch.items():
+                if name not in lengths:
+                    parts[name].append(part.numpy())
+                elif isinstance(part, tf.RaggedTensor):
                     lengths[name].append(part.row_lengths().numpy())
                     parts[name].append(part.values.numpy())
                 else:  # a fixed number of steps comes as one dense tensor
                     lengths[name].append(np.full(part.shape[0], part.shape[1]))
-                    parts[name].append(part.numpy().reshape(-1, part.shape[2]))
+                    parts[name].append(part.numpy().reshape(-1, *part.shape[2:]))
     if not parts["id"]:
         raise DataError("the data set holds no videos")
-    columns = {name: np.concatenate(parts.pop(name)) for name in list(parts)}
-    for name in lengths:
-        columns[name] = (columns[name], np.concatenate(lengths[name]))
-    return columns
+    whole = {name: np.concatenate(values) for name, values in parts.items()}
+    ids = whole.pop("id")
+    sequences = {name: (whole.pop(name), np.concatenate(lengths[name])) for name in varies}
+    return ids, sequences, whole

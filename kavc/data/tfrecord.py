@@ -108,6 +108,8 @@ def _feature(value: Any, field: Field, where: str) -> tf.train.Feature:
     if array.dtype.kind not in ("iu" if field.dtype == "int32" else "fiu"):
         raise DataError(f"{where} holds {array.dtype}, {field.dtype} is expected")
     if field.dtype == "int32":
+        if array.size and not (array.min() >= -(2**31) and array.max() < 2**31):
+            raise DataError(f"{where} holds whole numbers that int32 can't")
         return tf.train.Feature(int64_list=tf.train.Int64List(value=array.ravel().tolist()))
     array = np.ascontiguousarray(array, "<f4")
     if not np.isfinite(array).all():

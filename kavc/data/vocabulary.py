@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kavc.data.columns import columns
 from kavc.data.source import Source
 from kavc.errors import DataError
+from kavc.inputs.columns import columns
 
 NAME = "vocabulary.csv"
 URL = "https://research.google.com/youtube8m/csv/2/vocabulary.csv"

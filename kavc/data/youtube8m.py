@@ -16,6 +16,7 @@ import tensorflow as tf
 from kavc.data import splits as split_files
 from kavc.data import vocabulary
 from kavc.data.damage import data_errors
+from kavc.data.layouts import Reader, View
 from kavc.data.roster import Roster, check_labels, repeated, unseen
 from kavc.data.schema import video_spec
 from kavc.data.source import Source
@@ -37,6 +38,34 @@ from kavc.data.youtube8m_records import (
 )
 from kavc.data.youtube8m_rosters import LOAD_AT_ONCE, rosters_of
 from kavc.errors import DataError
+
+
+class YouTube8MReader(Reader):
+    """The published files; a video's theme is its only top-level vertical."""
+
+    def describe(self, source: Source, view: View) -> dict[str, Any]:
+        _check_names(source, view)
+        if view.theme:
+            return describe_themes(source, view.min_theme_count)
+        return describe(source)
+
+    def read(self, source: Source, split: str, view: View) -> tf.data.Dataset:
+        _check_names(source, view)
+        if view.theme:
+            return read_themes(source, split, view.min_theme_count, frames=view.frames)
+        if view.means:
+            return read_means(source, split)
+        return read(source, split, frames=view.frames)
+
+    def title(self, source: Source) -> str:
+        return f"YouTube-8M ({source.path.name})"
+
+
+def _check_names(source: Source, view: View) -> None:
+    for name, there in view.arrays.items():
+        if name not in ("audio", "visual") or there != name:
+            raise DataError(f"{source}: YouTube-8M has the arrays audio and visual; no {there!r} to"
+                            f" read as {name!r}")  # fmt: skip
 
 
 def read(

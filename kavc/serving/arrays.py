@@ -6,10 +6,7 @@ a network gives answers, wrong ones, without complaint; so arrays of whole numbe
 
 from __future__ import annotations
 
-import math
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +14,7 @@ import numpy as np
 
 from kavc.errors import ConfigError, DataError
 from kavc.files import read_json, write_json, write_npz
+from kavc.inputs.arrays import read_npz
 
 MAX_BYTES = 256 * 2**20
 KINDS = (".npz", ".json")
@@ -25,10 +23,6 @@ NO_FLOATS = (
     "floats; dequantise codes such as 0 to 255, or write true whole numbers as floats (1.0, "
     "astype('float32'))"
 )
-HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
 
 
 class Listed(np.ndarray):
@@ -76,7 +70,7 @@ def load_inputs(path: str | os.PathLike) -> dict[str, np.ndarray]:
     _check_kind(path)
     if not path.is_file():
         raise DataError(f"{path}: no such file")
-    arrays = _read_npz(path) if path.suffix == ".npz" else _read_json(path)
+    arrays = read_npz(path, most=MAX_BYTES) if path.suffix == ".npz" else _read_json(path)
     if not arrays:
         raise DataError(f"{path}: holds no input")
     return arrays
@@ -121,42 +115,6 @@ def check_new(path: str | os.PathLike) -> None:
 def _check_kind(path: Path) -> None:
     if path.suffix not in KINDS:
         raise DataError(f"{path}: expected a name that ends in {' or '.join(KINDS)}")
-
-
-def _read_npz(path: Path) -> dict[str, np.ndarray]:
-    try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > MAX_BYTES:
-                raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB unpacked")
-            return {
-                member.filename.removesuffix(".npy"): _read_npy(archive, member)
-                for member in archive.infolist()
-            }
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        RuntimeError,  # an encrypted member
-        NotImplementedError,
-        zipfile.BadZipFile,
-        zlib.error,
-    ) as error:
-        raise DataError(f"{path}: not readable as .npz ({error})") from None
-
-
-def _read_npy(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
-    """Reads one array; what its header claims must fit the member's size before it is allocated."""
-    with archive.open(member) as stream:
-        version = np.lib.format.read_magic(stream)
-        if version not in HEADERS:
-            raise ValueError(f"{member.filename} has format version {version}")
-        shape, _, dtype = HEADERS[version](stream)
-        if dtype.hasobject:
-            raise ValueError(f"{member.filename} holds pickled objects")
-        if math.prod(shape) * dtype.itemsize > member.file_size:
-            raise ValueError(f"{member.filename} claims the shape {shape} and is shorter")
-    with archive.open(member) as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
 
 
 def _read_json(path: Path) -> dict[str, np.ndarray]:

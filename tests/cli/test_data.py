@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kavc.data import kwai
-from kavc.data.kwai import write_corpus
-from kavc.data.schema import video_spec
+from kavc.data.features.header import read_header
+from kavc.data.features.members import members_path
+from kavc.data.features.writer import write_corpus
+from kavc.data.layouts import View
 from kavc.data.source import Source
 from kavc.data.tfrecord import write_records
 
@@ -69,7 +70,8 @@ def test_damage_inside_a_record_is_found_while_it_is_read(refused, corpus, tmp_p
 
 
 def test_features_of_another_width_than_the_corpus_says(refused, corpus):
-    description = json.loads((corpus / "corpus.json").read_text()) | {"visual_dim": 31}
+    description = json.loads((corpus / "corpus.json").read_text())
+    description["fields"]["visual"]["shape"] = [None, 31]
     (corpus / "corpus.json").write_text(json.dumps(description))
     line = refused("data", "describe", f"synthetic:{corpus}")
     assert f"{TRAIN}: visual is (any, 32) float32 by its manifest" in line
@@ -81,7 +83,7 @@ def video(number, **changes):
         "id": f"video-{number}",
         "audio": np.ones((4, 3), np.float32),
         "visual": np.ones((2, 5), np.float32),
-        "theme": number % 2,
+        "labels": [number % 2],
     } | changes
 
 
@@ -97,7 +99,7 @@ def splits(**changes):
 
 def training(corpus, out, options):
     changes = [word for name, value in options.items() for word in ("--set", f"{name}={value}")]
-    return ["train", "ti-avc", "--data", f"kwai:{corpus}", "--out", out, *changes]
+    return ["train", "ti-avc", "--data", f"features:{corpus}", "--out", out, *changes]
 
 
 def write_nan_into(file):
@@ -109,20 +111,24 @@ def write_nan_into(file):
             writer.write(record)
 
 
-def test_nan_features_are_named_by_file_record_and_id(refused, tmp_path, small_options):
+def test_features_that_were_changed_in_the_file_are_refused(refused, tmp_path, small_options):
     folder = tmp_path / "corpus"
     write_corpus(folder, splits(), ["Cars", "Food"])
     write_nan_into(folder / TRAIN)
     line = refused(*training(folder, tmp_path / "run", small_options))
-    assert f"{TRAIN}, record 0 (id video-0): audio holds NaN or infinity" in line
+    assert f"{TRAIN}: the content changed after it was written" in line
 
 
 def test_a_theme_outside_the_list_is_named_by_file_record_and_id(refused, tmp_path, small_options):
     folder = tmp_path / "corpus"
     write_corpus(folder, splits(), ["Cars", "Food"])
-    write_records(folder / TRAIN, splits(theme=7)["train"], video_spec(3, 5))
+    write_records(folder / TRAIN, splits(labels=[7])["train"], read_header(folder).spec)
+    assert "not the members of the file beside it" in refused(
+        *training(folder, tmp_path / "run", small_options)
+    )
+    members_path(folder / TRAIN).unlink()
     line = refused(*training(folder, tmp_path / "run", small_options))
-    assert f"{TRAIN}, record 3 (id video-3): theme is not one of 0 to 1" in line
+    assert f"{TRAIN}, record 3 (id video-3): labels is not one of 0 to 1" in line
 
 
 def test_videos_without_audio_are_dropped_and_counted(cli, tmp_path, small_options):
@@ -186,7 +192,7 @@ def test_the_digests_of_splits_follow_the_splits_file(cli, tiny_corpus, tmp_path
 
 
 def test_a_split_that_holds_the_videos_of_another(refused, tiny_corpus, tmp_path):
-    videos = kwai.read(Source("synthetic", tiny_corpus), "test")
+    videos = Source("synthetic", tiny_corpus).read("test", View())
     ids = [video["id"].decode() for video in videos.as_numpy_iterator()]
     file = tmp_path / "splits.json"
     file.write_text(json.dumps({"train": ["t*"], "validation": ["v*"], "test": {"ids": ids}}))
@@ -235,6 +241,6 @@ def test_convert(cli, tmp_path):
     table.write_text("\n".join(["id,theme,split", *rows]) + "\n")
     out = tmp_path / "out"
     result = cli("data", "convert", npz, table, "--out", out)
-    assert (result.exit_code, result.stdout) == (0, f"kwai:{out}\n"), result.stderr
-    info = json.loads(cli("data", "describe", f"kwai:{out}", "--json").stdout)
+    assert (result.exit_code, result.stdout) == (0, f"features:{out}\n"), result.stderr
+    info = json.loads(cli("data", "describe", f"features:{out}", "--json").stdout)
     assert info["counts"] == {"train": 2, "validation": 1, "test": 1}

@@ -68,7 +68,7 @@ def eager():
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
     """A folder with a corpus that brings splits, one that does not, and splits files."""
-    from kavc.data.convert import convert
+    from kavc.data.features.convert import convert
 
     folder = tmp_path_factory.mktemp("data")
     write_features(folder / "npz")
@@ -172,7 +172,7 @@ def test_a_sweep_needs_what_its_trials_need(refused, data, tmp_path):
 
 def replace_corpus(data, folder):
     """Another corpus at the path of the first: what was tested is trained on, and the reverse."""
-    from kavc.data.convert import convert
+    from kavc.data.features.convert import convert
 
     corpus = folder / "corpus"
     shutil.rmtree(corpus)
@@ -230,7 +230,7 @@ def test_a_run_is_found_from_another_folder(cli, data, begun, tmp_path, monkeypa
 
 def test_features_that_were_exchanged_under_the_same_ids(refused, data, tmp_path):
     """Of the same size, beside the first ones' manifest."""
-    from kavc.data.convert import convert
+    from kavc.data.features.convert import convert
 
     write_features(tmp_path / "npz", seed=1)
     convert(tmp_path / "npz", data / "n.csv", tmp_path / "other")
@@ -280,6 +280,6 @@ def test_names_with_brackets_are_printed_as_they_are(cli, data, tmp_path):
     out = tmp_path / "x[bold]y[/c]"
     done = cli("data", "convert", data / "npz", data / "t.csv", "--out", out)
     assert done.exit_code == 0, done.stderr
-    assert f"kwai:{out}" in done.stdout
+    assert f"features:{out}" in done.stdout
     done = cli("data", "describe", f"kwai:{out}")
     assert "x[bold]y[/c]" in done.stdout.replace("\n", "")

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from kavc.data.source import LAYOUTS, Source
+from kavc.data import layouts
+from kavc.data.source import Source
 from kavc.errors import DataError
 
 
@@ -13,7 +14,7 @@ def folder(tmp_path):
     return tmp_path / "corpus"
 
 
-@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("layout", layouts.names())
 def test_text_and_back(folder, layout):
     source = Source.parse(f"{layout}:{folder}")
     assert (source.layout, source.path, source.splits) == (layout, folder, None)

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from kavc.data.schema import Field
 from kavc.data.synthetic.kwai_knobs import KNOB_SETS, KwaiKnobs, knobs
 from kavc.errors import ConfigError, DataError
 from kavc.files import read_json, write_npz
@@ -137,6 +138,11 @@ class KwaiWorld:
         self.themeless_pictures = k.themeless_norm * _unit(rng, k.themeless_pictures, k.latent_dim)
         self.visual_bias = rng.normal(BIAS_MEAN, BIAS_SPREAD, k.visual_dim)
 
+    @staticmethod
+    def made(folder: Path) -> bool:
+        """Whether a corpus is drawn from such a world, as its `corpus.json` says."""
+        return "world" in read_json(Path(folder) / "corpus.json")
+
     @classmethod
     def read(cls, folder: Path) -> KwaiWorld:
         """Makes the world of a corpus that `write` wrote, from its `corpus.json`.
@@ -233,7 +239,7 @@ def write(
     fractions: Sequence[float] = (0.8, 0.1, 0.1),
     test_videos: int | None = None,
 ) -> None:
-    """Writes a corpus in the layout `kwai`, with `truth-SPLIT.npz` beside each split.
+    """Writes a corpus in the layout `features`, with `truth-SPLIT.npz` beside each split.
 
     Each split is a sample of its own: split number s of `SPLITS` has sample seed
     3 · sample_seed + s. `corpus.json` holds knobs and seeds, from which `KwaiWorld.read` makes the
@@ -251,7 +257,7 @@ def write(
         ConfigError: a seed, a share or a number is out of range.
         DataError: `folder` exists.
     """
-    from kavc.data.kwai import write_corpus  # TensorFlow; the world needs none
+    from kavc.data.features.writer import write_corpus  # TensorFlow; the world needs none
 
     folder = Path(folder)
     if folder.exists():
@@ -264,7 +270,8 @@ def write(
     def examples(number: int, split: str) -> Iterator[Example]:
         for example, truth in world.sample(sizes[split], len(SPLITS) * sample_seed + number):
             truths[split].append(truth)
-            yield example
+            theme = example.pop("theme")
+            yield {**example, "labels": [theme]}
 
     description = {
         "generator": "kavc.data.synthetic.kwai",
@@ -279,6 +286,11 @@ def write(
             temporary,
             {split: examples(number, split) for number, split in enumerate(SPLITS)},
             [f"theme-{theme:02d}" for theme in range(knobs.themes)],
+            fields={
+                "audio": Field((None, knobs.audio_dim), "float32", "audio features", 0.96),
+                "visual": Field((None, knobs.visual_dim), "float32", "features of key frames"),
+            },
+            provenance={"generator": description["generator"]},
             extra={"world": description},
         )
         for split, rows in truths.items():

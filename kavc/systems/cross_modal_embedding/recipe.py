@@ -28,6 +28,8 @@ class CrossModalConfig(Config):
     audio_dim: int = option(128, "width of the audio features (section 3)", low=1)
     visual_dim: int = option(1024, "width of the visual features (section 3)", low=1)
     # Data
+    audio_array: str = option("audio", "features: name of the array that is heard")
+    visual_array: str = option("visual", "features: name of the array that is seen")
     silent: str = option(
         "keep", "training videos without sound: keep or leave out", choices=("keep", "drop")
     )

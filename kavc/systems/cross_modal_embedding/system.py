@@ -10,16 +10,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kavc.data import youtube8m
 from kavc.data.feature_store import FeatureStore
+from kavc.data.layouts import View
 from kavc.data.roster import Roster
-from kavc.data.schema import ExampleSpec
+from kavc.data.schema import ExampleSpec, Field
 from kavc.data.source import Source
 from kavc.data.synthetic import youtube8m as synthetic_youtube8m
 from kavc.data.youtube8m_records import MEANS
 from kavc.errors import ConfigError, DataError
 from kavc.evaluation.report import Report
-from kavc.files import read_json
 from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
 from kavc.systems.cross_modal_embedding import embeddings, evaluation, recipe, signatures, summary
 from kavc.systems.cross_modal_embedding.paper import PAPER
@@ -33,20 +32,27 @@ class CrossModalEmbeddingSystem(System):
     summary = "which sound fits this silent video, and which video this sound?"
     paper = PAPER
     Config = CrossModalConfig
-    data_options = ("silent",)
+    data_options = ("silent", "audio_array", "visual_array")
     assets = ("index",)
     modalities = ("audio", "visual")
 
     def examples(self, config: CrossModalConfig) -> ExampleSpec:
-        return MEANS
+        return {
+            **MEANS,
+            "audio": Field((config.audio_dim,), "float32", "audio features, mean over the video"),
+            "visual": Field((config.visual_dim,), "float32", "visual features, likewise"),
+        }
 
     def describe(self, source: Source, config: CrossModalConfig | None = None) -> SourceInfo:
-        _check_layout(source)
-        return SourceInfo(**youtube8m.describe(source))
+        view = _view(config or CrossModalConfig())
+        return SourceInfo(**source.describe(view))
 
     def adapt(self, config: CrossModalConfig, info: SourceInfo) -> CrossModalConfig:
+        # Without labels there is nothing to classify: one class, which no video has.
+        labelled = {} if info.classes else {"class_weight": 0.0}
         return config.replace(
-            classes=len(info.classes),
+            **labelled,
+            classes=max(1, len(info.classes)),
             audio_dim=info.widths["audio"],
             visual_dim=info.widths["visual"],
         )
@@ -61,8 +67,7 @@ class CrossModalEmbeddingSystem(System):
             )
 
     def read(self, source: Source, split: str, config: CrossModalConfig) -> tf.data.Dataset:
-        _check_layout(source)
-        return youtube8m.read_means(source, split)
+        return source.read(split, _view(config))
 
     def build(self, config: CrossModalConfig) -> keras.Model:
         return recipe.build(config)
@@ -85,7 +90,7 @@ class CrossModalEmbeddingSystem(System):
         source: Source,
         config: CrossModalConfig,
     ) -> Report:
-        return summary.summarise(reports, _label(source))
+        return summary.summarise(reports, source.title())
 
     def signatures(
         self, network: keras.Model, config: CrossModalConfig, assets: Any = None
@@ -131,23 +136,10 @@ class CrossModalEmbeddingSystem(System):
             test=store("test"),
             train=store("train") if "train" in info.counts else None,
             classes=info.classes,
-            source=_label(source),
+            source=source.title(),
             notes=info.notes,
         )
 
 
-def _label(source: Source) -> str:
-    kind = "synthetic YouTube-8M-like corpus" if source.layout == "synthetic" else "YouTube-8M"
-    return f"{kind} ({source.path.name})"
-
-
-def _check_layout(source: Source) -> None:
-    """Synthetic corpora of this system have the published layout; others have another."""
-    if source.layout == "youtube8m":
-        return
-    described = source.path / "corpus.json"
-    if source.layout != "synthetic" or read_json(described).get("kind") != synthetic_youtube8m.KIND:
-        raise ConfigError(
-            f"{source}: the cross-modal embedding reads YouTube-8M, as youtube8m:PATH, or what "
-            "`kavc data synth cross-modal-embedding` wrote"
-        )
+def _view(config: CrossModalConfig) -> View:
+    return View({"audio": config.audio_array, "visual": config.visual_array}, means=True)

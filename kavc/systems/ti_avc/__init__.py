@@ -15,6 +15,8 @@ __getattr__, __dir__, __all__ = attach(
         "TiAVCSystem": ".system",
         "audio_network": ".subnetworks",
         "fusion_network": ".subnetworks",
+        "gather_pairs": ".videos",
+        "load_videos": ".videos",
         "on_frozen_embeddings": ".trainees",
         "visual_network": ".subnetworks",
     },

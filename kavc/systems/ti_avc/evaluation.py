@@ -295,7 +295,7 @@ def _notes(random: Scored, same: Scored, held: Held) -> list[str]:
         INTERVALS,
         ELSEWHERE,
     ]
-    share = float(np.sum((np.bincount(held.test.themes) / len(held.test)) ** 2))
+    share = float(np.sum((np.bincount(held.test.columns["theme"]) / len(held.test)) ** 2))
     notes.append(
         f"Who only knew whether the themes agree would reach {100 * (1 - share / 2):.1f} % on "
         f"random negatives (chance agreement: {100 * share:.1f} %) and 50 % on same-theme ones."

@@ -29,6 +29,8 @@ class TiAVCConfig(Config):
     audio_dim: int = option(128, "width of the audio features; VGGish (section 4.1)", low=1)
     visual_dim: int = option(1280, "width of the visual features; MobileNetV2 (4.1)", low=1)
     # Data
+    audio_array: str = option("audio", "features: name of the array that is heard")
+    visual_array: str = option("visual", "features: name of the array that is seen")
     silent: str = option(
         "drop", "videos without audio: leave out or keep as zeros", choices=("drop", "keep")
     )

@@ -17,6 +17,7 @@ from kavc.systems.ti_avc.contributions import (
     contribution,
     first_layer,
 )
+from kavc.systems.ti_avc.videos import gather_pairs
 
 # The pairs of an evaluation do not depend on a run's seed, so that runs can be compared pair by
 # pair.
@@ -44,7 +45,7 @@ class Scored:
 def evaluation_pairs(store: VideoStore, *, same_theme: bool) -> Pairs:
     """Returns a split's fixed pairs: negatives of any theme (A), or of the same one (B)."""
     return pairs(
-        store.themes,
+        store.columns["theme"],
         seed=EVALUATION_SEED,
         epoch=None,
         same_theme_share=1.0 if same_theme else 0.0,
@@ -61,13 +62,15 @@ def score(
     parts = []
     for begin in range(0, len(drawn), BATCH_SIZE):
         rows = slice(begin, begin + BATCH_SIZE)
-        batch = store.gather(drawn.audio[rows], drawn.visual[rows], max_steps=max_steps)
+        batch = gather_pairs(store, drawn.audio[rows], drawn.visual[rows], max_steps)
         parts.append(answer({name: batch[name] for name in specs}))
     columns = {
         name: np.concatenate([part[name].numpy() for part in parts]).astype(np.float32)
         for name in parts[0]
     }
-    return Scored(drawn, store.themes[drawn.visual], columns["match"][:, 0], columns.get("theme"))
+    return Scored(
+        drawn, store.columns["theme"][drawn.visual], columns["match"][:, 0], columns.get("theme")
+    )
 
 
 def measured_contributions(
@@ -93,7 +96,7 @@ def measured_contributions(
         chosen = np.flatnonzero(drawn.label == label)
         for begin in range(0, len(chosen), BATCH_SIZE):
             rows = chosen[begin : begin + BATCH_SIZE]
-            batch = store.gather(drawn.audio[rows], drawn.visual[rows], max_steps=max_steps)
+            batch = gather_pairs(store, drawn.audio[rows], drawn.visual[rows], max_steps)
             x = joined(_fusion_inputs(network, batch), training=False)
             x = keras.ops.convert_to_numpy(keras.ops.cast(x, "float32"))
             # What lies in padded frames is put to zero before the convolution.

@@ -19,6 +19,7 @@ from kavc.systems.base import Stage
 from kavc.systems.ti_avc import networks, trainees
 from kavc.systems.ti_avc.recipe import TiAVCConfig
 from kavc.systems.ti_avc.scoring import EVALUATION_SEED
+from kavc.systems.ti_avc.videos import gather_pairs, load_videos, video_store
 
 Batch = dict[str, tf.Tensor]
 
@@ -62,7 +63,7 @@ class _VideoStage(Stage):
         self.steps_per_execution = config.steps_per_execution
 
     def load(self, examples: tf.data.Dataset) -> VideoStore:
-        return VideoStore.from_dataset(examples, silent=self.config.silent)
+        return load_videos(examples, self.config.silent)
 
     def compile_arguments(self) -> dict[str, Any]:
         config = self.config
@@ -88,7 +89,7 @@ class _VideoStage(Stage):
         audio, visual, label = self.draw(examples, epoch, seed)
 
         def gather(audio: tf.Tensor, visual: tf.Tensor, label: tf.Tensor) -> tuple:
-            batch = examples.gather(audio, visual, max_steps=self.config.max_steps)
+            batch = gather_pairs(examples, audio, visual, self.config.max_steps)
             return self.targets(batch, label)
 
         indices = tf.data.Dataset.from_tensor_slices((audio, visual, label))
@@ -99,12 +100,15 @@ class _VideoStage(Stage):
         """Returns the rows and labels of an epoch's pairs: (pairs,) int32, int32, float32."""
         config = self.config
         if epoch is None:
-            drawn = pairs(store.themes, seed=seed, epoch=None)
+            drawn = pairs(store.columns["theme"], seed=seed, epoch=None)
             return drawn.audio, drawn.visual, drawn.label
 
         def fresh(epoch: int) -> Columns:
             drawn = pairs(
-                store.themes, seed=seed, epoch=epoch, same_theme_share=config.same_theme_share
+                store.columns["theme"],
+                seed=seed,
+                epoch=epoch,
+                same_theme_share=config.same_theme_share,
             )
             return drawn.audio, drawn.visual, drawn.label
 
@@ -249,7 +253,7 @@ class CorrespondenceStage(_MatchStage):
         if not file.exists():
             write_npz(file, frozen_embeddings(network, load(), self.config.max_steps))
         with np.load(file, allow_pickle=False) as arrays:
-            return VideoStore(**arrays)
+            return video_store(**arrays)
 
 
 def frozen_embeddings(
@@ -258,7 +262,7 @@ def frozen_embeddings(
     """Embeds every video of a store with both sub-networks of the theme learner.
 
     Returns:
-        Arguments of `VideoStore`: the audio of a video is one step, its embedding.
+        Arguments of `video_store`: the audio of a video is one step, its embedding.
     """
     learner = network.theme_learner
     inputs = {name: x for name, x in network.input.items() if name != "theme"}
@@ -268,7 +272,7 @@ def frozen_embeddings(
     audio, visual = [], []
     for begin in range(0, len(store), batch_size):
         rows = np.arange(begin, min(begin + batch_size, len(store)), dtype=np.int32)
-        batch = store.gather(rows, rows, max_steps=max_steps)
+        batch = gather_pairs(store, rows, rows, max_steps)
         batch.pop("theme")
         embedded = embed(batch)
         audio.append(
@@ -279,9 +283,9 @@ def frozen_embeddings(
         visual += [x[:length] for x, length in zip(frames, lengths, strict=True)]
     return {
         "ids": np.asarray(store.ids, np.bytes_),  # an array of objects would need pickle
-        "themes": store.themes,
+        "themes": store.columns["theme"],
         "audio": np.concatenate(audio),
         "audio_lengths": np.ones(len(store), np.int32),
         "visual": np.concatenate(visual),
-        "visual_lengths": store.visual_lengths,
+        "visual_lengths": store.lengths["visual"],
     }

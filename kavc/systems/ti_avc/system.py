@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kavc.data import kwai, youtube8m
+from kavc.data.layouts import View
 from kavc.data.roster import Roster
 from kavc.data.schema import ExampleSpec, video_spec
 from kavc.data.source import Source
@@ -26,6 +26,7 @@ from kavc.systems.ti_avc import evaluation, recipe, signatures, summary
 from kavc.systems.ti_avc.paper import PAPER, TABLE_1, VARIANT_OF_ROW
 from kavc.systems.ti_avc.recipe import TiAVCConfig
 from kavc.systems.ti_avc.scoring import evaluation_pairs
+from kavc.systems.ti_avc.videos import load_videos
 
 
 class TiAVCSystem(System):
@@ -35,7 +36,7 @@ class TiAVCSystem(System):
     summary = "does this sound belong to these frames, given the theme?"
     paper = PAPER
     Config = TiAVCConfig
-    data_options = ("silent", "frames", "min_theme_count")
+    data_options = ("silent", "frames", "min_theme_count", "audio_array", "visual_array")
     class_file = "themes.txt"
     evaluated_on = ("validation", "test")  # the threshold is fitted on validation
 
@@ -43,10 +44,8 @@ class TiAVCSystem(System):
         return video_spec(config.audio_dim, config.visual_dim)
 
     def describe(self, source: Source, config: TiAVCConfig | None = None) -> SourceInfo:
-        config = config or TiAVCConfig()
-        if source.layout == "youtube8m":
-            return SourceInfo(**youtube8m.describe_themes(source, config.min_theme_count))
-        return SourceInfo(**kwai.describe(source))
+        view = _view(config or TiAVCConfig())
+        return SourceInfo(**source.describe(view))
 
     def adapt(self, config: TiAVCConfig, info: SourceInfo) -> TiAVCConfig:
         return config.replace(
@@ -71,12 +70,7 @@ class TiAVCSystem(System):
             )
 
     def read(self, source: Source, split: str, config: TiAVCConfig) -> tf.data.Dataset:
-        if source.layout == "youtube8m":
-            # As many frames as steps of audio, in matched pairs alone, would give them away.
-            return youtube8m.read_themes(
-                source, split, config.min_theme_count, frames=config.frames
-            )
-        return kwai.read(source, split)
+        return source.read(split, _view(config))
 
     def build(self, config: TiAVCConfig) -> keras.Model:
         return recipe.build(config)
@@ -100,7 +94,7 @@ class TiAVCSystem(System):
         self, reports: Mapping[str, Sequence[Report]], source: Source, config: TiAVCConfig
     ) -> Report:
         info = self.describe(source, config)
-        return summary.summarise(reports, info.classes, _label(source))
+        return summary.summarise(reports, info.classes, source.title())
 
     def signatures(
         self, network: keras.Model, config: TiAVCConfig, assets: Any = None
@@ -130,7 +124,7 @@ class TiAVCSystem(System):
 
     def _held(self, source: Source, config: TiAVCConfig) -> evaluation.Held:
         stores = {
-            split: VideoStore.from_dataset(self.read(source, split, config), silent=config.silent)
+            split: load_videos(self.read(source, split, config), config.silent)
             for split in ("test", "validation")
         }
         info = self.describe(source, config)
@@ -138,23 +132,27 @@ class TiAVCSystem(System):
         known = source.layout == "synthetic" and source.parts() is None
         return evaluation.Held(
             themes=info.classes,
-            source=_label(source),
+            source=source.title(),
             bounds=_bounds(source, stores["test"]) if known else {},
             notes=info.notes,
             **stores,
         )
 
 
-def _label(source: Source) -> str:
-    return {
-        "synthetic": "synthetic KWAI-like corpus",
-        "youtube8m": "YouTube-8M",
-        "kwai": "own videos",
-    }[source.layout] + f" ({source.path.name})"
+def _view(config: TiAVCConfig) -> View:
+    # As many frames as steps of audio, in matched pairs alone, would give them away.
+    return View(
+        {"audio": config.audio_array, "visual": config.visual_array},
+        theme=True,
+        min_theme_count=config.min_theme_count,
+        frames=config.frames,
+    )
 
 
 def _bounds(source: Source, test: VideoStore) -> evaluation.Bounds:
-    """Returns the Bayes scores of the test pairs of a synthetic corpus, whose truth is known."""
+    """Returns the Bayes scores of the test pairs, if they are of a world whose truth is known."""
+    if not KwaiWorld.made(source.path):
+        return {}
     world, truth = KwaiWorld.read(source.path), Truth.read(source.path, "test").select(test.ids)
     random, same = (
         bayes.scores(world, truth, evaluation_pairs(test, same_theme=same_theme))

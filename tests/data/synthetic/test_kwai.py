@@ -7,13 +7,13 @@ import dataclasses
 import numpy as np
 import pytest
 
-from kavc.data import kwai as layout
+from kavc.data.layouts import View
 from kavc.data.pairing import distinct
 from kavc.data.source import Source
-from kavc.data.store import VideoStore
 from kavc.data.synthetic.kwai import KwaiWorld, Truth, write
 from kavc.data.synthetic.kwai_knobs import KNOB_SETS, KwaiKnobs, knobs
 from kavc.errors import ConfigError, DataError
+from kavc.systems.ti_avc.videos import load_videos
 
 SMALL = {"audio_dim": 24, "visual_dim": 40}
 
@@ -176,7 +176,7 @@ def corpus(tmp_path_factory):
 
 
 def test_corpus_is_read_by_the_reader_of_real_ones(corpus):
-    found = layout.describe(Source.parse(f"synthetic:{corpus}"))
+    found = Source.parse(f"synthetic:{corpus}").describe(View(theme=True))
     assert found["counts"] == {"train": 80, "validation": 10, "test": 10}
     assert found["widths"] == {"audio": 24, "visual": 40}
     assert len(found["classes"]) == 12
@@ -186,7 +186,7 @@ def test_corpus_is_read_by_the_reader_of_real_ones(corpus):
 def test_world_and_truth_can_be_made_again(corpus, split, seed):
     world, truth = KwaiWorld.read(corpus), Truth.read(corpus, split)
     assert world.world_seed == 2 and world.knobs == knobs(**SMALL, missing=0.1)
-    videos = layout.read(Source.parse(f"synthetic:{corpus}"), split).as_numpy_iterator()
+    videos = Source.parse(f"synthetic:{corpus}").read(split, View(theme=True)).as_numpy_iterator()
     drawn = world.sample(len(truth), seed)
     for stored, (video, row), i in zip(videos, drawn, range(len(truth)), strict=True):
         for name in ("id", "theme", "audio", "visual"):
@@ -200,10 +200,10 @@ def test_splits_share_no_video(corpus):
 
 
 def test_truth_follows_a_store(corpus):
-    store = VideoStore.from_dataset(layout.read(Source.parse(f"synthetic:{corpus}"), "train"))
+    store = load_videos(Source.parse(f"synthetic:{corpus}").read("train", View(theme=True)))
     assert store.dropped["without audio"] > 0
     truth = Truth.read(corpus, "train").select(store.ids)
-    np.testing.assert_array_equal(truth.theme, store.themes)
+    np.testing.assert_array_equal(truth.theme, store.columns["theme"])
     assert truth.informative.any(axis=1).all()
     with pytest.raises(DataError, match="no truth"):
         truth.select(np.array([b"unknown"]))

@@ -119,12 +119,12 @@ def tiny_source(tiny_corpus):
 @pytest.fixture(scope="session")
 def stores(tiny_source):
     """The splits of `tiny_corpus`, read as a training reads them."""
-    from kavc.data.store import VideoStore
     from kavc.systems.ti_avc.system import TiAVCSystem
+    from kavc.systems.ti_avc.videos import load_videos
 
     system = TiAVCSystem()
     return {
-        split: VideoStore.from_dataset(system.read(tiny_source, split, system.Config()))
+        split: load_videos(system.read(tiny_source, split, system.Config()))
         for split in ("train", "validation", "test")
     }
 

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kavc.data.kwai import write_corpus
+from kavc.data.features.writer import write_corpus
 from kavc.data.source import Source
-from kavc.data.store import VideoStore
 from kavc.errors import ConfigError
 from kavc.evaluation.estimate import FEWEST
 from kavc.metrics.auc import roc_auc
@@ -23,6 +22,7 @@ from kavc.systems.ti_avc.scoring import (
     score,
 )
 from kavc.systems.ti_avc.system import TiAVCSystem
+from kavc.systems.ti_avc.videos import gather_pairs, load_videos
 from kavc.training.run import Run
 
 KINDS = pytest.mark.parametrize("same_theme", [False, True])
@@ -35,7 +35,7 @@ def test_one_modality_alone_ranks_at_chance_exactly(stores, same_theme, modality
     drawn = evaluation_pairs(store, same_theme=same_theme)
     rows = getattr(drawn, modality)
     anything = np.random.default_rng(0).normal(size=len(store))
-    for of_a_video in (anything, store.audio_lengths, store.themes):
+    for of_a_video in (anything, store.lengths["audio"], store.columns["theme"]):
         assert roc_auc(drawn.label, of_a_video[rows]) == 0.5
 
 
@@ -55,24 +55,26 @@ def test_negatives_are_of_two_videos_and_same_theme_ones_of_one_theme(stores, sa
     negative = drawn.label == 0
     assert (store.ids[drawn.audio] != store.ids[drawn.visual])[negative].all()
     assert (store.ids[drawn.audio] == store.ids[drawn.visual])[~negative].all()
-    themes_agree = (store.themes[drawn.audio] == store.themes[drawn.visual])[negative]
+    themes_agree = (store.columns["theme"][drawn.audio] == store.columns["theme"][drawn.visual])[
+        negative
+    ]
     assert themes_agree.all() == same_theme
 
 
 def test_a_system_that_knows_the_theme_alone_has_the_auc_of_the_note(stores):
     store = stores["train"]
     drawn = evaluation_pairs(store, same_theme=False)
-    agree = store.themes[drawn.audio] == store.themes[drawn.visual]
-    expected = 1 - np.sum((np.bincount(store.themes) / len(store)) ** 2) / 2
+    agree = store.columns["theme"][drawn.audio] == store.columns["theme"][drawn.visual]
+    expected = 1 - np.sum((np.bincount(store.columns["theme"]) / len(store)) ** 2) / 2
     assert roc_auc(drawn.label, agree) == pytest.approx(expected, abs=0.03)  # 235 negatives
     drawn = evaluation_pairs(store, same_theme=True)
-    agree = store.themes[drawn.audio] == store.themes[drawn.visual]
+    agree = store.columns["theme"][drawn.audio] == store.columns["theme"][drawn.visual]
     assert roc_auc(drawn.label, agree) == 0.5
 
 
 def test_uploads_of_the_same_id_are_one_video():
     videos = [video(n, id_="again" if n < 3 else f"video-{n}") for n in range(8)]
-    store = VideoStore.from_dataset(in_memory(videos))
+    store = load_videos(in_memory(videos))
     assert store.dropped["duplicate"] == 2
     assert len(set(store.ids)) == len(store) == 6
 
@@ -85,8 +87,8 @@ def test_silent_videos_are_left_out_as_sound_and_as_pictures(stores, tiny_source
     store = stores["test"]
     assert store.dropped["without audio"] == len(silent)
     assert silent.isdisjoint(store.ids)
-    assert (store.audio_lengths > 0).all()
-    kept = VideoStore.from_dataset(system.read(tiny_source, "test", small_config), silent="keep")
+    assert (store.lengths["audio"] > 0).all()
+    kept = load_videos(system.read(tiny_source, "test", small_config), silent="keep")
     assert silent < set(kept.ids)
 
 
@@ -97,6 +99,12 @@ def video(number, id_=None):
         "visual": np.full((1 + number % 3, 5), number, np.float32),
         "theme": number % 4,
     }
+
+
+def labelled(number):
+    """The same as a corpus is written from it."""
+    example = video(number)
+    return {"labels": [example.pop("theme")], **example}
 
 
 def in_memory(videos):
@@ -112,11 +120,12 @@ def in_memory(videos):
 @pytest.mark.parametrize("variant", ["joint", "ti-avc"])
 def test_positives_are_aligned_from_the_file_to_the_batch(tmp_path, small_config, variant):
     """Every feature of a video is its number, so a pair tells which videos it is made of."""
-    splits = {"train": [video(n) for n in range(300)], "test": [video(n) for n in range(300, 320)]}
+    numbers = range(1, 301)  # a sound of nothing but zeros is none
+    splits = {"train": map(labelled, numbers), "test": map(labelled, (301, 302))}
     write_corpus(tmp_path / "corpus", splits, ["a", "b", "c", "d"], shard=64)
     config = small_config.replace(variant=variant, theme_stage_on="all", batch_size=16)
     stage = stages(config)[0]
-    examples = TiAVCSystem().read(Source("kwai", tmp_path / "corpus"), "train", config)
+    examples = TiAVCSystem().read(Source("features", tmp_path / "corpus"), "train", config)
     store = stage.load(examples)
     seen = []
     for inputs, targets, *_ in stage.dataset(store, 0, 0):
@@ -128,7 +137,7 @@ def test_positives_are_aligned_from_the_file_to_the_batch(tmp_path, small_config
             targets = targets["theme"]
         np.testing.assert_array_equal(targets, pictures % 4)
         seen += pictures.tolist()
-    assert sorted(seen) == sorted([*range(300)] * 2)
+    assert sorted(seen) == sorted([*numbers] * 2)
 
 
 def frame_level(number, seconds):
@@ -156,9 +165,9 @@ def test_the_number_of_frames_does_not_give_matched_pairs_away(tmp_path, small_c
         for number in range(1, 7):
             writer.write(frame_level(number, 10 * number).SerializeToString())
     source = Source("youtube8m", tmp_path)
-    store = VideoStore.from_dataset(TiAVCSystem().read(source, "train", small_config))
-    assert store.audio_lengths.tolist() == [10, 20, 30, 40, 50, 60]
-    assert store.visual_lengths.tolist() == [8] * 6
+    store = load_videos(TiAVCSystem().read(source, "train", small_config))
+    assert store.lengths["audio"].tolist() == [10, 20, 30, 40, 50, 60]
+    assert store.lengths["visual"].tolist() == [8] * 6
 
 
 @pytest.fixture(scope="module")
@@ -171,12 +180,12 @@ def test_scores_depend_on_the_pair_alone(network, stores):
     drawn = evaluation_pairs(store, same_theme=False)
     scored = score(network, store, drawn)
     for place in (0, 7, len(drawn) - 1):
-        batch = store.gather(drawn.audio[place : place + 1], drawn.visual[place : place + 1])
+        batch = gather_pairs(store, drawn.audio[place : place + 1], drawn.visual[place : place + 1])
         alone = network(batch, training=False)
         # float32: other batch shapes, other order of sums
         np.testing.assert_allclose(scored.match[place], alone["match"][0, 0], atol=2e-5)
         np.testing.assert_allclose(scored.theme_logits[place], alone["theme"][0], atol=2e-5)
-    np.testing.assert_array_equal(scored.theme, store.themes[drawn.visual])
+    np.testing.assert_array_equal(scored.theme, store.columns["theme"][drawn.visual])
 
 
 @pytest.mark.parametrize("theme_input", ["conv", "dense"])
@@ -234,7 +243,7 @@ def larger(small_config, stores, network):
 
 
 def test_a_theme_of_a_handful_of_videos_has_no_auc(larger, stores):
-    counts = np.bincount(stores["train"].themes, minlength=12)
+    counts = np.bincount(stores["train"].columns["theme"], minlength=12)
     assert counts.min() < FEWEST <= counts.max()
     found = larger.predictions
     for theme, (row, count) in enumerate(zip(larger.table("themes").rows, counts, strict=True)):

@@ -10,6 +10,7 @@ import tensorflow as tf
 from kavc.systems.ti_avc.recipe import build, stages
 from kavc.systems.ti_avc.stages import ThemeLoss
 from kavc.systems.ti_avc.system import TiAVCSystem
+from kavc.systems.ti_avc.videos import gather_pairs
 from kavc.training.fit import epochs_of
 
 FLOAT32 = 2e-5  # absolute, for float32 logits of order 1
@@ -108,10 +109,10 @@ def test_fixed_negatives_stay_and_come_in_another_order(small_config, stores):
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_share_of_negatives_of_the_same_theme_is_for_training_alone(small_config, stores, share):
     store = stores["train"]
-    chance = np.sum((np.bincount(store.themes) / len(store)) ** 2)
+    chance = np.sum((np.bincount(store.columns["theme"]) / len(store)) ** 2)
     stage = stage_of(small_config, same_theme_share=share)
     audio, visual, label = stage.draw(store, 0, 0)
-    found = np.mean((store.themes[audio] == store.themes[visual])[label == 0])
+    found = np.mean((store.columns["theme"][audio] == store.columns["theme"][visual])[label == 0])
     assert found == pytest.approx(share + (1 - share) * chance, abs=0.08)  # 235 negatives
     plain = stage_of(small_config).draw(stores["validation"], None, 0)
     for a, b in zip(stage.draw(stores["validation"], None, 0), plain, strict=True):
@@ -162,7 +163,7 @@ def test_frozen_embeddings_give_the_whole_networks_answers(
     frozen = stage.prepare(network, lambda: stage.load(examples), tmp_path)
     trainee = stage.trainee(network)
     audio, visual, label = stage.draw(stores["validation"], None, 0)
-    batch = stores["validation"].gather(audio, visual)
+    batch = gather_pairs(stores["validation"], audio, visual)
     expected = network(batch, training=False)["match"]
     found = [
         trainee(inputs, training=False)["match"] for inputs, _ in stage.dataset(frozen, None, 0)
@@ -179,7 +180,7 @@ def test_frozen_embeddings_are_computed_once(small_config, tiny_source, tmp_path
     again = stage.prepare(build(stage.config), None, tmp_path)  # reads no example
     rows = np.arange(len(first))
     np.testing.assert_array_equal(
-        first.gather(rows, rows)["audio"], again.gather(rows, rows)["audio"]
+        first.gather({"audio": rows})["audio"], again.gather({"audio": rows})["audio"]
     )
     assert (tmp_path / "frozen_embeddings.npz").stat().st_mtime_ns == before
 

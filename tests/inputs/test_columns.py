@@ -1,7 +1,7 @@
 import pytest
 
-from kavc.data.columns import check_not_misspelt, columns
 from kavc.errors import DataError
+from kavc.inputs.columns import check_not_misspelt, columns
 
 
 def test_case_and_space_do_not_count():

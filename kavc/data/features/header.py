@@ -1,0 +1,165 @@
+"""`corpus.json`: what the records of a corpus hold."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kavc.data.schema import ExampleSpec, Field
+from kavc.data.splits import Part, check_name
+from kavc.errors import DataError
+from kavc.files import read_json
+from kavc.inputs.columns import check_not_misspelt
+
+NAME = "corpus.json"
+FORMAT = "kavc-features"
+VIDEOS = "kavc-videos"  # of earlier releases: one audio, one visual array, and a theme each
+VERSION = 1
+DTYPES = ("float32", "int32", "string")
+ID = Field((), "string", "identifies the video; equal ids are the same video")
+LABELS = Field((None,), "int32", "indices of the video's classes")
+SILENT = Field((), "int32", "1 where the sound is silence, else 0")
+TIMES = "_times"  # what is added to an array's name for the seconds at which its rows begin
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the records of a corpus hold.
+
+    Args:
+        spec: name to field of everything in a record: "id"; "labels" or, of an earlier release,
+            "theme", if videos have any; "silent", if it is said; arrays, and further strings.
+        classes: names of the labels, by index.
+        splits: split name to the names of its files; None where the hash of the id decides.
+        content: all that the file holds, also what the corpus' maker added.
+    """
+
+    spec: ExampleSpec
+    classes: Sequence[str] = ()
+    splits: Mapping[str, Part] | None = None
+    content: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def arrays(self) -> ExampleSpec:
+        """The arrays alone: floats of at least one axis, but for times."""
+        return {
+            name: field
+            for name, field in self.spec.items()
+            if field.dtype == "float32" and field.shape and not name.endswith(TIMES)
+        }
+
+
+def read_header(folder: Path) -> Header:
+    """Reads the header of a corpus.
+
+    Raises:
+        DataError: there is none, it is of another format or of a newer version, or malformed.
+    """
+    path = Path(folder) / NAME
+    content = read_json(path)
+    if not isinstance(content, dict) or content.get("format") not in (FORMAT, VIDEOS):
+        raise DataError(f"{path}: not a corpus of features (no format {FORMAT!r})")
+    if content.get("version") != VERSION:
+        raise DataError(f"{path}: version {content.get('version')!r}, this release reads {VERSION}")
+    check_not_misspelt("splits", content, f"{path}: key", words=False)
+    spec, classes = (_videos if content["format"] == VIDEOS else _features)(content, path)
+    return Header(spec, classes, _splits(content.get("splits"), path), content)
+
+
+def field_to_json(field: Field) -> dict[str, Any]:
+    """Returns a field as `corpus.json` holds it."""
+    hop = {} if field.hop is None else {"hop": field.hop}
+    return {
+        "shape": list(field.shape), "dtype": field.dtype, "meaning": field.meaning, **hop
+    }  # fmt: skip
+
+
+def check_array_name(name: str, where: object) -> str:
+    """Returns the name of an array, if it can be one.
+
+    Raises:
+        DataError: it is not made of letters, digits, `_`, `.` and `-`.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
+        raise DataError(f"{where}: an array can't be called {name!r}; letters, digits, _ . - can be"
+                        " in a name")  # fmt: skip
+    return name
+
+
+def check_classes(classes: Any, where: str) -> list[str]:
+    """Returns names of classes, if they are such.
+
+    Raises:
+        DataError: not a list of names, or one with a line break: files of classes have a line each.
+    """
+    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
+        raise DataError(f"{where} must be a list of names")
+    for name in classes:
+        if not name.isprintable():
+            raise DataError(f"{where}: {name!r} holds a line break or another control character")
+    return classes
+
+
+def _features(content: Mapping[str, Any], path: Path) -> tuple[ExampleSpec, Sequence[str]]:
+    described = content.get("fields")
+    if not isinstance(described, dict) or "id" not in described:
+        raise DataError(f"{path}: fields must map names to shape and dtype, the id among them")
+    spec = {
+        check_array_name(name, path): _field(value, f"{path}: field {name!r}")
+        for name, value in described.items()
+    }
+    for name, fixed in {"id": ID, "labels": LABELS, "silent": SILENT}.items():
+        found = spec.get(name, fixed)
+        if (found.shape, found.dtype) != (fixed.shape, fixed.dtype):
+            raise DataError(f"{path}: field {name!r} must be {fixed.dtype} of shape {fixed.shape}")
+    classes = check_classes(content.get("classes"), f"{path}: classes")
+    if "labels" in spec and not classes:
+        raise DataError(f"{path}: there are labels, but no classes that they name")
+    return spec, classes
+
+
+def _field(value: Any, where: str) -> Field:
+    value = value if isinstance(value, dict) else {}
+    shape, dtype, hop = value.get("shape"), value.get("dtype"), value.get("hop")
+    lengths: list[Any] = shape if isinstance(shape, list) else [""]
+    whole = [type(n) is int and n > 0 for n in lengths]
+    if whole and lengths[0] is None:
+        whole[0] = True
+    if not all(whole) or dtype not in DTYPES:
+        raise DataError(f"{where} must have a shape, of whole numbers and null for a first axis"
+                        f" that varies, and a dtype of {', '.join(DTYPES)}")  # fmt: skip
+    if not (hop is None or (type(hop) in (int, float) and 0 < hop < float("inf"))):
+        raise DataError(f"{where}: hop must be seconds, more than 0; not {hop!r}")
+    return Field(tuple(lengths), dtype, str(value.get("meaning", "")), hop)
+
+
+def _videos(content: Mapping[str, Any], path: Path) -> tuple[ExampleSpec, Sequence[str]]:
+    themes = content.get("themes")
+    if not themes:
+        raise DataError(f"{path}: themes must be a list of names")
+    for width in ("audio_dim", "visual_dim"):
+        if type(content.get(width)) is not int or content[width] < 1:
+            raise DataError(f"{path}: {width} must be a positive whole number")
+    spec = {
+        "id": ID,
+        "audio": Field((None, content["audio_dim"]), "float32", "audio features", 0.96),
+        "visual": Field((None, content["visual_dim"]), "float32", "visual features"),
+        "theme": Field((), "int32", "index of the video's theme"),
+    }
+    return spec, check_classes(themes, f"{path}: themes")
+
+
+def _splits(splits: Any, path: Path) -> dict[str, Part] | None:
+    if splits is None:
+        return None
+    listed = splits.values() if isinstance(splits, dict) else [None]
+    names: list = [n for part in listed for n in (part if isinstance(part, list | str) else [None])]
+    if not names or not all(isinstance(n, str) and Path(n).name == n for n in names):
+        raise DataError(f"{path}: splits must map split names to names of files beside it")
+    if len(set(names)) < len(names):
+        twice = min(name for name in names if names.count(name) > 1)
+        raise DataError(f"{path}: splits name {twice} twice; each file must be in one split")
+    return {check_name(name): Part(tuple(files)) for name, files in splits.items()}

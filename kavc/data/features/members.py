@@ -1,0 +1,123 @@
+"""Who is in a file of a corpus, kept beside it: a roster without a look at the features."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kavc.data.manifest import read_manifest
+from kavc.data.roster import Roster
+from kavc.data.schema import ExampleSpec
+from kavc.errors import DataError
+from kavc.files import write_npz
+from kavc.inputs.arrays import read_npz
+
+MAX_BYTES = 256 * 2**20
+
+
+def members_path(file: Path) -> Path:
+    """Returns where the members of a TFRecord file lie: beside it, `FILE.members.npz`."""
+    return file.with_name(f"{file.name}.members.npz")
+
+
+@dataclass
+class Members:
+    """The videos of one file, in its order.
+
+    Args:
+        ids: of each video.
+        labels: of each video.
+        silent: whether a record says that its sound is silence.
+        rows: array to the number of its rows in each video.
+        filled: array to whether any of its values is not zero.
+    """
+
+    ids: list[bytes] = field(default_factory=list)
+    labels: list[list[int]] = field(default_factory=list)
+    silent: list[bool] = field(default_factory=list)
+    rows: dict[str, list[int]] = field(default_factory=dict)
+    filled: dict[str, list[bool]] = field(default_factory=dict)
+
+    def watch(
+        self, examples: Iterable[Mapping[str, Any]], arrays: ExampleSpec
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yields the examples that pass by on their way into a file, and remembers them."""
+        for name in arrays:
+            self.rows[name], self.filled[name] = [], []
+        for example in examples:
+            yield example  # written first: what does not fit is refused there
+            id_ = example["id"]
+            self.ids.append(id_.encode() if isinstance(id_, str) else bytes(id_))
+            self.labels.append([int(label) for label in example.get("labels", ())])
+            self.silent.append(bool(example.get("silent", False)))
+            for name, spec in arrays.items():
+                rows = len(example[name]) if spec.shape[0] is None else 1
+                self.rows[name].append(rows)
+                self.filled[name].append(bool(np.any(example[name])))
+
+    def save(self, file: Path) -> None:
+        """Writes them beside `file`, with the digest of the file that they are of."""
+        lengths = [len(labels) for labels in self.labels]
+        columns: dict[str, Any] = {
+            "sha256": np.array(read_manifest(file).sha256),
+            "ids": np.frombuffer(b"".join(self.ids), np.uint8),
+            "id_lengths": np.array([len(id_) for id_ in self.ids], np.int64),
+            "labels": np.array([label for labels in self.labels for label in labels], np.int64),
+            "label_lengths": np.array(lengths, np.int64),
+            "silent": np.array(self.silent, bool),
+        }
+        for name in self.rows:
+            columns[f"rows/{name}"] = np.array(self.rows[name], np.int64)
+            columns[f"filled/{name}"] = np.array(self.filled[name], bool)
+        write_npz(members_path(file), columns)
+
+
+def read_roster(file: Path, audio: str | None, visual: str | None) -> Roster | None:
+    """Reads who is in a file from what lies beside it.
+
+    Args:
+        file: of a corpus, with its manifest.
+        audio, visual: names of the arrays that are heard and seen, if any.
+
+    Returns:
+        The roster; None where no members lie beside the file, as of an earlier release.
+
+    Raises:
+        DataError: they are damaged, or of another file.
+    """
+    path = members_path(file)
+    if not path.exists():
+        return None
+    columns = read_npz(path, most=MAX_BYTES)
+    manifest = read_manifest(file)
+    again = "write the corpus again, or remove this file: the records are read in its place"
+    if str(columns.get("sha256")) != manifest.sha256:
+        raise DataError(f"{path}: not the members of the file beside it; {again}")
+    try:
+        roster = _roster(columns, audio, visual)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        raise DataError(f"{path}: not what this release writes ({error}); {again}") from None
+    if len(roster) != manifest.records:
+        raise DataError(f"{path}: {len(roster)} videos, the file holds {manifest.records}; {again}")
+    return roster
+
+
+def _roster(columns: Mapping[str, np.ndarray], audio: str | None, visual: str | None) -> Roster:
+    content = columns["ids"].tobytes()
+    ends = np.cumsum(columns["id_lengths"])
+    starts = ends - columns["id_lengths"]
+    ids = [content[start:end] for start, end in zip(starts, ends, strict=True)]
+    everyone = np.ones(len(ids), bool)
+    splits = np.concatenate([[0], np.cumsum(columns["label_lengths"])])
+    filled = everyone if audio is None else columns[f"filled/{audio}"]
+    seen = everyone if visual is None else columns[f"rows/{visual}"] > 0
+    heard = filled & ~columns["silent"]
+    if not len(heard) == len(seen) == len(splits) - 1 == len(ids) or splits[-1] != len(
+        columns["labels"]
+    ):
+        raise ValueError("columns of different lengths")
+    return Roster(np.array(ids, object), columns["labels"], splits, heard, seen)

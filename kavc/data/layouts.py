@@ -1,0 +1,163 @@
+"""The layouts in which data lie, by name: each is registered with the reader that knows it.
+
+A reader is named by its module and class, so that a list of the layouts loads none of them.
+"""
+
+from __future__ import annotations
+
+import abc
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from kavc.errors import DataError, unknown
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+    from kavc.data.source import Source
+
+
+@dataclass(frozen=True)
+class View:
+    """What a system reads of each video, and under which names.
+
+    Args:
+        arrays: the system's name of an array to the name that it has in the data. What is called
+            "audio" is heard, what is called "visual" is seen: readers tell which videos lack it.
+        means: the mean over the rows of each array, in place of the rows.
+        vectors: whether each row must be a vector; else it may have more axes.
+        theme: the one label of a video, in place of all of them; videos without exactly one are
+            left out.
+        min_theme_count: YouTube-8M. Fewest training videos of a theme that is kept.
+        frames: YouTube-8M, frame level. Picks that many visual rows, evenly spaced; None for all.
+    """
+
+    arrays: Mapping[str, str] = field(
+        default_factory=lambda: {"audio": "audio", "visual": "visual"}
+    )
+    means: bool = False
+    vectors: bool = True
+    theme: bool = False
+    min_theme_count: int = 1
+    frames: int | None = None
+
+
+class Reader(abc.ABC):
+    """Reads one layout. It has no state: what it is asked about, a source names."""
+
+    @abc.abstractmethod
+    def describe(self, source: Source, view: View) -> dict[str, Any]:
+        """Tells what a source holds, for the splits that it has.
+
+        Returns:
+            dict of "counts" (split name to number of videos), "widths" (name in the view to number
+            of features), "classes" (names of the labels, by index; none where videos have no
+            labels), "fingerprint" (hexadecimal; changes with the data), "notes" (sentences for a
+            report) and "rosters" (split name to `kavc.data.roster.Roster`).
+
+        Raises:
+            DataError: it is damaged, or lacks what the view asks for.
+        """
+
+    @abc.abstractmethod
+    def read(self, source: Source, split: str, view: View) -> tf.data.Dataset:
+        """Reads the videos of one split, one by one, in the order of the files.
+
+        Args:
+            source: a folder in this layout; `source.splits` overrides its own split.
+            split: "train", "validation" or "test".
+            view: what to read.
+
+        Returns:
+            Data set of dicts: "id" () string; each array of the view by its name there, (rows,
+            ...) float32; and "theme" () int32, or "labels" (any,) int64. With `means` an array is
+            (width,), zero where there are no rows, and "silent" () bool says whether there is
+            nothing to hear; without, silent videos have no rows of "audio".
+
+        Raises:
+            DataError: no such split, or the files don't hold what the view asks for. A record that
+                does not fit raises while it is read (see `kavc.data.damage.data_errors`).
+        """
+
+    @abc.abstractmethod
+    def title(self, source: Source) -> str:
+        """Returns what tables call the source, as "YouTube-8M (yt8m)"."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A layout that is known.
+
+    Args:
+        name: before the colon of a source.
+        meaning: one line.
+        reader: a subclass of `Reader`, or "module:class" of one.
+    """
+
+    name: str
+    meaning: str
+    reader: type[Reader] | str
+
+    def load(self) -> Reader:
+        """Returns the reader."""
+        if not isinstance(self.reader, str):
+            return self.reader()
+        module, _, name = self.reader.partition(":")
+        return getattr(importlib.import_module(module), name)()
+
+
+_LAYOUTS: dict[str, Layout] = {}
+
+
+def register(name: str, meaning: str, reader: type[Reader] | str) -> None:
+    """Adds a layout, under whose name sources can be given from then on.
+
+    Args:
+        name: before the colon of a source; small letters, digits and hyphens.
+        meaning: one line.
+        reader: a subclass of `Reader`, or "module:class" of one.
+
+    Raises:
+        ValueError: the name is taken, or could not be told from a path.
+    """
+    if not name.replace("-", "").isalnum() or name != name.lower():
+        raise ValueError(f"a layout's name is small letters, digits and hyphens; got {name!r}")
+    if name in _LAYOUTS:
+        raise ValueError(f"layout {name!r} is registered already, for {_LAYOUTS[name].reader}")
+    _LAYOUTS[name] = Layout(name, meaning, reader)
+
+
+def names() -> list[str]:
+    """Returns the names of all layouts, sorted."""
+    return sorted(_LAYOUTS)
+
+
+def get(name: str) -> Layout:
+    """Returns a layout by name.
+
+    Raises:
+        DataError: no such layout; names the nearest one.
+    """
+    if name not in _LAYOUTS:
+        raise DataError(unknown("layout", name, _LAYOUTS))
+    return _LAYOUTS[name]
+
+
+register(
+    "features",
+    "arrays of your own, one record a video, as `kavc data convert` writes them",
+    "kavc.data.features.reader:FeaturesReader",
+)
+register("kwai", "another name of features", "kavc.data.features.reader:FeaturesReader")
+register(
+    "synthetic",
+    "a corpus that this package generated, in the layout of the real one",
+    "kavc.data.synthetic.reader:SyntheticReader",
+)
+register(
+    "youtube8m",
+    "the published YouTube-8M TFRecord files, video level or frame level",
+    "kavc.data.youtube8m:YouTube8MReader",
+)

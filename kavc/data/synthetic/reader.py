@@ -1,0 +1,46 @@
+"""Reads synthetic corpora: each lies in the layout of the real one that it imitates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from kavc.data import layouts
+from kavc.data.layouts import Reader, View
+from kavc.data.source import Source
+from kavc.errors import DataError
+from kavc.files import read_json
+
+DESCRIBED = "corpus.json"
+FEATURES = "features"
+IMITATED = {FEATURES: "KWAI", "youtube8m": "YouTube-8M"}  # by the layout of the corpus
+
+
+class SyntheticReader(Reader):
+    """Corpora that `kavc data synth` writes; `corpus.json` says of which layout they are."""
+
+    def describe(self, source: Source, view: View) -> dict[str, Any]:
+        return _reader(source).describe(source, view)
+
+    def read(self, source: Source, split: str, view: View) -> tf.data.Dataset:
+        return _reader(source).read(source, split, view)
+
+    def title(self, source: Source) -> str:
+        return f"synthetic {IMITATED[_kind(source)]}-like corpus ({source.path.name})"
+
+
+def _reader(source: Source) -> Reader:
+    return layouts.get(_kind(source)).load()
+
+
+def _kind(source: Source) -> str:
+    """Returns the layout of a corpus: that of features, if it does not say otherwise."""
+    path = source.path / DESCRIBED
+    content = read_json(path)
+    kind = content.get("kind", FEATURES) if isinstance(content, dict) else FEATURES
+    if kind not in IMITATED:
+        raise DataError(
+            f"{path}: kind {kind!r} is none of {', '.join(IMITATED)}; generate the corpus again"
+        )
+    return kind

@@ -1,0 +1,1 @@
+"""Files that come from outside: what they claim is checked before it is believed."""
