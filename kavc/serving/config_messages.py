@@ -25,6 +25,9 @@ MESSAGES: dict[str, tuple[tuple[str, int, int | str], ...]] = {
         ("thread_pool_name", 5, ".google.protobuf.StringValue"),
         ("allowed_batch_sizes", 6, Fields.TYPE_INT64),
         ("pad_variable_length_inputs", 7, Fields.TYPE_BOOL),
+        # Of newer servers. In text, which is all that is read and written, only the names count.
+        ("enable_large_batch_splitting", 8, ".google.protobuf.BoolValue"),
+        ("max_execution_batch_size", 9, ".google.protobuf.Int64Value"),
     ),
     "PrometheusConfig": (("enable", 1, Fields.TYPE_BOOL), ("path", 2, Fields.TYPE_STRING)),
     "MonitoringConfig": (("prometheus_config", 1, f".{PACKAGE}.PrometheusConfig"),),

@@ -7,12 +7,13 @@ a writer. Messages are what is parsed and printed, never text of our own.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kavc.errors import ConfigError, ServingError
+from kavc.errors import ConfigError, ServingError, unknown
 from kavc.serving.versions import model_folders
 
 if TYPE_CHECKING:
@@ -23,6 +24,10 @@ METRICS_PATH = "/monitoring/prometheus/metrics"
 PLATFORM = "tensorflow"
 MOUNTED = "/models"  # where TensorFlow Serving's image looks for models
 MODELS_FILE = "models.config"
+WRAPPED = ("max_batch_size", "batch_timeout_micros", "num_batch_threads", "max_enqueued_batches")
+SPLITTING, EXECUTED = "enable_large_batch_splitting", "max_execution_batch_size"
+OTHERS = ("thread_pool_name", SPLITTING, EXECUTED)  # of batching; handed on, and not read here
+NO_FIELD = re.compile(r'Message type "([\w.]+)" has no field named "(\w+)"')
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,9 @@ class BatchingConfig:
             next of these. Empty for any size.
         pad_variable_length_inputs: whether inputs of different lengths go into one batch, the
             shorter ones padded with their first value.
+        others: (name, value) of further settings, of `OTHERS`: the real server gets them as they
+            are, the local one does not read them. With `enable_large_batch_splitting` the last of
+            `allowed_batch_sizes` is `max_execution_batch_size`, as that server wants it.
 
     Raises:
         ConfigError: a value is out of range; the message names the field.
@@ -52,6 +60,7 @@ class BatchingConfig:
     max_enqueued_batches: int = 10
     allowed_batch_sizes: tuple[int, ...] = ()
     pad_variable_length_inputs: bool = False
+    others: tuple[tuple[str, Any], ...] = ()
 
     def __post_init__(self) -> None:
         lowest = {"max_batch_size": 1, "num_batch_threads": 1, "max_enqueued_batches": 1}
@@ -62,10 +71,13 @@ class BatchingConfig:
         sizes = self.allowed_batch_sizes
         if sizes and (min(sizes) < 1 or list(sizes) != sorted(set(sizes))):
             raise ConfigError(f"allowed_batch_sizes are {list(sizes)}; expected ascending sizes")
-        if sizes and sizes[-1] != self.max_batch_size:
+        name, largest = "max_batch_size", self.max_batch_size
+        others = dict(self.others)
+        if others.get(SPLITTING) and EXECUTED in others:
+            name, largest = EXECUTED, others[EXECUTED]
+        if sizes and sizes[-1] != largest:
             raise ConfigError(
-                f"allowed_batch_sizes end with {sizes[-1]}; expected max_batch_size, "
-                f"{self.max_batch_size}"
+                f"allowed_batch_sizes end with {sizes[-1]}; expected {name}, {largest}"
             )
 
 
@@ -137,12 +149,11 @@ def read_batching(path: str | os.PathLike) -> BatchingConfig:
     from kavc.serving.config_messages import message
 
     parsed = _parsed(path, _read(Path(path)), message("BatchingParameters"))
-    wrapped = ("max_batch_size", "batch_timeout_micros", "num_batch_threads")
-    values: dict[str, Any] = {
-        name: getattr(parsed, name).value
-        for name in (*wrapped, "max_enqueued_batches")
-        if parsed.HasField(name)
+    given: dict[str, Any] = {
+        name: getattr(parsed, name).value for name in (*WRAPPED, *OTHERS) if parsed.HasField(name)
     }
+    values = {name: value for name, value in given.items() if name in WRAPPED}
+    values["others"] = tuple((name, given[name]) for name in OTHERS if name in given)
     values["allowed_batch_sizes"] = tuple(parsed.allowed_batch_sizes)
     values["pad_variable_length_inputs"] = parsed.pad_variable_length_inputs
     return _made(path, BatchingConfig, values)
@@ -153,13 +164,10 @@ def batching_text(config: BatchingConfig) -> str:
     from kavc.serving.config_messages import message
 
     written = message("BatchingParameters")
-    for name in (
-        "max_batch_size",
-        "batch_timeout_micros",
-        "num_batch_threads",
-        "max_enqueued_batches",
-    ):
+    for name in WRAPPED:
         getattr(written, name).value = getattr(config, name)
+    for name, value in config.others:
+        getattr(written, name).value = value
     written.allowed_batch_sizes.extend(config.allowed_batch_sizes)
     written.pad_variable_length_inputs = config.pad_variable_length_inputs
     return _text(written)
@@ -305,6 +313,10 @@ def _parsed(where: str | os.PathLike, text: str, message: Any) -> Any:
         return text_format.Parse(text, message)
     except text_format.ParseError as error:
         line = " ".join(str(error).split())
+        if found := NO_FIELD.search(line):
+            known = message.DESCRIPTOR.file.pool.FindMessageTypeByName(found[1]).fields_by_name
+            place = line.partition(" ")[0].rstrip(":")
+            raise ConfigError(f"{where}: {place}: {unknown('field', found[2], known)}") from None
         raise ConfigError(f"{where}: not a {kind} in text format: {line}") from None
 
 

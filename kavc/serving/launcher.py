@@ -97,6 +97,7 @@ def _serve_locally(
     keep_freed_memory()
     server = LocalServer(models_dir, options=options)
     report_pins(models_dir, report)
+    report_unread(options, report)
     server.start()
     try:
         catalogue = server.catalogue
@@ -140,6 +141,18 @@ def report_pins(models_dir: str | os.PathLike, report: Callable[[str], None]) ->
             f"{file} chooses versions or labels of {', '.join(pinned)}: the local server does not "
             "read it, and serves the highest version of every model"
         )
+
+
+def report_unread(options: ServerOptions, report: Callable[[str], None]) -> None:
+    """Tells which settings of batching the local server does not know.
+
+    Args:
+        options: how models are served.
+        report: told one line, or nothing.
+    """
+    names = [name for name, _ in options.batching.others] if options.batching else []
+    if names:
+        report(f"batching: {', '.join(names)}: not read by the local server")
 
 
 def _serve_by_binary(

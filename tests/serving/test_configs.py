@@ -75,7 +75,28 @@ def test_batching_of_operators(file):
         num_batch_threads=8,
         max_enqueued_batches=1000000,
         allowed_batch_sizes=(64, 128),
+        others=(("thread_pool_name", "pool"),),
     )
+
+
+def test_settings_of_newer_servers_are_handed_on(file):
+    text = (
+        OPERATORS.replace("sizes: 128", "sizes: 96")
+        + """
+        enable_large_batch_splitting { value: true }
+        max_execution_batch_size { value: 96 }
+    """
+    )
+    config = read_batching(file(text))
+    assert config.others == (
+        ("thread_pool_name", "pool"),
+        ("enable_large_batch_splitting", True),
+        ("max_execution_batch_size", 96),
+    )
+    written = batching_text(config)
+    assert read_batching(file(written)) == config
+    for word in ('value: "pool"', "enable_large_batch_splitting {", "max_execution_batch_size {"):
+        assert word in written
 
 
 def test_what_a_file_leaves_out_is_tensorflow_servings(file):
@@ -90,6 +111,7 @@ def test_what_a_file_leaves_out_is_tensorflow_servings(file):
     [
         BatchingConfig(),
         BatchingConfig(8, 2000, 2, 5, (1, 4, 8), pad_variable_length_inputs=True),
+        BatchingConfig(others=(("enable_large_batch_splitting", False),)),
     ],
 )
 def test_batching_reads_back(file, config):
@@ -117,7 +139,14 @@ def test_batching_on_the_wire_has_the_published_numbers():
         ("allowed_batch_sizes: 0\nallowed_batch_sizes: 1000", "expected ascending"),
         ("allowed_batch_sizes: 4", "end with 4; expected max_batch_size, 1000"),
         ("max_batch_size: 3", "not a BatchingParameters in text format"),
-        ("max_bath_size { value: 3 }", "1:1 .*max_bath_size"),
+        ("\nmax_bath_size { value: 3 }", "2:1: unknown field 'max_bath_size'; did you mean 'max_b"),
+        ("enable_large_batch_spliting { value: true }", "did you mean 'enable_large_batch_splitt"),
+        ("max_batch_size { valu: 3 }", "unknown field 'valu'; did you mean 'value'"),
+        (
+            "enable_large_batch_splitting { value: true } max_execution_batch_size { value: 2 } "
+            "allowed_batch_sizes: 1000",
+            "end with 1000; expected max_execution_batch_size, 2",
+        ),
         (b"\xff", "not UTF-8 text"),
         (b"#" * (4 * 2**20 + 1), "larger than 4 MiB"),
     ],

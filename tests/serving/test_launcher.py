@@ -167,7 +167,8 @@ def test_every_option_is_a_flag(models_dir, tmp_path):
     key, cert, authority = tmp_path / "key", tmp_path / "cert", tmp_path / "ca"
     for path in (key, cert, authority):
         path.write_text(PEM.format(path.name.upper()))
-    batching = BatchingConfig(8, 500, 2, 5, pad_variable_length_inputs=True)
+    newer = (("enable_large_batch_splitting", True), ("max_execution_batch_size", 4))
+    batching = BatchingConfig(8, 500, 2, 5, pad_variable_length_inputs=True, others=newer)
     options = ServerOptions(
         port=9000,
         threads=16,
@@ -237,6 +238,17 @@ def test_without_the_binary_the_local_server_serves_until_sigterm(models_dir, ti
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert output == "stopping: running requests have 10 s\n"
+
+
+def test_settings_of_batching_that_the_local_server_does_not_know_are_told():
+    told = []
+    launcher.report_unread(ServerOptions(), told.append)
+    launcher.report_unread(ServerOptions(batching=BatchingConfig()), told.append)
+    assert told == []
+    newer = (("enable_large_batch_splitting", True), ("max_execution_batch_size", 4))
+    launcher.report_unread(ServerOptions(batching=BatchingConfig(others=newer)), told.append)
+    names = "enable_large_batch_splitting, max_execution_batch_size"
+    assert told == [f"batching: {names}: not read by the local server"]
 
 
 def test_what_the_local_server_does_not_read_is_told(models_dir, tmp_path):
