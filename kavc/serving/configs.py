@@ -315,7 +315,7 @@ def _parsed(where: str | os.PathLike, text: str, message: Any) -> Any:
         line = " ".join(str(error).split())
         if found := NO_FIELD.search(line):
             known = message.DESCRIPTOR.file.pool.FindMessageTypeByName(found[1]).fields_by_name
-            line = f"{line.partition(' ')[0]} {unknown('field', found[2], known)}"
+            line = f"{line.partition(' ')[0]}: {unknown('field', found[2], known)}"
         raise ConfigError(f"{where}: not a {kind} in text format: {line}") from None
 
 
