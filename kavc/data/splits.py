@@ -8,6 +8,7 @@ overrides both:
 
 from __future__ import annotations
 
+import fnmatch
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -28,7 +29,7 @@ class Part:
     """What belongs to one split: files by pattern, or examples by id.
 
     Args:
-        globs: patterns relative to the source's folder.
+        globs: patterns relative to the source's folder; `**` stands for any folders.
         ids: ids, wherever they lie.
     """
 
@@ -140,7 +141,7 @@ def files_of(
     if parts[split].ids:
         return list(files)
     matched = {
-        name: {path for glob in part.globs for path in _matches(folder, glob)}
+        name: {file for file in files if _matches(file.relative_to(folder), part.globs)}
         for name, part in parts.items()
     }
     chosen = [file for file in files if file in matched[split]]
@@ -156,10 +157,17 @@ def files_of(
     return chosen
 
 
-def _matches(folder: Path, pattern: str) -> list[Path]:
-    if any(sign in pattern for sign in "*?["):
-        return list(folder.glob(pattern))
-    return [folder / pattern]  # also where it is missing: the reader says so
+def _matches(file: Path, patterns: Sequence[str]) -> bool:
+    """Tells by the name alone: `Path.glob` would pass over linked folders below `**`."""
+    return any(_fits(file.parts, PurePosixPath(pattern).parts) for pattern in patterns)
+
+
+def _fits(names: Sequence[str], patterns: Sequence[str]) -> bool:
+    if not (names and patterns):
+        return not names and not patterns
+    if patterns[0] == "**":  # any number of folders
+        return any(_fits(names[skipped:], patterns[1:]) for skipped in range(len(names)))
+    return fnmatch.fnmatchcase(names[0], patterns[0]) and _fits(names[1:], patterns[1:])
 
 
 def _summary(files: Sequence[Path]) -> str:

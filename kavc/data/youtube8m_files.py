@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -83,9 +83,24 @@ def open_files(source: Source) -> Opened:
     Raises:
         DataError: as `kavc.data.splits.load`.
     """
-    files = sorted(source.path.rglob("*.tfrecord"))
-    files = [file for file in files if not file.name.startswith(".")]
-    return Opened(source, files, source.parts() or PUBLISHED)
+    return Opened(source, sorted(_shards(source.path)), source.parts() or PUBLISHED)
+
+
+def _shards(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
+    """Yields the record files of a folder and of those below it, linked ones too."""
+    try:
+        state = folder.stat()
+        entries = list(folder.iterdir())
+    except PermissionError:  # as of lost+found
+        return
+    here = above | {(state.st_dev, state.st_ino)}
+    if len(here) == len(above):  # a link to a folder above: it would never end
+        return
+    for entry in entries:
+        if entry.is_dir():
+            yield from _shards(entry, here)
+        elif entry.match("*.tfrecord") and not entry.name.startswith("."):
+            yield entry
 
 
 def fingerprint(files: Sequence[Path]) -> str:

@@ -32,6 +32,29 @@ def test_patterns_and_ids(folder):
     assert files_of("test", files(folder), folder, parts) == files(folder)
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    ["*", "*.tfrecord", "**/*", "**/a?.tfrecord", "x/*", "*/a1.tfrecord", "x/**/a1.*",
+     "./x/a[0-1]*", "**/y/**/*", "**", "x", "a0.tfrecord", "x/a0.tfrecord", "A0.tfrecord"],
+)  # fmt: skip
+def test_patterns_mean_what_they_do_to_pathlib(tmp_path, pattern):
+    (tmp_path / "x" / "y").mkdir(parents=True)
+    there = [
+        place / f"a{number}.tfrecord"
+        for place in (tmp_path, tmp_path / "x", tmp_path / "x" / "y")
+        for number in range(3)
+    ]
+    for file in there:
+        file.touch()
+    expected = [file for file in there if file in set(tmp_path.glob(pattern))]
+    parts = {"train": Part(globs=(pattern,))}
+    if expected:
+        assert files_of("train", there, tmp_path, parts) == expected
+    else:
+        with pytest.raises(DataError, match="matches none"):
+            files_of("train", there, tmp_path, parts)
+
+
 def test_the_projects_splits(shared):
     parts = load(shared / "data" / "youtube8m" / "splits.json")
     assert list(parts) == list(SPLITS)

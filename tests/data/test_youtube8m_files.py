@@ -47,6 +47,33 @@ def test_another_vocabulary_at_the_same_place_is_read_again(tmp_path):
     assert len(words_of(vocabulary(tmp_path, 80), OF_2018)) == 80
 
 
+def test_linked_folders_are_read_and_circles_end(tmp_path):
+    outside = tmp_path / "outside" / "deep"
+    outside.mkdir(parents=True)
+    folder = tmp_path / "corpus"
+    (folder / "real" / "below").mkdir(parents=True)
+    for place in (outside, folder, folder / "real" / "below"):
+        (place / "train0.tfrecord").touch()
+    (outside / ".hidden.tfrecord").touch()
+    (folder / "linked").symlink_to(outside.parent)
+    (folder / "real" / "up").symlink_to(folder)
+    (outside / "round").symlink_to(outside.parent)
+    (folder / "itself").symlink_to("itself")
+    (folder / "broken").symlink_to("nowhere")
+    opened = open_files(Source("youtube8m", folder))
+    names = [file.relative_to(folder).as_posix() for file in opened.files]
+    assert names == [
+        "linked/deep/train0.tfrecord",
+        "real/below/train0.tfrecord",
+        "train0.tfrecord",
+    ]
+    splits = tmp_path / "splits.json"
+    splits.write_text('{"train": ["**/deep/train*"], "test": ["real/**/*.tfrecord"]}')
+    opened = open_files(Source("youtube8m", folder, splits))
+    assert opened.of("train") == [folder / names[0]]
+    assert opened.of("test") == [folder / names[1]]
+
+
 def test_which_files_are_taken(tmp_path):
     for name in ("train1", "train0", "test0", "other"):
         (tmp_path / f"{name}.tfrecord").touch()
