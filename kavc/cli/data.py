@@ -75,7 +75,7 @@ def convert(
     features: Annotated[Path, typer.Argument(help="Folder of <id>.npz, or of <array>/<id>.npy.")],
     table: Annotated[
         Path | None,
-        typer.Argument(help="CSV with the column id, and theme or labels (a|b), split."),
+        typer.Argument(help="CSV with the columns id, [theme], [split]; or labels (a|b)."),
     ] = None,
     out: Annotated[Path, typer.Option("--out", help="Folder to write; must be new.")] = ...,  # type: ignore[assignment]
     arrays: Annotated[

@@ -67,7 +67,7 @@ def test_help_says_literally_what_is_written(cli, path, command, monkeypatch):
 
 
 def test_brackets_in_a_help_are_no_markup(cli):
-    assert "the columns id, theme, [split]." in cli("data", "convert", "--help").stdout
+    assert "CSV with the columns id, [theme], [split]" in cli("data", "convert", "--help").stdout
 
 
 @pytest.mark.parametrize(
