@@ -7,6 +7,8 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+OPENVINO := .venv-openvino
+OPENVINO_STAMP := $(OPENVINO)/.installed
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
 PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --nbmake tests kavc $(NOTEBOOKS)
 
@@ -26,7 +28,7 @@ demo: $(STAMP) ## Train a real system, export it, serve it, ask it, show picture
 test: $(STAMP) ## Run the tests, doctests and notebooks, but for the slow ones (some 15 minutes)
 	$(PYTEST) -m "not slow" --nbmake-timeout 300 $(ARGS)
 
-test-all: $(STAMP) ## Run everything, the slow tests too
+test-all: $(STAMP) $(OPENVINO_STAMP) ## Run everything, the slow tests too
 	$(PYTEST) --nbmake-timeout 3600 $(ARGS)
 
 test-latest: ## Run `make test` on the newest TensorFlow, in .venv-latest
@@ -71,4 +73,12 @@ $(STAMP): $(LOCK) setup.cfg pyproject.toml
 	"$$python" -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r $(LOCK)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+# A reader of exports that has no TensorFlow.
+$(OPENVINO_STAMP): requirements-openvino.lock | $(STAMP)
+	@rm -f $@
+	@echo "Installing $< into $(OPENVINO): about 280 MB" >&2
+	@$(BIN)/python -m venv $(OPENVINO)
+	@$(OPENVINO)/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@

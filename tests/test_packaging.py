@@ -38,7 +38,7 @@ def pins(lock: str) -> dict[str, str]:
     return {canonicalize_name(name): version for name, version in pairs}
 
 
-@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("lock", [*LOCKS, "requirements-openvino.lock"])
 def test_a_lock_holds_exact_versions_alone(lock):
     for line in (ROOT / lock).read_text(encoding="utf-8").splitlines():
         assert re.fullmatch(r"#.*|[\w.-]+==[\w.]+", line), line
