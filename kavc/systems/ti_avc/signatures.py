@@ -21,7 +21,8 @@ def signatures(network: keras.Model, config: TiAVCConfig) -> dict[str, Signature
     """Returns "serving_default", "embed_audio" and "embed_visual".
 
     Every sequence comes with its length, so that a server may pad requests of different lengths
-    into one batch: what lies after the length changes no answer.
+    into one batch: what lies after the length changes no answer. No rows get an answer of no rows,
+    and sound of no steps one like that of length 0; frames there must be.
 
     Args:
         network: trained network of any variant.
@@ -91,11 +92,11 @@ def _match(network: keras.Model, config: TiAVCConfig) -> Answer:
         _check_visual(inputs["visual"], inputs["visual_length"])
         if "theme" in inputs:
             check_range("theme", inputs["theme"], 0, config.themes - 1)
-        answers = network(inputs | _cropped(inputs, config), training=False)
+        answers = network(_filled(inputs | _cropped(inputs, config)), training=False)
         outputs = {"match_score": tf.sigmoid(tf.cast(answers["match"][:, 0], tf.float32))}
         if "theme" in answers:
             outputs["theme_probabilities"] = tf.nn.softmax(tf.cast(answers["theme"], tf.float32))
-        return outputs
+        return _of_rows(outputs, inputs)
 
     return match
 
@@ -104,8 +105,8 @@ def _embed_audio(sub: keras.Model, config: TiAVCConfig) -> Answer:
     def embed_audio(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         check_batch(inputs)
         _check_audio(inputs["audio"], inputs["audio_length"])
-        embedding = sub.audio_network(_cropped(inputs, config), training=False)
-        return {"embedding": tf.cast(embedding, tf.float32)}
+        embedding = sub.audio_network(_filled(_cropped(inputs, config)), training=False)
+        return _of_rows({"embedding": tf.cast(embedding, tf.float32)}, inputs)
 
     return embed_audio
 
@@ -130,6 +131,24 @@ def _cropped(inputs: dict[str, tf.Tensor], config: TiAVCConfig) -> dict[str, tf.
     return {"audio": audio, "audio_length": length}
 
 
+def _filled(inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns inputs with a row of zeros if there is none, and a step of sound likewise.
+
+    An LSTM needs a step, and TensorFlow's convolution on oneDNN gives no rows the wrong width.
+    What is added is beyond the length, or taken away again by `_of_rows`.
+    """
+    rows, steps = tf.unstack(tf.cast(tf.shape(inputs["audio"])[:2] == 0, tf.int32))
+    missing = {name: [[0, rows]] + [[0, 0]] * (len(x.shape) - 1) for name, x in inputs.items()}
+    missing["audio"][1] = [0, steps]
+    return {name: tf.pad(value, missing[name]) for name, value in inputs.items()}
+
+
+def _of_rows(outputs: dict[str, tf.Tensor], inputs: dict[str, tf.Tensor]) -> dict[str, tf.Tensor]:
+    """Returns the answers of the rows that came."""
+    rows = tf.shape(inputs["audio"])[0]
+    return {name: value[:rows] for name, value in outputs.items()}
+
+
 def _valid(sequence: tf.Tensor, length: tf.Tensor) -> tf.Tensor:
     """Returns (batch, time, 1) bool, True at the first `length` steps."""
     return tf.sequence_mask(length, tf.shape(sequence)[1])[..., tf.newaxis]
@@ -141,6 +160,6 @@ def _check_audio(audio: tf.Tensor, length: tf.Tensor) -> None:
 
 
 def _check_visual(visual: tf.Tensor, length: tf.Tensor) -> None:
-    tf.debugging.assert_positive(tf.shape(visual)[1], message="visual: give at least one frame")
+    tf.debugging.Assert(tf.shape(visual)[1] > 0, ["visual: give at least one frame"])
     check_range("visual_length", length, 1, tf.shape(visual)[1])
     check_finite("visual", tf.where(_valid(visual, length), visual, 0.0))
