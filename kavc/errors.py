@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import errno
+import unicodedata
 from collections.abc import Iterable
 
 
@@ -86,6 +87,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, 1)
+    for other in known:
+        if unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name):
+            return f"unknown {kind} {name!a}; known in another Unicode form, {other!a}"
     if near and len(known) > MOST_KNOWN:
         return f"unknown {kind} {name!r}; did you mean {near[0]!r}?"
     hint = f"; did you mean {near[0]!r}?" if near else "."

@@ -127,7 +127,7 @@ def _plain(name: str, value: np.ndarray) -> Any:
 def _text(value: np.ndarray) -> np.ndarray:
     import numpy as np
 
-    words = [word.decode(errors="replace") for word in value.ravel().tolist()]
+    words = [word.decode(errors="backslashreplace") for word in value.ravel().tolist()]
     return np.array(words, dtype=object).reshape(value.shape)
 
 
@@ -149,7 +149,7 @@ def _short(value: Any) -> str:
     import numpy as np
 
     if isinstance(value, bytes):
-        return value.decode(errors="replace")
+        return value.decode(errors="backslashreplace")
     array = np.asarray(value)
     return np.array2string(
         _text(array) if array.dtype == object else array, precision=4, threshold=8

@@ -18,6 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from kavc.data.damage import data_errors
+from kavc.data.ids import shown, spelling_hint
 from kavc.data.pairing import distinct
 from kavc.data.splits import Part
 from kavc.errors import ConfigError, DataError
@@ -209,8 +210,11 @@ def check_listed(
     for split, roster in rosters.items():
         listed = {id_.encode() for id_ in parts[split].ids} if parts else set()
         if missing := listed.difference(roster.ids.tolist()):
-            raise DataError(f"{where}: {split} lists {len(listed)} ids, of which {_some(missing)}"
-                            " not in the data; take them out or add their files")  # fmt: skip
+            hint = spelling_hint(map(shown, sorted(missing)), set(map(shown, roster.ids)))
+            raise DataError(
+                f"{where}: {split} lists {len(listed)} ids, of which {_some(missing)}"
+                f" not in the data; take them out or add their files{hint}"
+            )
 
 
 def check_labels(roster: Roster, classes: int, where: str) -> None:
@@ -256,4 +260,4 @@ def _some(ids: set[bytes]) -> str:
 
 
 def _text(id_: bytes) -> str:
-    return repr(id_.decode(errors="backslashreplace"))
+    return repr(shown(id_))

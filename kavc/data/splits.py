@@ -101,6 +101,14 @@ def _part(value: object, where: str) -> Part:
                 f"{where}: {unknown('key', min(extra), ['ids'])}; expected a list of"
                 ' file patterns or {"ids": [...]}'
             )
+        for id_ in ids:
+            try:
+                id_.encode()
+            except UnicodeEncodeError:
+                raise DataError(
+                    f"{where}: id {id_!a} is no Unicode text; videos whose ids are other bytes can"
+                    " be divided by file patterns alone"
+                ) from None
         return Part(ids=tuple(ids))
     raise DataError(f'{where}: expected a list of file patterns or {{"ids": [...]}}, not empty')
 

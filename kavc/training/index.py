@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from kavc.data.damage import data_errors
+from kavc.data.ids import shown
 from kavc.data.pairing import distinct
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError, unknown
@@ -170,7 +171,7 @@ def _embed_split(
     names, rows = np.concatenate(ids), np.concatenate(vectors)
     first = distinct(names)
     progress(f"{len(first)} embedded; left out {silent} silent, {len(names) - len(first)} twice")
-    return [name.decode() for name in names[first]], rows[first]
+    return [shown(name) for name in names[first]], rows[first]
 
 
 def _batches(

@@ -199,3 +199,10 @@ def test_questions_that_nobody_can_answer(refused, predict, more, code, message)
 def test_without_inputs(refused, server):
     line = refused("predict", "--server", server, "--model", "ti-avc")
     assert line == "expected --input, or --list to see what the model takes"
+
+
+def test_bytes_that_are_no_text_are_shown_as_escapes():
+    from kavc.cli.predict import _plain, _short
+
+    assert _short(b"\xffa") == "\\xffa"
+    assert _plain("ids", np.array([b"\xffa", "\u00e9".encode()], object)) == ["\\xffa", "\u00e9"]

@@ -119,6 +119,24 @@ def test_ids_that_are_not_in_the_data_are_refused():
         check_listed(parts, {"train": of("x"), "test": of("a")}, "file")
 
 
+@pytest.mark.parametrize(
+    ("listed", "there"), [("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9")]
+)
+def test_an_id_that_is_there_in_another_unicode_form(listed, there):
+    parts = {"test": Part(ids=("a", listed))}
+    hint = f"; {listed!a} is there as {there!a}, in another Unicode form: spell both alike"
+    with pytest.raises(DataError) as caught:
+        check_listed(parts, {"test": of("a", there)}, "file")
+    assert str(caught.value).endswith(hint)
+    check_listed({"test": Part(ids=(there,))}, {"test": of("a", there)}, "file")
+
+
+def test_bytes_that_are_no_text_are_shown_as_escapes():
+    both = roster([(b"\xff", [0])])
+    with pytest.raises(DataError, match=r"1 id \('\\\\xff'\) is both in train and in test"):
+        check_apart({"train": both, "test": both}, "file")
+
+
 def test_repeated_ids_are_counted():
     found = repeated({"train": of("a", "b", "a", "a"), "test": of("c")})
     assert found == ["train: left out for an id that came before: 2"]

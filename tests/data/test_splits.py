@@ -77,6 +77,7 @@ def test_the_projects_splits(shared):
         ({"train": {"ids": ["a"], "files": []}}, "list of file patterns"),
         ({"train": {"ids": ["a"], "flies": []}}, "train: unknown key 'flies'"),
         ({"train": {"ids": [""]}}, "list of file patterns"),
+        ({"train": {"ids": ["a", "b\udcff"]}}, r"train: id 'b\\udcff' is no Unicode text"),
         ({"train": {"ids": ["a"]}, "test": {"ids": ["b", "a"]}}, "'a' is in train and in test"),
         ({"train": {"ids": ["a", "b", "a"]}}, "id 'a' is twice in train"),
         ({"train": ["a*", "b"], "test": ["a*"]}, r"pattern 'a\*' is in train and in test"),

@@ -102,6 +102,20 @@ def test_sounds_without_silence_and_without_duplicates(run, sounds):
     assert (index.modality, index.dim, len(index.model)) == ("audio", DIM, 64)
 
 
+def test_ids_that_are_no_text_become_escapes(run, tmp_path, monkeypatch):
+    def read(source, split, config):
+        spoil = lambda example: example | {"id": tf.strings.join([b"\xff", example["id"]])}  # noqa: E731
+        return TwoMatrices().read(source, split, config).map(spoil)
+
+    monkeypatch.setattr(run.system, "read", read)
+    build_index(run, tmp_path / "new", modality="visual")
+    index = Index.load(tmp_path / "new")
+    assert index.ids == [f"\\xfftest-{n}" for n in range(9)]
+    ids, _ = retrieve(index, run, {"audio": np.ones((1, 3))}, 9)
+    assert sorted(ids[0]) == index.ids
+    assert len(remove_from_index(tmp_path / "new", ids=["\\xfftest-0"])) == 8
+
+
 def test_pictures_with_the_silent_ones(run, tmp_path):
     said = []
     index = build_index(

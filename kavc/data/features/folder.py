@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from kavc.data.features.header import check_array_name
+from kavc.data.ids import spelling_hint
 from kavc.errors import DataError, unknown
 from kavc.inputs.arrays import read_npy, read_npz
 
@@ -94,7 +95,8 @@ class ArrayFolder:
 
     def _inside(self, file: Path, where: str) -> Path:
         if not file.is_file():
-            raise DataError(f"{where}: there is no {file}")
+            there = {entry.name for entry in file.parent.iterdir()}
+            raise DataError(f"{where}: there is no {file}{spelling_hint([file.name], there)}")
         if file.resolve().parent != file.parent.resolve():
             raise DataError(f"{where}: {file} leads out of the folder; links are not followed")
         return file

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse
 
+from kavc.data.ids import shown
 from kavc.evaluation.table import Column, Table
 from kavc.systems.cross_modal_embedding.embeddings import DIRECTIONS, Embedded, Ranks
 
@@ -46,7 +47,7 @@ def qualitative_table(
             videos = (
                 text
                 for row in (query, found)
-                for text in (ids[row].decode(errors="replace"), label_names(labels, classes, row))
+                for text in (shown(ids[row]), label_names(labels, classes, row))
             )
             shares = "yes" if labels[query].multiply(labels[found]).nnz else "no"
             rank = float(ranks[direction].expected[query])

@@ -59,6 +59,24 @@ def test_without_a_split_column_and_with_indices(folder, tmp_path):
     assert "splits" not in header
 
 
+@pytest.mark.parametrize(
+    ("id_", "name"), [("caf\u00e9", "cafe\u0301"), ("cafe\u0301", "caf\u00e9")]
+)
+@pytest.mark.parametrize("form", ["video.npz", "array/video.npy"])
+def test_a_file_whose_name_is_in_another_unicode_form(tmp_path, id_, name, form):
+    file = tmp_path / "features" / form.replace("video", name)
+    file.parent.mkdir(parents=True)
+    if file.suffix == ".npz":
+        np.savez(file, audio=np.ones((2, 3)))
+    else:
+        np.save(file, np.ones((2, 3)))
+    rows = table(tmp_path / "features", f"id,theme\n{id_},a\n")
+    with pytest.raises(DataError) as caught:
+        convert(tmp_path / "features", rows, tmp_path / "out")
+    ending = f" is there as {file.name!a}, in another Unicode form: spell both alike"
+    assert str(caught.value).endswith(ending)
+
+
 GOOD = "id,theme\nv0,a\nv1,b\n"
 
 

@@ -40,6 +40,13 @@ def test_each_row_is_the_best_foreign_item(make, held, embedded):
         assert shares == ("yes" if (labels[q] & labels[o]).any() else "no")
 
 
+def test_ids_that_are_no_text_are_shown_as_escapes(held, embedded):
+    ids = np.array([b"\xff" + video for video in held.test.ids], object)
+    labels = held.test.label_matrix(len(held.classes))
+    table = qualitative_table(embedded, embedded.ranks(), ids, labels, held.classes, "made up")
+    assert all(row[1].startswith("\\xff1-") and row[3].startswith("\\xff1-") for row in table.rows)
+
+
 def test_the_seed_chooses_and_both_directions_have_the_same_queries(make):
     first, again, other = make(), make(), make(seed=1)
     assert first.rows == again.rows != other.rows
