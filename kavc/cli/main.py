@@ -37,23 +37,36 @@ def _literal(command: TyperCommand | TyperGroup) -> None:
 
 
 class Command(TyperCommand):
-    """A command whose help says literally what is written, and whose numbers are numbers."""
+    """A command whose help says literally what is written, and whose arguments can be used."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _literal(self)
 
     def invoke(self, ctx: Any) -> Any:
-        for param in self.params:  # a range without an end lets infinity pass
+        for param in self.params:
             value = ctx.params.get(param.name)
-            if isinstance(value, int | float) and value != param.default and not _fits(value):
-                line = f"{value} is not a finite number of 64 bits"
-                raise typer.BadParameter(line, ctx, param_hint=f"'{param.opts[0]}'")
+            if value != param.default and (fault := _fault(value)):
+                raise typer.BadParameter(fault, ctx, param_hint=f"'{param.opts[0]}'")
         return super().invoke(ctx)
 
 
-def _fits(value: float) -> bool:
-    return math.isfinite(value) if isinstance(value, float) else -(2**63) <= value < 2**63
+def _fault(value: object) -> str:
+    """Returns what is wrong with an argument, whatever it is for; empty if nothing is."""
+    if isinstance(value, list | tuple):
+        return next(filter(None, map(_fault, value)), "")
+    if isinstance(value, float):  # a range without an end lets infinity pass
+        fits = math.isfinite(value)
+    else:
+        fits = not isinstance(value, int) or -(2**63) <= value < 2**63
+    if not fits:
+        return f"{value} is not a finite number of 64 bits"
+    if isinstance(value, str | os.PathLike) and not os.fspath(value).isascii():
+        try:
+            os.fspath(value).encode()
+        except UnicodeEncodeError:  # bytes that Python keeps as surrogates
+            return f"{os.fspath(value)!a} is not UTF-8, the only text that TensorFlow takes"
+    return ""
 
 
 class Group(TyperGroup):

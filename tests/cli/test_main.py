@@ -87,6 +87,16 @@ def test_brackets_in_a_help_are_no_markup(cli):
             "Invalid value for '--seed': 99999999999999999999 is not a finite number of 64 bits "
             "(kavc data synth --help says more)",
         ),
+        (
+            ("data", "synth", "ti-avc", "--out", "x\udcff"),
+            "Invalid value for '--out': 'x\\udcff' is not UTF-8, the only text that "
+            "TensorFlow takes (kavc data synth --help says more)",
+        ),
+        (
+            ("train", "ti-avc", "--out", "x", "--set", "a=1", "--set", "b=\udcff"),
+            "Invalid value for '--set': 'b=\\udcff' is not UTF-8, the only text that "
+            "TensorFlow takes (kavc train --help says more)",
+        ),
         *(
             (
                 (*command, option, "inf"),

@@ -117,6 +117,20 @@ def test_unknown_signature_model_and_version(client, tiny):
     assert str(caught.value).endswith("; versions there: 2 AVAILABLE")
 
 
+def test_a_version_0_is_served_and_asked_for(models_dir, tiny, tmp_path):
+    from kavc.serving.server.local import LocalServer
+
+    (tmp_path / "zero").mkdir()
+    (tmp_path / "zero" / "0").symlink_to(models_dir / "tiny" / "1")
+    with LocalServer(tmp_path, port=0) as server, Client(server.address) as client:
+        for version in (0, None):
+            assert client.signatures("zero", version).version == 0
+            found = client.predict("zero", {"word": ["a"]}, version=version)
+            assert found["word"].tolist() == [b"a"]
+        with pytest.raises(ServingError, match="NOT_FOUND"):
+            client.signatures("zero", 1)
+
+
 @pytest.mark.parametrize("version", [-1, 2**63])
 def test_a_number_that_no_version_has(client, tiny, version):
     for ask in (client.signatures, client.status):
