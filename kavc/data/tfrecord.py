@@ -94,7 +94,8 @@ def _encode(example: Mapping[str, Any], spec: ExampleSpec, where: str) -> bytes:
 
 
 def _feature(value: Any, field: Field, where: str) -> tf.train.Feature:
-    array = np.asarray(value)
+    # As objects, since NumPy's own strings lose the zero bytes at their end.
+    array = np.asarray(value, object if field.dtype == "string" else None)
     fits = len(array.shape) == len(field.shape) and all(
         wanted is None or wanted == came
         for wanted, came in zip(field.shape, array.shape, strict=True)

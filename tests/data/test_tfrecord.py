@@ -56,6 +56,14 @@ def test_there_and_back_over_batches_and_files(tmp_path):
     assert sizes == [64, 36, 50]
 
 
+def test_zero_bytes_at_the_end_of_an_id_are_kept(tmp_path):
+    spec = {"id": Field((), "string", ""), "names": Field((None,), "string", "")}
+    write_records(tmp_path / "a", [{"id": b"a\0", "names": [b"\0", b"", b"b\0\0"]}], spec)
+    (came,) = read_records([tmp_path / "a"], spec).as_numpy_iterator()
+    assert came["id"] == b"a\0"
+    assert came["names"].tolist() == [b"\0", b"", b"b\0\0"]
+
+
 @settings(max_examples=6, deadline=None)
 @given(st.data())
 def test_round_trip_of_any_shapes(data):

@@ -11,7 +11,6 @@ from typer.testing import CliRunner
 import kavc
 from kavc.cli.main import app
 from kavc.data.feature_store import FeatureStore
-from kavc.data.source import Source
 from kavc.retrieval.index import Index
 from kavc.serving.client.blocking import Client
 from kavc.serving.server.local import LocalServer
@@ -120,12 +119,12 @@ def test_every_row_of_the_table(embedding_corpus, tmp_path, monkeypatch):
     system = get("cross-modal-embedding")
     small = {
         "audio_units_1_2": 8, "audio_units_3_4": 8, "visual_units_1_2": 8, "visual_units_3_4": 8,
-        "batch_size": 64, "units": 8,
+        "batch_size": 64,
     }  # fmt: skip
     for name, values in system.Config.PRESETS.items():
         changed = {**values, "epochs": 2, "embedding_dim": 8, "audio_units_3_4": 8}
         if "kernel_features" in values:
-            changed["kernel_features"] = 16
+            changed |= {"kernel_features": 16, "units": 8}
         monkeypatch.setitem(system.Config.PRESETS, name, changed)
     small.pop("audio_units_3_4")
     source = f"synthetic:{embedding_corpus}"
@@ -153,8 +152,8 @@ def test_a_joint_norm_is_called_a_leak_and_not_exported(embedding_corpus, tmp_pa
     assert "one norm" in cli(*words, code=2).stderr
 
 
-def test_wrong_data_are_named(tiny_corpus, tmp_path):
-    words = ("train", "cross-modal-embedding", "--out", tmp_path / "run", "--data")
-    message = cli(*words, f"synthetic:{tiny_corpus}", code=2).stderr
-    assert "kavc data synth cross-modal-embedding" in message
-    assert str(Source("synthetic", tiny_corpus)) in " ".join(message.split())
+def test_the_corpus_of_another_system_is_read_by_its_means(tiny_corpus):
+    words = ("data", "describe", f"synthetic:{tiny_corpus}", "--system", "cross-modal-embedding")
+    info = json.loads(cli(*words, "--json").stdout)
+    assert info["widths"] == {"audio": 128, "visual": 32}
+    assert len(info["classes"]) == 12
