@@ -35,7 +35,8 @@ from kavc.data.feature_store import FeatureStore
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.systems.base import Stage
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig, build, stages
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig
+from kavc.systems.cross_modal_embedding.recipe import build, stages
 from kavc.training.fit import epochs_of
 
 OUT = Path(__file__).parent / "results" / "embedding_step.csv"

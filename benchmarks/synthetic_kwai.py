@@ -30,6 +30,7 @@ from kavc.data.synthetic.kwai_knobs import knobs
 from kavc.metrics.auc import roc_auc
 from kavc.systems.base import Stage
 from kavc.systems.ti_avc import recipe
+from kavc.systems.ti_avc.config import VARIANTS, TiAVCConfig
 from kavc.systems.ti_avc.scoring import evaluation_pairs, score
 from kavc.systems.ti_avc.stages import CorrespondenceStage, frozen_embeddings
 from kavc.systems.ti_avc.videos import video_store
@@ -48,7 +49,7 @@ def main() -> None:
     parser.add_argument("--videos", type=int, default=3200, help="training videos")
     parser.add_argument("--validation", type=int, default=400)
     parser.add_argument("--test", type=int, default=3000)
-    parser.add_argument("--systems", nargs="+", default=list(recipe.VARIANTS))
+    parser.add_argument("--systems", nargs="+", default=list(VARIANTS))
     parser.add_argument("--options", nargs="*", default=[], metavar="OPTION=VALUE",
                         help="options of the systems")  # fmt: skip
     parser.add_argument("--threads", type=int, default=1)
@@ -64,7 +65,7 @@ def main() -> None:
         sizes = (arguments.videos, arguments.validation, arguments.test)
         train, validation, test = (draw(world, size, i) for i, size in enumerate(sizes))
         for variant in arguments.systems:
-            config = recipe.TiAVCConfig(
+            config = TiAVCConfig(
                 variant=variant,
                 themes=chosen.themes,
                 audio_dim=chosen.audio_dim,
@@ -115,7 +116,7 @@ def draw(world: KwaiWorld, videos: int, sample_seed: int) -> tuple[VideoStore, T
 
 
 def measured(
-    config: recipe.TiAVCConfig,
+    config: TiAVCConfig,
     world: KwaiWorld,
     train: VideoStore,
     validation: VideoStore,

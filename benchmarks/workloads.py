@@ -10,7 +10,8 @@ from kavc.data.store import VideoStore
 from kavc.data.synthetic.kwai import KwaiWorld
 from kavc.data.synthetic.kwai_knobs import knobs
 from kavc.systems.base import Stage
-from kavc.systems.ti_avc.recipe import TiAVCConfig, build, stages
+from kavc.systems.ti_avc.config import TiAVCConfig
+from kavc.systems.ti_avc.recipe import build, stages
 from kavc.systems.ti_avc.stages import frozen_embeddings
 from kavc.systems.ti_avc.videos import video_store
 

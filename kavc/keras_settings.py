@@ -20,7 +20,11 @@ from kavc.files import write_text
 
 HOME = "KERAS_HOME"
 BACKEND = "KERAS_BACKEND"
-UNSET = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH", "KERAS_NNX_ENABLED")
+VARIABLES = {
+    "max_epochs": "KERAS_MAX_EPOCHS",
+    "max_steps_per_epoch": "KERAS_MAX_STEPS_PER_EPOCH",
+}
+UNSET = (*VARIABLES.values(), "KERAS_NNX_ENABLED")
 FILE: dict[str, Any] = {
     "floatx": "float32",
     "epsilon": 1e-7,
@@ -59,6 +63,8 @@ OF_SYSTEMS = (
 def check(settings: Iterable[Setting] = OF_SYSTEMS) -> None:
     """Refuses settings under which this package would fail or give other numbers.
 
+    Before Keras is imported, asks what it will read then: a mistake is not worth those seconds.
+
     Args:
         settings: what is asked for; `OF_SYSTEMS`, for all that trains, evaluates or exports, or
             `OF_NETWORKS`, for what builds a network.
@@ -89,10 +95,26 @@ def take_over() -> None:
 
 
 def _current(name: str) -> Any:
+    if "keras" not in sys.modules:
+        return _foretold(name)
     import keras
 
     found = getattr(keras.config, name)()
     return found.name if isinstance(found, keras.DTypePolicy) else found
+
+
+def _foretold(name: str) -> Any:
+    """Returns what a setting will be once Keras is imported, by what it reads then."""
+    if name in VARIABLES:
+        return os.environ.get(VARIABLES[name])
+    try:
+        said = json.loads((_users_home() / "keras.json").read_bytes())
+    except (OSError, ValueError):  # Keras takes its defaults, too
+        said = {}
+    of_file = FILE | (said if isinstance(said, dict) else {})
+    if name == "backend":
+        return os.environ.get(BACKEND) or of_file[name]
+    return of_file["floatx"]  # which is the dtype policy's default, too
 
 
 def _set() -> None:

@@ -44,3 +44,19 @@ def video_spec(audio_dim: int, visual_dim: int) -> ExampleSpec:
         "visual": Field((None, visual_dim), "float32", "visual features of the key frames"),
         "theme": Field((), "int32", "index of the video's theme"),
     }
+
+
+def mean_spec(audio_dim: int, visual_dim: int) -> ExampleSpec:
+    """The schema of one video as the means of its features: what the embedding reads.
+
+    Args:
+        audio_dim: width of the audio features (128 for VGGish).
+        visual_dim: width of the visual features (1024 for YouTube-8M).
+    """
+    return {
+        "id": Field((), "string", "identifies the video; equal ids are the same video"),
+        "labels": Field((None,), "int64", "class indices; may be none"),
+        "audio": Field((audio_dim,), "float32", "audio features, mean over the video"),
+        "visual": Field((visual_dim,), "float32", "visual features, mean over the video"),
+        "silent": Field((), "bool", "whether the audio features are those of silence"),
+    }

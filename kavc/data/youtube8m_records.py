@@ -11,7 +11,6 @@ Reference:
 from __future__ import annotations
 
 import functools
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +18,11 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from kavc.data.schema import ExampleSpec, Field
+from kavc.data.schema import ExampleSpec, Field, mean_spec
 from kavc.data.tfrecord import PARSE_AT_ONCE, read_batches
 from kavc.errors import DataError
+from kavc.inputs.opening import check_file
+from kavc.inputs.tfrecords import first_record
 
 AUDIO_DIM, VISUAL_DIM = 128, 1024
 CLASSES = {"id": 3862, "video_id": 4716}  # by the key of the id: 2018, 2017
@@ -32,13 +33,7 @@ SPEC: ExampleSpec = {
     "audio": Field((None, AUDIO_DIM), "float32", "audio features; video level: their mean alone"),
     "visual": Field((None, VISUAL_DIM), "float32", "visual features; video level: their mean"),
 }
-MEANS: ExampleSpec = {
-    "id": SPEC["id"],
-    "labels": SPEC["labels"],
-    "audio": Field((AUDIO_DIM,), "float32", "audio features, mean over the video"),
-    "visual": Field((VISUAL_DIM,), "float32", "visual features, mean over the video"),
-    "silent": Field((), "bool", "whether the audio features are those of silence"),
-}
+MEANS = mean_spec(AUDIO_DIM, VISUAL_DIM)
 _SILENT_START = (0.721538, -1.568658, -0.015717, -0.501991)
 _SILENT_NORM = 6.484
 
@@ -70,16 +65,16 @@ def detect(file: Path) -> Release:
     """Tells a file's layout by its first record.
 
     Raises:
-        DataError: the file is missing, empty or damaged, or its first record has neither layout.
+        DataError: the file is missing, empty, no TFRecord file (the message says what it is) or
+            damaged, or its first record has neither layout.
     """
-    if not file.is_file() or not file.stat().st_size:
-        raise DataError(f"{file}: empty or no such file; fetch it again")
+    content = first_record(file)
     try:
         # An Example's features have the field number of a SequenceExample's context.
-        record = tf.train.SequenceExample.FromString(_first_record(file))
+        record = tf.train.SequenceExample.FromString(content)
     except Exception as error:  # protobuf's, whose module differs by release
         line = " ".join(str(error).split())
-        raise DataError(f"{file}, record 0: not a TFRecord of examples ({line})") from None
+        raise DataError(f"{file}, record 0: not an example of TensorFlow's ({line})") from None
     context, lists = set(record.context.feature), set(record.feature_lists.feature_list)
     keys = context & set(CLASSES)
     level = "frame" if {"rgb", "audio"} <= lists else "video"
@@ -89,15 +84,6 @@ def detect(file: Path) -> Release:
             f" mean_audio or rgb with audio; it has {', '.join(sorted(context | lists))}"
         )
     return Release(level, keys.pop())
-
-
-def _first_record(file: Path) -> bytes:
-    """Reads a file's first record without a data set, which would take fifty times as long."""
-    with open(file, "rb") as stream:
-        header = stream.read(12)  # length (8), its checksum (4)
-        if len(header) == 12 and (size := struct.unpack("<Q", header[:8])[0]) < file.stat().st_size:
-            return stream.read(size)
-    raise ValueError("it ends inside the record")
 
 
 def release_of(files: Sequence[Path]) -> Release:
@@ -111,11 +97,8 @@ def release_of(files: Sequence[Path]) -> Release:
     """
     found: dict[Release, Path] = {}
     for file in files:
-        state = file.stat() if file.is_file() else None
-        release = (
-            detect(file) if state is None else _detected(file, state.st_size, state.st_mtime_ns)
-        )
-        found.setdefault(release, file)
+        state = check_file(file)
+        found.setdefault(_detected(file, state.st_size, state.st_mtime_ns), file)
     (release, file), *others = found.items()
     for other, odd in others:
         raise DataError(f"{file} is {release}, but {odd} is {other}; read them as two sources, or"

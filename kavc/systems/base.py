@@ -1,21 +1,28 @@
 """The interface that every system offers, and the few things that stand beside it.
 
-examples  what one example holds          describe  what the data fixes
-read      tf.data of examples             adapt     ... put into the config
+examples  what one example holds          view      what is read of a source
+describe  what the data fixes             adapt     ... put into the config
 build     the network                     stages    the fits that train it
 evaluate  a report                        signatures  what is served
 search_space  what a sweep may change
+
+A system's module, like its config and its paper, loads neither TensorFlow nor Keras: a list of the
+systems and a mistake in a command need neither, and wait for neither. What does is imported by the
+methods that use it.
 """
 
 from __future__ import annotations
 
 import abc
+import importlib
+import importlib.util
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, Field
 from kavc.errors import DataError
 from kavc.systems.config import Config
@@ -242,9 +249,16 @@ class System(abc.ABC):
     def examples(self, config: Any) -> ExampleSpec:
         """Returns what one example holds."""
 
-    @abc.abstractmethod
+    def view(self, config: Any) -> View:
+        """Returns what is read of each video, whatever the layout of the data.
+
+        A system that reads otherwise has `describe` and `read` of its own.
+        """
+        raise NotImplementedError(f"{self.name} says not what it reads")
+
     def describe(self, source: Source, config: Any = None) -> SourceInfo:
         """Returns what the data fixes: splits and counts, widths, themes by name."""
+        return SourceInfo(**source.describe(self.view(config or self.Config())))
 
     @abc.abstractmethod
     def adapt(self, config: Any, info: SourceInfo) -> Any:
@@ -283,13 +297,19 @@ class System(abc.ABC):
             DataError: says how many examples can be used, and how many are needed.
         """
 
-    @abc.abstractmethod
     def read(self, source: Source, split: str, config: Any) -> tf.data.Dataset:
         """Returns one split's examples, unbatched."""
+        return source.read(split, self.view(config))
 
     @abc.abstractmethod
     def build(self, config: Any) -> keras.Model:
         """Returns the network that is kept, evaluated and exported."""
+
+    def load_classes(self) -> None:
+        """Has Keras know the classes that saved networks name: those of `networks`, beside this."""
+        package = type(self).__module__.rpartition(".")[0]
+        if package and importlib.util.find_spec(f"{package}.networks"):
+            importlib.import_module(f"{package}.networks")
 
     @abc.abstractmethod
     def stages(self, config: Any) -> list[Stage]:

@@ -26,7 +26,8 @@ from typing import TYPE_CHECKING, Any
 from kavc import keras_settings
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json, write_json, write_text
+from kavc.files import write_json, write_text
+from kavc.inputs.json_files import read_json
 from kavc.presets.folders import folder as preset_folder
 from kavc.systems.base import SourceInfo, System
 from kavc.systems.registry import get
@@ -171,6 +172,7 @@ class Run:
             except DataError as error:
                 raise DataError(f"{error}; bring it back") from None
             return network
+        self.system.load_classes()
         try:
             return load_network(self.path / MODEL)
         except DataError as error:

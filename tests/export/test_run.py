@@ -25,7 +25,8 @@ from kavc.export.write_error import WriteError
 from kavc.partials import new_folder
 from kavc.serving.configs import read_batching, read_models
 from kavc.serving.warmup import read_warmup
-from kavc.systems.ti_avc.recipe import TiAVCConfig, build
+from kavc.systems.ti_avc.config import TiAVCConfig
+from kavc.systems.ti_avc.recipe import build
 from kavc.systems.ti_avc.signatures import signatures
 from kavc.training.run import load_run
 

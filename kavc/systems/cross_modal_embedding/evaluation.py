@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import keras
 import numpy as np
@@ -19,6 +18,7 @@ from kavc.evaluation.table import Table
 from kavc.metrics.random_galleries import RandomGalleries
 from kavc.metrics.relevance import LabelRelevance, label_relevance
 from kavc.systems.cross_modal_embedding import paper
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 from kavc.systems.cross_modal_embedding.embeddings import (
     CCA_DIRECTIONS,
     DIRECTIONS,
@@ -29,8 +29,8 @@ from kavc.systems.cross_modal_embedding.embeddings import (
     embed_pairs,
 )
 from kavc.systems.cross_modal_embedding.galleries import headline_size, per_query
+from kavc.systems.cross_modal_embedding.held import Held
 from kavc.systems.cross_modal_embedding.qualitative import class_name, qualitative_table
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
 from kavc.systems.cross_modal_embedding.tables import (
     headline,
     interval_table,
@@ -68,25 +68,6 @@ JOINT_NOTE = (
     "recall as published leaks. Alone: each modality is divided by its own norm, as it must be to "
     "be embedded without the other."
 )
-
-
-@dataclass(frozen=True)
-class Held:
-    """The data of an evaluation.
-
-    Args:
-        test: the videos that are evaluated.
-        train: those that linear CCA is fitted on; None to leave that row out.
-        classes: names of the labels, by index.
-        source: where the numbers come from, printed under every table.
-        notes: sentences for the report.
-    """
-
-    test: FeatureStore
-    train: FeatureStore | None
-    classes: Sequence[str]
-    source: str
-    notes: Sequence[str] = ()
 
 
 def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Report:

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kavc.data.canonical import CanonicalCorrelation, canonical_correlation
 from kavc.data.feature_store import FeatureStore
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 
 # Beyond, more videos change the covariances by less than the ridge does, and cost memory.
 MOST_VIDEOS = 50_000

@@ -25,6 +25,7 @@ from kavc.layers.fourier import FourierFeatures
 from kavc.layers.network import Network
 from kavc.layers.projection import Projection
 from kavc.layers.unit_norm import UnitNorm
+from kavc.systems.cross_modal_embedding.sizes import check_kernel_features
 
 VISUAL_UNITS = (2000, 2000, 700, 700)
 AUDIO_UNITS = (450, 450, 200, 200)
@@ -261,15 +262,6 @@ def canonical_branch(
         return keras.Model(features, embeddings[0], name=name)
     both = layers.Concatenate(name="members", dtype=dtype)(embeddings)
     return keras.Model(features, UnitNorm(name="unit_norm", dtype=dtype)(both), name=name)
-
-
-def check_kernel_features(kernel_features, embedding_dim):
-    """Refuses a number of Fourier features that is odd, or smaller than the embedding is wide."""
-    if kernel_features and (kernel_features % 2 or kernel_features < embedding_dim):
-        raise ConfigError(
-            f"kernel_features is {kernel_features}; expected an even number of at least the "
-            f"{embedding_dim} of embedding_dim, or 0 for none"
-        )
 
 
 @keras.saving.register_keras_serializable(package="kavc")

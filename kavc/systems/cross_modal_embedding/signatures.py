@@ -16,7 +16,7 @@ from kavc.retrieval.index import Index
 from kavc.retrieval.served import CatalogueSearch
 from kavc.serving.input_checks import check_batch, check_finite
 from kavc.systems.base import Signature
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 
 JOINT = (
     "a network with input_norm=joint divides sound and picture by one norm, so it embeds neither "

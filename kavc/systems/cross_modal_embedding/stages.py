@@ -15,8 +15,8 @@ from kavc.data.feature_store import FeatureStore
 from kavc.data.negatives import draw_negatives
 from kavc.evaluation.monitor import RetrievalMonitor
 from kavc.systems.base import Stage
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 from kavc.systems.cross_modal_embedding.fitted import fit_canonical
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
 from kavc.systems.cross_modal_embedding.trainees import ContrastiveTrainee, PairTrainee
 
 

@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import keras
-import numpy as np
-import tensorflow as tf
-
-from kavc.data.feature_store import FeatureStore
 from kavc.data.layouts import View
-from kavc.data.roster import Roster
-from kavc.data.schema import ExampleSpec, Field
-from kavc.data.source import Source
-from kavc.data.synthetic import youtube8m as synthetic_youtube8m
-from kavc.data.youtube8m_records import MEANS
+from kavc.data.schema import ExampleSpec, mean_spec
 from kavc.errors import ConfigError, DataError
-from kavc.evaluation.report import Report
 from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
-from kavc.systems.cross_modal_embedding import embeddings, evaluation, recipe, signatures, summary
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig, search_space
 from kavc.systems.cross_modal_embedding.paper import PAPER
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
+
+if TYPE_CHECKING:
+    import keras
+    import numpy as np
+
+    from kavc.data.roster import Roster
+    from kavc.data.source import Source
+    from kavc.evaluation.report import Report
 
 
 class CrossModalEmbeddingSystem(System):
@@ -37,15 +34,10 @@ class CrossModalEmbeddingSystem(System):
     modalities = ("audio", "visual")
 
     def examples(self, config: CrossModalConfig) -> ExampleSpec:
-        return {
-            **MEANS,
-            "audio": Field((config.audio_dim,), "float32", "audio features, mean over the video"),
-            "visual": Field((config.visual_dim,), "float32", "visual features, likewise"),
-        }
+        return mean_spec(config.audio_dim, config.visual_dim)
 
-    def describe(self, source: Source, config: CrossModalConfig | None = None) -> SourceInfo:
-        view = _view(config or CrossModalConfig())
-        return SourceInfo(**source.describe(view))
+    def view(self, config: CrossModalConfig) -> View:
+        return View({"audio": config.audio_array, "visual": config.visual_array}, means=True)
 
     def adapt(self, config: CrossModalConfig, info: SourceInfo) -> CrossModalConfig:
         # Without labels there is nothing to classify: one class, which no video has.
@@ -66,22 +58,27 @@ class CrossModalEmbeddingSystem(System):
                 "silent or twice there), at least 2 are needed to find each other"
             )
 
-    def read(self, source: Source, split: str, config: CrossModalConfig) -> tf.data.Dataset:
-        return source.read(split, _view(config))
-
     def build(self, config: CrossModalConfig) -> keras.Model:
+        from kavc.systems.cross_modal_embedding import recipe
+
         return recipe.build(config)
 
     def stages(self, config: CrossModalConfig) -> list[Stage]:
+        from kavc.systems.cross_modal_embedding import recipe
+
         return recipe.stages(config)
 
     def evaluate(self, network: keras.Model, source: Source, config: CrossModalConfig) -> Report:
-        return evaluation.evaluate(network, self._held(source, config), config)
+        from kavc.systems.cross_modal_embedding import evaluation, held
+
+        return evaluation.evaluate(network, held.read_held(self, source, config), config)
 
     def rows(self, config: CrossModalConfig) -> list[Row]:
-        return [Row(label, recipe.CrossModalConfig.PRESETS[label]) for label in config.PRESETS]
+        return [Row(name, values) for name, values in config.PRESETS.items()]
 
     def compare(self, reports: Mapping[str, Report]) -> Report:
+        from kavc.systems.cross_modal_embedding import summary
+
         return summary.compare(reports)
 
     def summarise(
@@ -90,11 +87,15 @@ class CrossModalEmbeddingSystem(System):
         source: Source,
         config: CrossModalConfig,
     ) -> Report:
+        from kavc.systems.cross_modal_embedding import summary
+
         return summary.summarise(reports, source.title())
 
     def signatures(
         self, network: keras.Model, config: CrossModalConfig, assets: Any = None
     ) -> dict[str, Signature]:
+        from kavc.systems.cross_modal_embedding import signatures
+
         return signatures.signatures(network, config, assets)
 
     def embed(
@@ -104,12 +105,14 @@ class CrossModalEmbeddingSystem(System):
         features: np.ndarray,
         config: CrossModalConfig,
     ) -> np.ndarray:
+        from kavc.systems.cross_modal_embedding import embeddings, signatures
+
         if config.input_norm == "joint":
             raise ConfigError(signatures.JOINT)
         return embeddings.embed_one(network, modality, features)
 
     def search_space(self, hp: Any, config: CrossModalConfig) -> CrossModalConfig:
-        return recipe.search_space(hp, config)
+        return search_space(hp, config)
 
     def synthesise(
         self,
@@ -123,23 +126,6 @@ class CrossModalEmbeddingSystem(System):
     ) -> None:
         if knobs != "default":
             raise ConfigError(f"no set of knobs {knobs!r}; this corpus has the default alone")
-        synthetic_youtube8m.write(
-            out, videos=videos, seed=seed, world_seed=world_seed, **(overrides or {})
-        )
+        from kavc.data.synthetic import youtube8m
 
-    def _held(self, source: Source, config: CrossModalConfig) -> evaluation.Held:
-        def store(split: str) -> FeatureStore:
-            return FeatureStore.from_dataset(self.read(source, split, config))
-
-        info = self.describe(source, config)
-        return evaluation.Held(
-            test=store("test"),
-            train=store("train") if "train" in info.counts else None,
-            classes=info.classes,
-            source=source.title(),
-            notes=info.notes,
-        )
-
-
-def _view(config: CrossModalConfig) -> View:
-    return View({"audio": config.audio_array, "visual": config.visual_array}, means=True)
+        youtube8m.write(out, videos=videos, seed=seed, world_seed=world_seed, **(overrides or {}))

@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "JointTiAVC": ".networks",
         "ThemeLearner": ".networks",
         "TiAVC": ".networks",
-        "TiAVCConfig": ".recipe",
+        "TiAVCConfig": ".config",
         "TiAVCSystem": ".system",
         "audio_network": ".subnetworks",
         "fusion_network": ".subnetworks",

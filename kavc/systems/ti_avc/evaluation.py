@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 
-from kavc.data.store import VideoStore
 from kavc.evaluation.bootstrap import auc_bootstrap
 from kavc.evaluation.charts import bars, reliability, roc
 from kavc.evaluation.delong import auc_interval, auc_intervals_per_group
@@ -24,8 +22,9 @@ from kavc.metrics.calibration import (
     log_loss,
 )
 from kavc.systems.ti_avc import networks, paper
+from kavc.systems.ti_avc.config import TiAVCConfig
 from kavc.systems.ti_avc.contributions import INPUTS, proportions
-from kavc.systems.ti_avc.recipe import TiAVCConfig
+from kavc.systems.ti_avc.held import Held
 from kavc.systems.ti_avc.scoring import (
     Scored,
     evaluation_pairs,
@@ -40,30 +39,6 @@ INTERVALS = (
     f"the smaller class has fewer than {FEWEST} pairs, nor where the AUC is 0 or 100 %."
 )
 LABEL_OF_VARIANT = {variant: label for label, variant in paper.VARIANT_OF_ROW.items()}
-
-# Name of a bound to its scores of the test pairs, `(pairs,)`, with random and with same-theme
-# negatives; None where it says nothing.
-Bounds = Mapping[str, tuple[np.ndarray | None, np.ndarray | None]]
-
-
-@dataclass(frozen=True)
-class Held:
-    """The held-out data of an evaluation.
-
-    Args:
-        test, validation: stores; the decision threshold is fitted on validation.
-        themes: theme names, by index.
-        source: where the numbers come from, printed under every table.
-        bounds: what could be reached at best; of a synthetic corpus, whose truth is known.
-        notes: sentences for the report.
-    """
-
-    test: VideoStore
-    validation: VideoStore
-    themes: Sequence[str]
-    source: str
-    bounds: Bounds
-    notes: Sequence[str]
 
 
 def evaluate(network: keras.Model, held: Held, config: TiAVCConfig) -> Report:

@@ -11,7 +11,7 @@ import tensorflow as tf
 from kavc.data.schema import Field
 from kavc.serving.input_checks import check_batch, check_finite, check_range
 from kavc.systems.base import Signature
-from kavc.systems.ti_avc.recipe import TiAVCConfig
+from kavc.systems.ti_avc.config import TiAVCConfig
 
 Answer = Callable[..., dict[str, tf.Tensor]]
 EXAMPLE_STEPS, EXAMPLE_FRAMES = 31, 8  # half a minute of sound, and as many frames as in the paper

@@ -17,7 +17,7 @@ from kavc.evaluation.monitor import MatchMonitor
 from kavc.files import write_npz
 from kavc.systems.base import Stage
 from kavc.systems.ti_avc import networks, trainees
-from kavc.systems.ti_avc.recipe import TiAVCConfig
+from kavc.systems.ti_avc.config import TiAVCConfig
 from kavc.systems.ti_avc.scoring import EVALUATION_SEED
 from kavc.systems.ti_avc.videos import gather_pairs, load_videos, video_store
 

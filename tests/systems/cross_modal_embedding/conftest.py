@@ -38,7 +38,7 @@ def make_store():
 @pytest.fixture(scope="session")
 def held(make_store):
     """300 test videos and 400 to fit linear CCA on."""
-    from kavc.systems.cross_modal_embedding.evaluation import Held
+    from kavc.systems.cross_modal_embedding.held import Held
 
     names = ["Piano", "", "Tabs and | pipes", "Dance", "Game"]
     return Held(make_store(300, 1), make_store(400, 2), names, "made up", ["A note."])

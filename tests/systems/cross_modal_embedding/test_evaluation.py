@@ -11,9 +11,9 @@ from kavc.data.feature_store import FeatureStore
 from kavc.evaluation.report import Report
 from kavc.metrics.random_galleries import RandomGalleries
 from kavc.metrics.retrieval import MatchRanks, match_ranks
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 from kavc.systems.cross_modal_embedding.embeddings import embed_alone, embed_canonical
 from kavc.systems.cross_modal_embedding.evaluation import evaluate
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig
 
 
 @pytest.fixture(scope="module")

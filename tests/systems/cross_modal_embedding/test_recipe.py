@@ -6,7 +6,8 @@ import pytest
 
 from kavc.errors import ConfigError
 from kavc.systems.cross_modal_embedding import networks
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig, build, stages
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig
+from kavc.systems.cross_modal_embedding.recipe import build, stages
 
 SMALL = {"audio_dim": 4, "visual_dim": 6, "classes": 3, "units": 5, "embedding_dim": 4}
 

@@ -9,8 +9,9 @@ import tensorflow as tf
 from kavc.data.canonical import canonical_correlation
 from kavc.data.feature_store import FeatureStore
 from kavc.metrics.retrieval import match_ranks
+from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 from kavc.systems.cross_modal_embedding.fitted import fit_canonical
-from kavc.systems.cross_modal_embedding.recipe import CrossModalConfig, build
+from kavc.systems.cross_modal_embedding.recipe import build
 from kavc.systems.cross_modal_embedding.stages import ContrastiveStage, PairStage
 
 VIDEOS, CLASSES = 50, 7

@@ -132,6 +132,6 @@ def stores(tiny_source):
 @pytest.fixture(scope="session")
 def small_config(small_options):
     """The config of a small Ti-AVC for `tiny_corpus`."""
-    from kavc.systems.ti_avc.recipe import TiAVCConfig
+    from kavc.systems.ti_avc.config import TiAVCConfig
 
     return TiAVCConfig(themes=12, visual_dim=32, **small_options)

@@ -13,7 +13,8 @@ from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.evaluation.estimate import FEWEST
 from kavc.metrics.auc import roc_auc
-from kavc.systems.ti_avc.evaluation import INTERVALS, Held, evaluate, theme_bars
+from kavc.systems.ti_avc.evaluation import INTERVALS, evaluate, theme_bars
+from kavc.systems.ti_avc.held import Held
 from kavc.systems.ti_avc.recipe import build, stages
 from kavc.systems.ti_avc.scoring import (
     evaluation_pairs,

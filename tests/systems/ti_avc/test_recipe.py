@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from kavc.systems.ti_avc import networks
-from kavc.systems.ti_avc.recipe import TiAVCConfig, build, stages
+from kavc.systems.ti_avc.config import TiAVCConfig
+from kavc.systems.ti_avc.recipe import build, stages
 
 SMALL = {"themes": 3, "audio_dim": 4, "visual_dim": 5, "embedding_dim": 6, "filters": 6, "units": 6}
 

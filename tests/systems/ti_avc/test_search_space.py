@@ -5,7 +5,7 @@ from __future__ import annotations
 import keras_tuner
 import pytest
 
-from kavc.systems.ti_avc.recipe import TiAVCConfig, search_space
+from kavc.systems.ti_avc.config import TiAVCConfig, search_space
 
 
 @pytest.mark.parametrize("preset", TiAVCConfig.PRESETS)

@@ -8,7 +8,8 @@ import pytest
 import tensorflow as tf
 
 from kavc.export.savedmodel import export
-from kavc.systems.ti_avc.recipe import TiAVCConfig, build
+from kavc.systems.ti_avc.config import TiAVCConfig
+from kavc.systems.ti_avc.recipe import build
 from kavc.systems.ti_avc.signatures import signatures
 
 THEMES, AUDIO, VISUAL = 3, 4, 5
