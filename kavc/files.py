@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from kavc.errors import DataError
+from kavc.inputs.opening import open_file, read_text
 
-MAX_JSON_BYTES = 64 * 2**20
 PARTIAL = ".partial-"
 DIGEST = ".sha256"
+MAX_DIGEST = 4096  # bytes of the file that holds one
 
 
 def _sync(path: Path) -> None:
@@ -157,25 +158,12 @@ def write_json(path: str | os.PathLike, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
-def read_json(path: str | os.PathLike) -> Any:
-    """Reads a JSON file of at most 64 MiB.
+def fingerprint(files: Iterable[str | os.PathLike]) -> str:
+    """SHA-256 over the names and contents of `files`, in the order given; hexadecimal.
 
     Raises:
-        DataError: the file is missing, too large or not JSON.
+        DataError: one can't be opened (`kavc.inputs.opening.open_file`).
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise DataError(f"{path}: larger than {MAX_JSON_BYTES >> 20} MiB; not read as JSON")
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from None
-
-
-def fingerprint(files: Iterable[str | os.PathLike]) -> str:
-    """SHA-256 over the names and contents of `files`, in the order given; hexadecimal."""
     digest = hashlib.sha256()
     for file in files:
         digest.update(Path(file).name.encode() + b"\0")
@@ -194,13 +182,21 @@ def write_with_digest(path: str | os.PathLike, content: bytes | memoryview) -> N
 
 
 def is_as_written(path: str | os.PathLike) -> bool:
-    """Whether a file has the digest beside it. One without, of an earlier version, passes."""
+    """Whether a file has the digest beside it. One without, of an earlier version, passes.
+
+    Raises:
+        DataError: the file can't be opened (`kavc.inputs.opening.open_file`).
+    """
     path, beside = Path(path), Path(f"{path}{DIGEST}")
-    if not beside.is_file():
+    if not os.path.lexists(beside):
         return True
-    return beside.read_text(encoding="utf-8", errors="replace").split()[:1] == [_sha256(path)]
+    try:
+        said = read_text(beside, most=MAX_DIGEST)
+    except DataError:
+        return False
+    return said.split()[:1] == [_sha256(path)]
 
 
 def _sha256(path: Path) -> str:
-    with open(path, "rb") as stream:
+    with open_file(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()

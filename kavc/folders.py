@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json, write_json
+from kavc.files import write_json
+from kavc.inputs.json_files import read_json
 
 MARK = ".kavc"
 KINDS = {

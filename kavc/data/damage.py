@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import tensorflow as tf
 
+from kavc.data.manifest import check_sums
 from kavc.errors import DataError
 
 _MARK = "bad record: "
@@ -85,8 +87,12 @@ def row_of(ragged: tf.RaggedTensor, bad: tf.Tensor) -> Callable[[], tf.Tensor]:
 
 
 @contextlib.contextmanager
-def data_errors() -> Iterator[None]:
+def data_errors(files: Iterable[str | os.PathLike] = ()) -> Iterator[None]:
     """Turns what TensorFlow raises on a damaged or unfit record into `DataError`.
+
+    Args:
+        files: TFRecord files that are read; a damaged record is looked for in them, since
+            TensorFlow does not say where it was.
 
     Example:
         with data_errors():
@@ -100,6 +106,8 @@ def data_errors() -> Iterator[None]:
             raise DataError(said[1].replace("\\'", "'")) from None
         line = " ".join(re.sub(r"{{.*?}}|\[\[.*?\]\]|\[Op:.*", "", message).split())
         if isinstance(error, tf.errors.DataLossError):
+            for file in files:
+                check_sums(file)
             raise DataError(f"a TFRecord file is damaged or cut ({line}); check_records(files,"
                             " deep=True) names it") from None  # fmt: skip
         if "Key:" in message or "Could not parse example" in message:

@@ -12,17 +12,20 @@ import mmap
 import os
 import struct
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kavc.data.schema import ExampleSpec
 from kavc.errors import DataError
-from kavc.files import read_json, write_json
+from kavc.files import write_json
+from kavc.inputs.json_files import read_json
+from kavc.inputs.opening import check_file, open_file
+from kavc.inputs.records import entries, mapping, record, shown
+from kavc.inputs.tfrecords import AROUND, open_records
 
 FORMAT = "kavc-tfrecord"
 VERSION = 1
-_AROUND = 16  # bytes around a record's payload: length (8), its CRC (4), the payload's CRC (4)
 
 
 @dataclass(frozen=True)
@@ -78,29 +81,21 @@ def read_manifest(file: str | os.PathLike) -> Manifest:
     if not path.exists():
         raise DataError(f"{file}: no manifest {path.name} beside it; the file was not finished or"
                         " came from elsewhere: write or copy both again")  # fmt: skip
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = dict(mapping(read_json(path), path))
+    if content.pop("format", None) != FORMAT:
         raise DataError(f"{path}: not a manifest of this package (no format {FORMAT!r})")
-    if content.get("version") != VERSION:
+    if (version := content.pop("version", None)) != VERSION:
         raise DataError(
-            f"{path}: format version {content.get('version')!r}, this release reads {VERSION};"
+            f"{path}: format version {shown(version)}, this release reads {VERSION};"
             " write the file again or use the release that wrote it"
         )
-    names = [field.name for field in fields(Manifest)]
-    values: dict[str, Any] = {name: content.get(name) for name in names}
-    if not _well_formed(**values):
-        raise DataError(f"{path}: records, size, sha256 or schema is missing or malformed")
-    return Manifest(**values)
-
-
-def _well_formed(records: Any, size: Any, sha256: Any, schema: Any) -> bool:
-    return (
-        all(type(n) is int and n > 0 for n in (records, size))
-        and isinstance(sha256, str)
-        and isinstance(schema, dict)
-        and all(isinstance(f, dict) and {"shape", "dtype"} == set(f) for f in schema.values())
-        and all(isinstance(f["shape"], list) for f in schema.values())
-    )
+    manifest = record(Manifest, content, path)
+    for name in ("records", "size"):
+        if getattr(manifest, name) < 1:
+            raise DataError(f"{path}: {name!r} is {getattr(manifest, name)}; expected 1 or more")
+    for name, field in manifest.schema.items():
+        entries(field, {"shape": list, "dtype": str}, f"{path}: schema of {name!r}")
+    return manifest
 
 
 def count_records(file: str | os.PathLike, expected: int | None = None) -> int:
@@ -111,25 +106,24 @@ def count_records(file: str | os.PathLike, expected: int | None = None) -> int:
         expected: number of records that a manifest promises, for the message.
 
     Raises:
-        DataError: the file is missing, empty, or ends inside a record.
+        DataError: the file is missing, empty, no TFRecord file (the message says what it is), or
+            ends inside a record.
     """
-    path = Path(file)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    size = path.stat().st_size
-    if size == 0:
-        raise DataError(f"{path}: empty (0 bytes); fetch or write it again")
     records = offset = 0
-    with open(path, "rb") as stream, mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        while offset + _AROUND <= size:
-            end = offset + _AROUND + struct.unpack_from("<Q", data, offset)[0]
+    with (
+        open_records(file) as stream,
+        mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data,
+    ):
+        size = len(data)
+        while offset + AROUND <= size:
+            end = offset + AROUND + struct.unpack_from("<Q", data, offset)[0]
             if end > size:
                 break
             records, offset = records + 1, end
     if offset != size:
         of = "" if expected is None else f" of {expected}"
         raise DataError(
-            f"{path}: cut off or damaged inside record {records}{of} (counted from 0), at byte"
+            f"{file}: cut off or damaged inside record {records}{of} (counted from 0), at byte"
             f" {offset} of {size}; fetch or write the file again"
         )
     return records
@@ -138,26 +132,36 @@ def count_records(file: str | os.PathLike, expected: int | None = None) -> int:
 def check_records(
     files: Iterable[str | os.PathLike], spec: ExampleSpec | None = None, *, deep: bool = False
 ) -> list[Manifest]:
-    """Checks TFRecord files against their manifests: cheap enough for each start of a training.
+    """Checks TFRecord files: cheap enough for each start of a training.
+
+    Files that `kavc.data.tfrecord.write_records` wrote are checked against their manifests. Those
+    of others, as the published ones of YouTube-8M, have none: they are checked by the lengths that
+    their records give, and `deep` by the records' own checksums.
 
     Args:
-        files: paths of files that `kavc.data.tfrecord.write_records` wrote.
-        spec: optional schema that the files must have.
-        deep: also read everything and compare the SHA-256.
+        files: paths.
+        spec: optional schema that the files must have; each then needs its manifest.
+        deep: also read everything, and compare the SHA-256 or the checksums.
 
     Returns:
-        The manifests, one a file.
+        The manifests of the files that have one.
 
     Raises:
-        DataError: a file is missing, empty, cut inside a record or between two, of another
-            schema, or (`deep`) changed since it was written; its manifest is missing or foreign.
+        DataError: a file is missing, empty, no TFRecord file, cut inside a record or between two,
+            of another schema, or (`deep`) changed since it was written; its manifest is missing,
+            where it needs one, or foreign.
     """
-    return [_check(Path(file), spec, deep) for file in files]
+    checked = [_check(Path(file), spec, deep) for file in files]
+    return [manifest for manifest in checked if manifest is not None]
 
 
-def _check(file: Path, spec: ExampleSpec | None, deep: bool) -> Manifest:
-    if not file.is_file():
-        raise DataError(f"{file}: no such file")
+def _check(file: Path, spec: ExampleSpec | None, deep: bool) -> Manifest | None:
+    check_file(file)
+    if spec is None and not manifest_path(file).exists():
+        count_records(file)
+        if deep:
+            check_sums(file)
+        return None
     manifest = read_manifest(file)
     records = count_records(file, manifest.records)
     size = file.stat().st_size
@@ -176,6 +180,23 @@ def _check(file: Path, spec: ExampleSpec | None, deep: bool) -> Manifest:
     return manifest
 
 
+def check_sums(file: str | os.PathLike) -> None:
+    """Reads all records of a TFRecord file.
+
+    Raises:
+        DataError: one does not fit its checksum; names file and record.
+    """
+    import tensorflow as tf  # only here: the other checks work without it
+
+    record = 0
+    try:
+        for _ in tf.data.TFRecordDataset(os.fspath(file)):
+            record += 1
+    except tf.errors.DataLossError:
+        raise DataError(f"{file}: record {record} (counted from 0) is damaged (its checksum does"
+                        " not fit); fetch or write the file again") from None  # fmt: skip
+
+
 def _check_schema(file: Path, schema: dict[str, dict[str, Any]], spec: ExampleSpec) -> None:
     for name, field in to_json(spec).items():
         if name not in schema:
@@ -190,17 +211,9 @@ def _words(field: dict[str, Any]) -> str:
 
 
 def _check_content(file: Path, manifest: Manifest) -> None:
-    with open(file, "rb") as stream:
+    with open_file(file) as stream:
         if hashlib.file_digest(stream, "sha256").hexdigest() == manifest.sha256:
             return
-    import tensorflow as tf  # only to find the record: the check itself works without it
-
-    record = 0
-    try:
-        for _ in tf.data.TFRecordDataset(str(file)):
-            record += 1
-    except tf.errors.DataLossError:
-        raise DataError(f"{file}: record {record} (counted from 0) is damaged (its checksum does"
-                        " not fit); fetch or write the file again") from None  # fmt: skip
+    check_sums(file)
     raise DataError(f"{file}: the content changed after it was written (SHA-256 differs from its"
                     " manifest's); fetch or write it again")  # fmt: skip

@@ -13,6 +13,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -130,12 +131,13 @@ class Roster:
         return found.hexdigest()
 
 
-def collect(batches: tf.data.Dataset) -> Roster:
+def collect(batches: tf.data.Dataset, files: Sequence[Path] = ()) -> Roster:
     """Reads a data set once and keeps no features of it.
 
     Args:
         batches: data set of dicts "id" (batch,) string, "labels" (batch, ragged) integers, "heard"
             and "seen" (batch,) bool.
+        files: TFRecord files that it reads, one of which a message names.
 
     Raises:
         DataError: a record is damaged or does not fit.
@@ -147,7 +149,7 @@ def collect(batches: tf.data.Dataset) -> Roster:
         return batch["id"], labels.values, lengths, batch["heard"], batch["seen"]
 
     nothing: tuple[list, ...] = ([], [], [0], [], [])
-    with data_errors():
+    with data_errors(files):
         came = [nothing, *batches.map(flat).prefetch(2).as_numpy_iterator()]
     ids, labels, lengths, heard, seen = (
         np.concatenate([np.asarray(part, kind) for part in column])

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Sequence
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from kavc.data.source import Source
 from kavc.errors import DataError
-from kavc.inputs.columns import columns
+from kavc.inputs.columns import check_names
+from kavc.inputs.table import read_table
 
 NAME = "vocabulary.csv"
 URL = "https://research.google.com/youtube8m/csv/2/vocabulary.csv"
-MAX_BYTES = 32 * 2**20
+MAX_BYTES = 16 * 2**20  # the published one has 4
 MAX_CLASSES = 100_000
+COLUMNS = ("index", "name", "vertical1")
+INDEX = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True)
@@ -41,26 +43,21 @@ def read(path: str | os.PathLike) -> Vocabulary:
     around the columns' names do not count.
 
     Raises:
-        DataError: no such file, larger than 32 MiB, no such columns or one twice, a malformed row,
-            or the indices are not 0 to the number of classes - 1, each once.
+        DataError: no such file, larger than 16 MiB, no such columns or one twice, a malformed row,
+            a name with a line break, or the indices are not 0 to the number of classes - 1, each
+            once.
     """
     path = Path(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    if path.stat().st_size > MAX_BYTES:
-        raise DataError(f"{path}: larger than {MAX_BYTES >> 20} MiB; not read as a vocabulary")
-    classes: dict[int, tuple[str, str]] = {}
     try:
-        with open(path, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            reader.fieldnames = _header(reader.fieldnames, path)
-            for row in reader:
-                index, name, vertical = _class(row, f"{path}, line {reader.line_num}")
-                if index in classes:
-                    raise DataError(f"{path}, line {reader.line_num}: Index {index} comes twice")
-                classes[index] = name, vertical
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as CSV ({error})") from None
+        _, rows = read_table(path, needed=COLUMNS, most=MAX_BYTES)
+    except DataError as error:
+        raise DataError(f"{error}; expected the vocabulary of {URL}") from None
+    classes: dict[int, tuple[str, str]] = {}
+    for line, row in rows:
+        index, name, vertical = _class(row, f"{path}, line {line}")
+        if index in classes:
+            raise DataError(f"{path}, line {line}: Index {index} comes twice")
+        classes[index] = name, vertical
     if not classes or max(classes) != len(classes) - 1:
         raise DataError(
             f"{path}: {len(classes)} classes whose Index goes up to {max(classes, default=None)};"
@@ -70,20 +67,11 @@ def read(path: str | os.PathLike) -> Vocabulary:
     return Vocabulary(names, verticals)
 
 
-def _header(header: Sequence[str] | None, path: Path) -> list[str]:
-    names = columns(header, path)
-    for name in ("Index", "Name", "Vertical1"):
-        if name.lower() not in names:
-            raise DataError(f"{path}: no column {name!r}; expected the vocabulary of {URL}")
-    return names
-
-
 def _class(row: dict[str, str], where: str) -> tuple[int, str, str]:
-    if None in row or None in row.values():
-        raise DataError(f"{where}: the row has another number of columns than the header")
     index = row["index"]
-    if not (index.isascii() and index.isdigit() and int(index) < MAX_CLASSES):
-        raise DataError(f"{where}: Index {index!r} is not a class index")
+    if not INDEX.fullmatch(index) or int(index) >= MAX_CLASSES:
+        raise DataError(f"{where}: Index {index[:20]!r} is not a class index")
+    check_names([row["name"], row["vertical1"]], where)
     return int(index), row["name"], row["vertical1"] or "(Unknown)"
 
 
@@ -99,6 +87,6 @@ def find(source: Source) -> Path:
     if source.splits is not None:
         folders.insert(1, source.splits.parent)
     for folder in folders:
-        if (folder / NAME).is_file():
+        if os.path.lexists(folder / NAME):  # whatever it is: `read` says what is wrong with it
             return folder / NAME
     raise DataError(f"{source}: no {NAME}; fetch {URL} and put it into {source.path}")

@@ -15,8 +15,9 @@ from kavc.evaluation.figure import Figure, StoredFigure
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.predictions import check_predictions, read_predictions, write_predictions
 from kavc.evaluation.table import Table, escape_markdown
-from kavc.files import read_json, sweep_partials, whole_files, write_json, write_text
+from kavc.files import sweep_partials, whole_files, write_json, write_text
 from kavc.folders import claim, settle
+from kavc.inputs.json_files import read_json
 
 FORMAT = 1
 

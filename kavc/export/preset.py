@@ -19,7 +19,8 @@ from kavc.evaluation.report import Report
 from kavc.export.portable import file_name, source_name, without_paths
 from kavc.export.run_card import paths_of, run_card
 from kavc.export.write_error import written
-from kavc.files import read_json, write_json, write_text, write_with_digest
+from kavc.files import write_json, write_text, write_with_digest
+from kavc.inputs.json_files import read_json
 from kavc.partials import new_folder
 from kavc.training.run import CARD, CONFIG, DATA, REPORT, VERSIONS, WEIGHTS, Run
 from kavc.training.weights import save_weights

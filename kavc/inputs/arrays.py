@@ -1,106 +1,209 @@
-"""Arrays of NumPy in files of others: `.npz` and `.npy`, without pickle and within limits."""
+"""Arrays of NumPy in files of others: `.npz` and `.npy`, without pickle and within limits.
+
+NumPy's own reader evaluates the header as Python; this one takes headers as NumPy writes them, of
+numbers and text, and allocates nothing that the file does not hold.
+"""
 
 from __future__ import annotations
 
 import math
-import os
+import re
+import struct
+import sys
 import zipfile
-import zlib
-from pathlib import Path
+from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 
-from kavc.errors import DataError
+from kavc.errors import DataError, KavcError
+from kavc.inputs.archives import FREE, check_whole, open_archive
+from kavc.inputs.opening import Path, named, open_file
 
-HEADERS = {
-    (1, 0): np.lib.format.read_array_header_1_0,
-    (2, 0): np.lib.format.read_array_header_2_0,
-}
-BROKEN = (
-    OSError,
-    EOFError,
-    ValueError,
-    RuntimeError,  # an encrypted member
-    NotImplementedError,
-    zipfile.BadZipFile,
-    zlib.error,
-)
+MAGIC = b"\x93NUMPY"
+LENGTHS = {(1, 0): "<H", (2, 0): "<I", (3, 0): "<I"}  # of the header, by the format's version
+MAX_HEADER = 2**13
+MAX_AXES = 32
+ENTRY = re.compile(r"\s*'(\w+)'\s*:\s*('[^']*'|\[.*\]|True|False|\([\dL,\s]*\))\s*(?:,|$)", re.S)
+DTYPE = re.compile(r"'([<>|=]?[biufcSU]\d{1,9})'")
+LARGEST = 2**62
 
 
-def read_npz(path: str | os.PathLike, *, most: int) -> dict[str, np.ndarray]:
+@dataclass(frozen=True)
+class Header:
+    """What an `.npy` file says of itself.
+
+    Args:
+        dtype: of numbers or text.
+        shape: of the array.
+        fortran: whether its first axis is the one that lies together.
+    """
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    fortran: bool
+
+    @property
+    def size(self) -> int:
+        """Bytes of the array."""
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_npz(
+    path: Path, *, most: int | None, error: type[KavcError] = DataError
+) -> dict[str, np.ndarray]:
     """Reads all arrays of an `.npz` file.
 
     Args:
         path: of the file.
-        most: bytes that it may take unpacked.
+        most: bytes that it may take unpacked; None for as many as the file has, uncompressed.
+        error: what is raised.
 
     Returns:
         Name to array.
 
     Raises:
-        DataError: the file is missing, too large, pickled or damaged, or claims more than it holds.
+        KavcError: of the kind `error`: the file is missing, too large, pickled or damaged, claims
+            more than it holds, or holds something else than arrays.
     """
-    path = Path(path)
-    _check_there(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-            if size > most:
-                raise DataError(f"{path}: larger than {most >> 20} MiB unpacked")
-            return {
-                member.filename.removesuffix(".npy"): _member(archive, member)
-                for member in archive.infolist()
-            }
-    except BROKEN as error:
-        if isinstance(error, DataError):
-            raise
-        raise DataError(f"{path}: not readable as .npz ({error})") from None
+    with open_archive(path, ".npz", most=most, error=error) as archive:
+        members = archive.infolist()
+        for member in members:
+            if not member.filename.endswith(".npy"):
+                raise ValueError(f"{member.filename!r} in it is no array")
+        if sum(member.file_size for member in members) > FREE:  # else damage shows soon enough
+            for member in members:
+                with archive.open(member) as stream:
+                    check_whole(stream)
+        return {
+            member.filename.removesuffix(".npy"): _member(archive, member) for member in members
+        }
 
 
-def read_npy(path: str | os.PathLike, *, most: int) -> np.ndarray:
-    """Reads an `.npy` file.
+def read_npy(path: Path, *, most: int, error: type[KavcError] = DataError) -> np.ndarray:
+    """Reads an `.npy` file of at most `most` bytes. The rest is that of `read_npz`."""
+    with open_file(path, most=most, error=error) as stream:
+        try:
+            return _array(stream, _left(stream), "it")
+        except (OSError, ValueError) as fault:
+            raise _unreadable(path, fault, error) from None
+
+
+def map_npy(path: Path, *, error: type[KavcError] = DataError) -> np.ndarray:
+    """Maps an `.npy` file into memory, read-only. Errors are those of `read_npz`."""
+    with open_file(path, error=error) as stream:
+        try:
+            size = _left(stream)
+            header = read_header(stream, "it")
+            _check_claim(header, size - stream.tell(), "it")
+            if not header.size:
+                return np.empty(header.shape, header.dtype)
+            order = "F" if header.fortran else "C"
+            start = stream.tell()
+            return np.memmap(stream, header.dtype, "r", start, header.shape, order)  # type: ignore[call-overload]
+        except (OSError, ValueError) as fault:
+            raise _unreadable(path, fault, error) from None
+
+
+def read_header(stream: IO[bytes], name: str) -> Header:
+    """Reads the header of an array.
 
     Args:
-        path: of the file.
-        most: bytes that it may have.
+        stream: at its beginning; left where the array's bytes begin.
+        name: of the array, for messages.
 
     Raises:
-        DataError: as `read_npz`.
+        ValueError: it has none of NumPy's format, or one of objects or records.
     """
-    path = Path(path)
-    _check_there(path)
-    size = path.stat().st_size
-    if size > most:
-        raise DataError(f"{path}: larger than {most >> 20} MiB")
+    start = stream.read(8)
+    if len(start) < 8 or not start.startswith(MAGIC):
+        raise ValueError(f"{name} is no array of NumPy")
+    version = (start[6], start[7])
+    if version not in LENGTHS:
+        raise ValueError(f"{name} has format version {version}")
+    field = stream.read(struct.calcsize(LENGTHS[version]))
+    if len(field) < struct.calcsize(LENGTHS[version]):
+        raise ValueError(f"{name} ends inside its header")
+    (length,) = struct.unpack(LENGTHS[version], field)
+    if length > MAX_HEADER:
+        raise ValueError(f"{name} claims a header of {length:,} bytes")
+    text = stream.read(length).decode("latin-1")
+    if len(text) < length:
+        raise ValueError(f"{name} ends inside its header")
+    return _header(text.strip(), name)
+
+
+def _header(text: str, name: str) -> Header:
+    found: dict[str, str] = {}
+    inside = text[1:-1].rstrip() if text.startswith("{") and text.endswith("}") else "no header"
+    while inside and (entry := ENTRY.match(inside)):
+        found[entry[1]] = entry[2]
+        inside = inside[entry.end() :]
+    if inside.strip() or set(found) != {"descr", "fortran_order", "shape"}:
+        raise ValueError(f"{name} has a header that is not NumPy's")
+    if re.fullmatch(r"'[|<>=]?O\d*'", found["descr"]):
+        raise ValueError(f"{name} holds pickled objects")
+    kind = DTYPE.fullmatch(found["descr"])
+    numbers = [number.strip().removesuffix("L") for number in found["shape"][1:-1].split(",")]
+    shape = tuple(int(number) for number in numbers if number)
+    if kind is None:
+        raise ValueError(f"{name} holds {found['descr'][:40]}; numbers or text are expected")
     try:
-        with open(path, "rb") as stream:
-            _check_claim(stream, size, path.name)
-            stream.seek(0)
-            return np.lib.format.read_array(stream, allow_pickle=False)
-    except BROKEN as error:
-        raise DataError(f"{path}: not readable as .npy ({error})") from None
-
-
-def _check_there(path: Path) -> None:
-    if not path.is_file():  # also no device and no FIFO, which would be read for ever
-        raise DataError(f"{path}: no such file")
+        dtype = np.dtype(kind[1])
+    except TypeError:
+        raise ValueError(f"{name} holds {kind[1]}, no type of NumPy's") from None
+    if len(shape) > MAX_AXES or math.prod(filter(None, shape)) * max(dtype.itemsize, 1) > LARGEST:
+        raise ValueError(f"{name} claims the shape {str(shape)[:80]}")
+    return Header(dtype, shape, found["fortran_order"] == "True")
 
 
 def _member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
     with archive.open(member) as stream:
-        _check_claim(stream, member.file_size, member.filename)
-    with archive.open(member) as stream:
-        return np.lib.format.read_array(stream, allow_pickle=False)
+        array = _array(stream, member.file_size, member.filename)
+        check_whole(stream)
+        return array
 
 
-def _check_claim(stream: IO[bytes], size: int, name: str) -> None:
-    """Raises unless what a header claims fits the size, before anything is allocated."""
-    version = np.lib.format.read_magic(stream)
-    if version not in HEADERS:
-        raise ValueError(f"{name} has format version {version}")
-    shape, _, dtype = HEADERS[version](stream)
-    if dtype.hasobject:
-        raise ValueError(f"{name} holds pickled objects")
-    if math.prod(shape) * dtype.itemsize > size:
-        raise ValueError(f"{name} claims the shape {shape} and is shorter")
+def _array(stream: IO[bytes], size: int, name: str) -> np.ndarray:
+    header = read_header(stream, name)
+    _check_claim(header, size - stream.tell(), name)
+    content = bytearray()
+    while len(content) < header.size:
+        part = stream.read(min(header.size - len(content), 2**22))
+        if not part:
+            raise ValueError(f"{name} claims the shape {header.shape} and is shorter")
+        content += part
+    if not header.size:
+        return np.empty(header.shape, header.dtype)
+    array = np.frombuffer(content, header.dtype)
+    _check_values(array, content, name)
+    return array.reshape(header.shape, order="F" if header.fortran else "C")
+
+
+def _check_claim(header: Header, size: int, name: str) -> None:
+    """Raises unless what a header claims is what follows it, before anything is allocated."""
+    if header.size > size:
+        raise ValueError(f"{name} claims the shape {header.shape} and is shorter")
+    if header.size < size:
+        raise ValueError(f"{name} claims the shape {header.shape} and is longer")
+
+
+def _check_values(array: np.ndarray, content: bytearray, name: str) -> None:
+    """Refuses bytes that are no value of their type, which would fail or mislead later."""
+    if array.dtype.kind == "b" and np.frombuffer(content, np.uint8).max() > 1:
+        raise ValueError(f"{name} holds truth values that are neither 0 nor 1")
+    if array.dtype.kind == "U":
+        order = {"=": sys.byteorder[0]}.get(array.dtype.byteorder, array.dtype.byteorder)
+        codes = np.frombuffer(content, ">u4" if order in (">", "b") else "<u4")
+        if codes.max() > sys.maxunicode or np.any((codes >= 0xD800) & (codes < 0xE000)):
+            raise ValueError(f"{name} holds text that is no Unicode")
+
+
+def _left(stream: IO[bytes]) -> int:
+    size = stream.seek(0, 2)
+    stream.seek(0)
+    return size
+
+
+def _unreadable(path: Path, fault: Exception, error: type[KavcError]) -> KavcError:
+    return error(f"{named(path)}: not readable as .npy ({fault})")

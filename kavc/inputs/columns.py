@@ -1,4 +1,7 @@
-"""Names that people write, of columns and keys: case and space around them do not count."""
+"""Names that people write, of columns, keys and classes.
+
+Of columns and keys, case and space around them do not count.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,36 @@ import difflib
 import re
 from collections.abc import Iterable, Sequence
 
-from kavc.errors import DataError
+from kavc.errors import DataError, KavcError
 
+# What ends a line somewhere, moves a terminal's cursor or is no Unicode text.
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _NEAR = 0.8  # similarity from which a name is taken for a misspelling, as "spilt" of "split"
 
 
 def plain(name: str) -> str:
     """Returns a name in small letters, without space around it."""
     return name.strip().lower()
+
+
+def check_names(names: object, where: object, *, error: type[KavcError] = DataError) -> list[str]:
+    """Returns names, as of classes, if each is fit for a line of a file.
+
+    Args:
+        names: as they were read; may be empty text.
+        where: names what holds them in messages.
+        error: what is raised.
+
+    Raises:
+        KavcError: of the kind `error`: no list of text, or one holds a line break or another
+            control character; in a file of names all that follow it would have another number.
+    """
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise error(f"{where} must be a list of names")
+    for name in names:
+        if CONTROL.search(name):
+            raise error(f"{where}: {name!r} holds a line break or another control character")
+    return names
 
 
 def columns(header: Sequence[str] | None, where: object) -> list[str]:

@@ -21,7 +21,8 @@ from typing import Any
 import numpy as np
 
 from kavc.errors import ConfigError, DataError
-from kavc.files import fingerprint, read_json, whole_folder, write_json
+from kavc.files import fingerprint, whole_folder, write_json
+from kavc.inputs.json_files import read_json
 from kavc.partials import new_folder
 from kavc.retrieval.checks import are_units, check_ids
 

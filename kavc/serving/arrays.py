@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json, write_json, write_npz
+from kavc.files import write_json, write_npz
 from kavc.inputs.arrays import read_npz
+from kavc.inputs.json_files import read_json
 
 MAX_BYTES = 256 * 2**20
 KINDS = (".npz", ".json")

@@ -15,7 +15,8 @@ from typing import Any
 import keras
 
 from kavc.errors import DataError
-from kavc.files import fingerprint, read_json, write_json
+from kavc.files import fingerprint, write_json
+from kavc.inputs.json_files import read_json
 from kavc.layers.fingerprint import weights_fingerprint
 
 MADE_BY = "made_by.json"

@@ -1,5 +1,7 @@
 import json
 import struct
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -94,14 +96,14 @@ def test_another_file_of_another_size(file, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda m: [], "not a manifest"),
+        (lambda m: [], "an object of names with values is expected"),
         (lambda m: {**m, "format": "other"}, "not a manifest"),
         (lambda m: {**m, "version": 2}, "format version 2, this release reads 1"),
-        (lambda m: {**m, "records": -1}, "malformed"),
-        (lambda m: {**m, "records": True}, "malformed"),
-        (lambda m: {**m, "schema": None}, "malformed"),
-        (lambda m: {**m, "schema": {"audio": {"shape": 4, "dtype": "float32"}}}, "malformed"),
-        (lambda m: {k: v for k, v in m.items() if k != "sha256"}, "malformed"),
+        (lambda m: {**m, "records": -1}, "'records' is -1; expected 1 or more"),
+        (lambda m: {**m, "records": True}, "'records' is True; a whole number is expected"),
+        (lambda m: {**m, "schema": None}, "'schema' is None; names, each with"),
+        (lambda m: {**m, "schema": {"audio": {"shape": 4, "dtype": "float32"}}}, "'shape' is 4"),
+        (lambda m: {k: v for k, v in m.items() if k != "sha256"}, "no 'sha256'; text is expected"),
     ],
 )
 def test_foreign_manifests(file, change, words):
@@ -117,7 +119,28 @@ def test_missing_or_broken_manifest(file, content, words):
     if content is not None:
         manifest_path(file).write_text(content)
     with pytest.raises(DataError, match=words):
+        check_records([file], SPEC)
+
+
+def test_files_of_others_are_checked_by_what_they_say_themselves(file):
+    manifest_path(file).unlink()
+    assert check_records([file], deep=True) == []
+    whole = file.read_bytes()
+    spoilt = bytearray(whole)
+    spoilt[starts(file)[2] + 20] ^= 1
+    file.write_bytes(spoilt)
+    check_records([file])
+    with pytest.raises(DataError, match=r"a.tfrecord: record 2 .* is damaged"):
+        check_records([file], deep=True)
+    file.write_bytes(whole[:-1])
+    with pytest.raises(DataError, match="inside record 4"):
         check_records([file])
+
+
+def test_the_published_files_pass(shared, tmp_path):
+    command = [sys.executable, shared / "data" / "youtube8m" / "unpack.py", tmp_path]
+    subprocess.run([*command, "--shards", "0-0"], check=True)
+    assert check_records(tmp_path.glob("*.tfrecord"), deep=True) == []
 
 
 def test_another_schema(file):

@@ -159,7 +159,7 @@ def test_no_manifest_stands_beside_a_file_that_it_does_not_describe(tmp_path, mo
         write_records(path, videos(4), SPEC)
     assert not manifest_path(path).exists()
     with pytest.raises(DataError, match="no manifest"):
-        check_records([path])
+        check_records([path], SPEC)
 
 
 def test_a_failed_write_leaves_the_old_file_and_its_manifest(tmp_path):

@@ -40,11 +40,13 @@ def test_the_published_vocabulary(shared):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "no column 'Index'"),
-        ("Index,Name\n0,a\n", "no column 'Vertical1'"),
+        ("", "no column 'index'; .* expected the vocabulary of https"),
+        ("Index,Name\n0,a\n", "no column 'vertical1'"),
         ("Index,index,Name,Vertical1\n0,0,a,b\n", "columns 'Index' and 'index' are the same"),
         (HEADER, "0 classes"),
         (HEADER + GAME, "1 classes whose Index goes up to 1; rows are missing"),
+        (HEADER + '0,8,/m/2,"two\nlines",u,Games,\n', "line 3: 'two.nlines' holds a line break"),
+        (HEADER + '0,8,/m/2,Car,u,"two\u2028lines",\n', "holds a line break or another control"),
         (HEADER + CAR + CAR, "line 3: Index 0 comes twice"),
         (HEADER + CAR.replace("0", "-1", 1), "line 2: Index '-1' is not"),
         (HEADER + CAR.replace("0", "x", 1), "line 2: Index 'x' is not"),

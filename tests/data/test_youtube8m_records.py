@@ -26,7 +26,7 @@ def test_files_of_two_layouts_are_refused(tmp_path, shard, options, words):
 
 
 def test_a_missing_file(tmp_path, shard):
-    with pytest.raises(DataError, match="y: empty or no such file"):
+    with pytest.raises(DataError, match="y: no such file"):
         release_of([shard(tmp_path / "x", {"a": []}), tmp_path / "y"])
 
 

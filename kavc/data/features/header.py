@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,13 +12,15 @@ from typing import Any
 from kavc.data.schema import ExampleSpec, Field
 from kavc.data.splits import Part, check_name
 from kavc.errors import DataError
-from kavc.files import read_json
-from kavc.inputs.columns import check_not_misspelt
+from kavc.inputs.columns import check_names, check_not_misspelt
+from kavc.inputs.json_files import read_json
+from kavc.inputs.records import mapping
 
 NAME = "corpus.json"
 FORMAT = "kavc-features"
 VIDEOS = "kavc-videos"  # of earlier releases: one audio, one visual array, and a theme each
 VERSION = 1
+MAX_WIDTH = 2**20  # of what a row holds: no network could be made for more
 DTYPES = ("float32", "int32", "string")
 ID = Field((), "string", "identifies the video; equal ids are the same video")
 LABELS = Field((None,), "int32", "indices of the video's classes")
@@ -59,8 +62,8 @@ def read_header(folder: Path) -> Header:
         DataError: there is none, it is of another format or of a newer version, or malformed.
     """
     path = Path(folder) / NAME
-    content = read_json(path)
-    if not isinstance(content, dict) or content.get("format") not in (FORMAT, VIDEOS):
+    content = dict(mapping(read_json(path), path))
+    if content.get("format") not in (FORMAT, VIDEOS):
         raise DataError(f"{path}: not a corpus of features (no format {FORMAT!r})")
     if content.get("version") != VERSION:
         raise DataError(f"{path}: version {content.get('version')!r}, this release reads {VERSION}")
@@ -89,20 +92,6 @@ def check_array_name(name: str, where: object) -> str:
     return name
 
 
-def check_classes(classes: Any, where: str) -> list[str]:
-    """Returns names of classes, if they are such.
-
-    Raises:
-        DataError: not a list of names, or one with a line break: files of classes have a line each.
-    """
-    if not isinstance(classes, list) or not all(isinstance(name, str) for name in classes):
-        raise DataError(f"{where} must be a list of names")
-    for name in classes:
-        if not name.isprintable():
-            raise DataError(f"{where}: {name!r} holds a line break or another control character")
-    return classes
-
-
 def _features(content: Mapping[str, Any], path: Path) -> tuple[ExampleSpec, Sequence[str]]:
     described = content.get("fields")
     if not isinstance(described, dict) or "id" not in described:
@@ -115,7 +104,7 @@ def _features(content: Mapping[str, Any], path: Path) -> tuple[ExampleSpec, Sequ
         found = spec.get(name, fixed)
         if (found.shape, found.dtype) != (fixed.shape, fixed.dtype):
             raise DataError(f"{path}: field {name!r} must be {fixed.dtype} of shape {fixed.shape}")
-    classes = check_classes(content.get("classes"), f"{path}: classes")
+    classes = check_names(content.get("classes"), f"{path}: classes")
     if "labels" in spec and not classes:
         raise DataError(f"{path}: there are labels, but no classes that they name")
     return spec, classes
@@ -128,9 +117,10 @@ def _field(value: Any, where: str) -> Field:
     whole = [type(n) is int and n > 0 for n in lengths]
     if whole and lengths[0] is None:
         whole[0] = True
-    if not all(whole) or dtype not in DTYPES:
+    if not all(whole) or dtype not in DTYPES or math.prod(filter(None, lengths)) > MAX_WIDTH:
         raise DataError(f"{where} must have a shape, of whole numbers and null for a first axis"
-                        f" that varies, and a dtype of {', '.join(DTYPES)}")  # fmt: skip
+                        f" that varies, at most {MAX_WIDTH:,} values a row, and a dtype of"
+                        f" {', '.join(DTYPES)}")  # fmt: skip
     if not (hop is None or (type(hop) in (int, float) and 0 < hop < float("inf"))):
         raise DataError(f"{where}: hop must be seconds, more than 0; not {hop!r}")
     return Field(tuple(lengths), dtype, str(value.get("meaning", "")), hop)
@@ -141,15 +131,16 @@ def _videos(content: Mapping[str, Any], path: Path) -> tuple[ExampleSpec, Sequen
     if not themes:
         raise DataError(f"{path}: themes must be a list of names")
     for width in ("audio_dim", "visual_dim"):
-        if type(content.get(width)) is not int or content[width] < 1:
-            raise DataError(f"{path}: {width} must be a positive whole number")
+        found = content.get(width)
+        if type(found) is not int or not 1 <= found <= MAX_WIDTH:
+            raise DataError(f"{path}: {width} must be a whole number from 1 to {MAX_WIDTH}")
     spec = {
         "id": ID,
         "audio": Field((None, content["audio_dim"]), "float32", "audio features", 0.96),
         "visual": Field((None, content["visual_dim"]), "float32", "visual features"),
         "theme": Field((), "int32", "index of the video's theme"),
     }
-    return spec, check_classes(themes, f"{path}: themes")
+    return spec, check_names(themes, f"{path}: themes")
 
 
 def _splits(splits: Any, path: Path) -> dict[str, Part] | None:

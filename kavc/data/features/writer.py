@@ -18,6 +18,7 @@ from kavc.data.tfrecord import write_records
 from kavc.errors import DataError
 from kavc.files import write_json
 from kavc.folders import check_new
+from kavc.inputs.columns import check_names
 from kavc.partials import new_folder
 
 SHARD = 4096
@@ -74,7 +75,7 @@ def write_corpus(
         split_files.check_name(name)
     if shard < 1:
         raise DataError(f"{folder}: a file needs at least one video")
-    names = header.check_classes(list(classes), f"{folder}: classes")
+    names = check_names(list(classes), f"{folder}: classes")
     with new_folder(folder) as temporary:
         writer = _Writer(temporary, names, dict(fields or {}), shard)
         files = {name: writer.write(name, stream) for name, stream in streams.items()}

@@ -19,13 +19,29 @@ import numpy as np
 from kavc.data.schema import Field
 from kavc.data.synthetic.kwai_knobs import KNOB_SETS, KwaiKnobs, knobs
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json, write_npz
+from kavc.files import write_npz
 from kavc.folders import check_new
+from kavc.inputs.arrays import read_npz
+from kavc.inputs.json_files import read_json
+from kavc.inputs.records import entries, mapping
 from kavc.partials import new_folder
 
 SPLITS = ("train", "validation", "test")
 WORLD, VIDEO = 1, 2  # keep the random streams of worlds and of videos apart
 BIAS_MEAN, BIAS_SPREAD = -0.5, 0.5  # of the visual features before softplus
+
+MAX_TRUTH_BYTES = 128 * 2**20
+# The columns of `Truth`: kinds of their dtype, and axes.
+TRUTH = {
+    "ids": ("S", 1),
+    "theme": ("i", 1),
+    "themeless": ("b", 1),
+    "picture": ("i", 1),
+    "informative": ("b", 2),
+    "shared": ("f", 2),
+    "audio_mean": ("f", 2),
+    "visual_mean": ("f", 2),
+}
 
 Example = dict[str, Any]
 
@@ -63,7 +79,7 @@ class Truth:
     @classmethod
     def stack(cls, rows: Sequence[Mapping[str, Any]]) -> Truth:
         """Returns the rows, as `KwaiWorld.video` gives them, as columns."""
-        return cls(**{name: np.stack([row[name] for row in rows]) for name in _columns()})
+        return cls(**{name: np.stack([row[name] for row in rows]) for name in TRUTH})
 
     @classmethod
     def read(cls, folder: Path, split: str) -> Truth:
@@ -74,12 +90,18 @@ class Truth:
         """
         path = Path(folder) / f"truth-{split}.npz"
         try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return cls(**{name: arrays[name] for name in _columns()})
-        except FileNotFoundError:
-            raise DataError(f"{path}: no such file; not a synthetic corpus?") from None
-        except Exception as error:  # zipfile, zlib and NumPy raise many kinds
-            raise DataError(f"{path}: not readable; generate the corpus again ({error})") from None
+            found = read_npz(path, most=MAX_TRUTH_BYTES)
+        except DataError as error:
+            raise DataError(f"{error}; generate the corpus again") from None
+        for name, (kind, axes) in TRUTH.items():
+            column = found.get(name)
+            if column is None or column.dtype.kind != kind or column.ndim != axes:
+                raise DataError(f"{path}: {name!r} is missing or of another kind; generate the"
+                                " corpus again")  # fmt: skip
+            if len(column) != len(found["ids"]):
+                raise DataError(f"{path}: {name!r} has {len(column)} rows, and there are"
+                                f" {len(found['ids'])} ids")  # fmt: skip
+        return cls(**{name: found[name] for name in TRUTH})
 
     def select(self, ids: np.ndarray) -> Truth:
         """Returns the rows of `ids`, (n,) bytes, in that order, for example a store's.
@@ -92,11 +114,7 @@ class Truth:
             rows = np.array([row[bytes(name)] for name in ids], np.int64)
         except KeyError as error:
             raise DataError(f"id {error} has no truth; is it of another corpus?") from None
-        return Truth(**{name: getattr(self, name)[rows] for name in _columns()})
-
-
-def _columns() -> list[str]:
-    return [field.name for field in dataclasses.fields(Truth)]
+        return Truth(**{name: getattr(self, name)[rows] for name in TRUTH})
 
 
 class KwaiWorld:
@@ -141,7 +159,8 @@ class KwaiWorld:
     @staticmethod
     def made(folder: Path) -> bool:
         """Whether a corpus is drawn from such a world, as its `corpus.json` says."""
-        return "world" in read_json(Path(folder) / "corpus.json")
+        path = Path(folder) / "corpus.json"
+        return "world" in mapping(read_json(path), path)
 
     @classmethod
     def read(cls, folder: Path) -> KwaiWorld:
@@ -151,12 +170,12 @@ class KwaiWorld:
             DataError: the corpus has no valid description of a world.
         """
         path = Path(folder) / "corpus.json"
-        content = read_json(path)
+        described = entries(read_json(path), {"world": dict}, path)["world"]
+        world = entries(described, {"knobs": dict, "world_seed": int}, f"{path}: world")
         try:
-            world = content["world"]
             return cls(knobs("default", **world["knobs"]), world["world_seed"])
-        except (KeyError, TypeError, ConfigError) as error:
-            raise DataError(f"{path}: describes no world of this release ({error!r})") from None
+        except ConfigError as error:
+            raise DataError(f"{path}: describes no world of this release ({error})") from None
 
     def sample(self, videos: int, sample_seed: int) -> Iterator[tuple[Example, Example]]:
         """Yields the first `videos` videos of a sample, one by one, as `video` gives them."""

@@ -10,7 +10,8 @@ from kavc.data import layouts
 from kavc.data.layouts import Reader, View
 from kavc.data.source import Source
 from kavc.errors import DataError
-from kavc.files import read_json
+from kavc.inputs.json_files import read_json
+from kavc.inputs.records import entries
 
 DESCRIBED = "corpus.json"
 FEATURES = "features"
@@ -37,8 +38,7 @@ def _reader(source: Source) -> Reader:
 def _kind(source: Source) -> str:
     """Returns the layout of a corpus: that of features, if it does not say otherwise."""
     path = source.path / DESCRIBED
-    content = read_json(path)
-    kind = content.get("kind", FEATURES) if isinstance(content, dict) else FEATURES
+    kind = entries(read_json(path), {"kind": str | None}, path)["kind"] or FEATURES
     if kind not in IMITATED:
         raise DataError(
             f"{path}: kind {kind!r} is none of {', '.join(IMITATED)}; generate the corpus again"

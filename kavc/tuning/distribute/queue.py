@@ -11,7 +11,7 @@ from typing import Any
 
 import keras_tuner
 
-from kavc.files import read_json
+from kavc.inputs.json_files import read_json
 from kavc.tuning.distribute.messages import ALONE
 from kavc.tuning.trial import RECORD, Trial
 from kavc.tuning.tuner import SweepTuner

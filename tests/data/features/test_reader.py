@@ -348,7 +348,7 @@ def test_a_corpus_of_an_earlier_release(tmp_path):
     for changes, words in (
         ({"themes": []}, "themes must be a list of names"),
         ({"themes": [1]}, "themes must be a list of names"),
-        ({"audio_dim": "4"}, "audio_dim must be a positive whole number"),
+        ({"audio_dim": "4"}, "audio_dim must be a whole number from 1 to 1048576"),
     ):
         (tmp_path / "corpus.json").write_text(json.dumps(content | changes))
         with pytest.raises(DataError, match=words):

@@ -1,0 +1,107 @@
+"""TFRecord files of others: whether a file is one at all, and what it is if it isn't.
+
+A record is its length (8 bytes), the length's checksum (4), the bytes and their checksum (4).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+
+from kavc.errors import DataError
+from kavc.inputs.opening import Path, named, open_file
+
+HEAD = 12  # bytes before a record's own: its length and the checksum of that
+AROUND = 16  # with those behind
+MAX_RECORD = 64 * 2**20
+POLYNOMIAL = 0x82F63B78  # of CRC-32C, reflected
+# How what is often saved in the place of a TFRecord file begins, and what helps.
+OTHERS = (
+    (b"\x1f\x8b", "compressed by gzip; gunzip it"),
+    (b"PK\x03\x04", "a zip archive; unpack it"),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd; unpack it"),
+    (b"BZh", "compressed by bzip2; unpack it"),
+    (b"\xfd7zXZ", "compressed by xz; unpack it"),
+    (b"\x89HDF", "an HDF5 file"),
+    (b"\x93NUMPY", "an array of NumPy"),
+    (b"version https://git-lfs", "a pointer of Git LFS; fetch what it points at"),
+)
+MARKUP = (b"<!doctype", b"<html", b"<?xml", b"<head", b"<error")
+
+
+def open_records(path: Path) -> io.BufferedReader:
+    """Opens a TFRecord file at its first record; the caller closes it.
+
+    Raises:
+        DataError: as `kavc.inputs.opening.open_file`; or the file is empty or no uncompressed
+            TFRecord file; the message says what it is, and what to do.
+    """
+    stream = open_file(path)
+    try:
+        start = stream.read(64)
+        if fault := what_else(start):
+            raise DataError(f"{named(path)}: {fault}")
+        stream.seek(0)
+        return stream
+    except BaseException:
+        stream.close()
+        raise
+
+
+def first_record(path: Path) -> bytes:
+    """Reads the first record of a file, at most 64 MiB, without TensorFlow: fifty times as fast.
+
+    Raises:
+        DataError: as `open_records`; or the record is cut off, or larger.
+    """
+    with open_records(path) as stream:
+        (size,) = struct.unpack_from("<Q", stream.read(HEAD))
+        content = stream.read(min(size, MAX_RECORD))
+    if len(content) < size:
+        cut = "cut off inside" if size <= MAX_RECORD else "larger than 64 MiB in"
+        raise DataError(f"{named(path)}: {cut} record 0 (counted from 0); fetch or write it again")
+    return content
+
+
+def what_else(start: bytes) -> str:
+    """Returns what a file is that is no TFRecord file, by its first 64 bytes; "" if it is one."""
+    if not start:
+        return "empty (0 bytes); fetch or write it again"
+    if len(start) >= HEAD and begins_record(start):
+        return ""
+    for signature, words in OTHERS:
+        if start.startswith(signature):
+            return f"no TFRecord file but {words}"
+    if start.removeprefix(b"\xef\xbb\xbf").lstrip().lower().startswith(MARKUP):
+        return "no TFRecord file but a web page, as of a download that failed; fetch it again"
+    if len(start) < HEAD:
+        return f"cut off or damaged inside record 0 ({len(start)} bytes); fetch or write it again"
+    return (
+        "no TFRecord file, or damaged: the length of record 0 (counted from 0) does not fit its"
+        " checksum; fetch or write the file again"
+    )
+
+
+def begins_record(head: bytes) -> bool:
+    """Returns whether 12 bytes or more begin with a length and its checksum."""
+    return struct.unpack_from("<I", head, 8)[0] == _masked(_crc32c(head[:8]))
+
+
+def _crc32c(content: bytes) -> int:
+    value = 0xFFFFFFFF
+    for byte in content:
+        value = TABLE[(value ^ byte) & 255] ^ value >> 8
+    return value ^ 0xFFFFFFFF
+
+
+def _masked(value: int) -> int:
+    return ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def _row(value: int) -> int:
+    for _ in range(8):
+        value = value >> 1 ^ POLYNOMIAL if value & 1 else value >> 1
+    return value
+
+
+TABLE = tuple(map(_row, range(256)))
