@@ -37,7 +37,7 @@ from kavc.files import write_text
 from kavc.systems.base import Stage
 from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 from kavc.systems.cross_modal_embedding.recipe import build, stages
-from kavc.training.fit import epochs_of
+from kavc.training.stages import epochs_of
 
 OUT = Path(__file__).parent / "results" / "embedding_step.csv"
 TORCH = Path(__file__).with_name("embedding_torch.py")
@@ -167,7 +167,7 @@ def fresh(config: CrossModalConfig) -> keras.Model:
 
 
 def fit(stage: Stage, epoch: tf.data.Dataset) -> Callable[[], float]:
-    """Trains as `kavc.training.fit` does."""
+    """Trains as `kavc.training.stages` does."""
     model = stage.trainee(fresh(stage.config))
     model.compile(**stage.compile_arguments(), steps_per_execution=stage.steps_per_execution)
     return lambda: model.fit(epoch, verbose=0, shuffle=False).history["loss"][0]

@@ -30,7 +30,7 @@ from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.systems.base import Stage
 from kavc.systems.config import parse_overrides
-from kavc.training.fit import epochs_of
+from kavc.training.stages import epochs_of
 from kavc.tuning.run import make_hypermodel, run_sweep
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.trial import COMPLETED, Trial

@@ -31,7 +31,7 @@ from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.systems.base import Stage
 from kavc.systems.ti_avc.recipe import build
-from kavc.training.fit import epochs_of
+from kavc.training.stages import epochs_of
 
 OUT = Path(__file__).parent / "results" / "training_step.csv"
 EXECUTIONS = {"pipeline": (1, 8, 32, 64), "memory": (32,)}

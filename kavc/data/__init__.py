@@ -20,7 +20,7 @@ __getattr__, __dir__, __all__ = attach(
         "convert": ".features.convert",
         "data_errors": ".damage",
         "derangement": ".pairing",
-        "hash_split": ".splits",
+        "hash_split": ".membership",
         "features": ".features",
         "pairs": ".pairing",
         "read_records": ".tfrecord",

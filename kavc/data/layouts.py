@@ -9,8 +9,10 @@ import abc
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kavc.data.shards import files_in
 from kavc.errors import DataError, unknown
 
 if TYPE_CHECKING:
@@ -94,11 +96,25 @@ class Layout:
         name: before the colon of a source.
         meaning: one line.
         reader: a subclass of `Reader`, or "module:class" of one.
+        holds: as of `register`.
     """
 
     name: str
     meaning: str
     reader: type[Reader] | str
+    holds: str | None = None
+
+    def check(self, folder: Path) -> None:
+        """Raises if a folder can't be in this layout, by the names of its files.
+
+        Raises:
+            DataError: what every folder in this layout holds is not there.
+        """
+        if self.holds is not None and not any(files_in(folder, self.holds)):
+            raise DataError(
+                f"source {self.name}:{folder}: no {self.name} data: it holds no {self.holds}; give"
+                f" the folder that does, or another layout: {', '.join(names())}"
+            )
 
     def load(self) -> Reader:
         """Returns the reader."""
@@ -111,13 +127,16 @@ class Layout:
 _LAYOUTS: dict[str, Layout] = {}
 
 
-def register(name: str, meaning: str, reader: type[Reader] | str) -> None:
+def register(
+    name: str, meaning: str, reader: type[Reader] | str, *, holds: str | None = None
+) -> None:
     """Adds a layout, under whose name sources can be given from then on.
 
     Args:
         name: before the colon of a source; small letters, digits and hyphens.
         meaning: one line.
         reader: a subclass of `Reader`, or "module:class" of one.
+        holds: pattern of files of which each folder in this layout has one, in itself or below.
 
     Raises:
         ValueError: the name is taken, or could not be told from a path.
@@ -126,7 +145,7 @@ def register(name: str, meaning: str, reader: type[Reader] | str) -> None:
         raise ValueError(f"a layout's name is small letters, digits and hyphens; got {name!r}")
     if name in _LAYOUTS:
         raise ValueError(f"layout {name!r} is registered already, for {_LAYOUTS[name].reader}")
-    _LAYOUTS[name] = Layout(name, meaning, reader)
+    _LAYOUTS[name] = Layout(name, meaning, reader, holds)
 
 
 def names() -> list[str]:
@@ -149,15 +168,23 @@ register(
     "features",
     "arrays of your own, one record a video, as `kavc data convert` writes them",
     "kavc.data.features.reader:FeaturesReader",
+    holds="corpus.json",
 )
-register("kwai", "another name of features", "kavc.data.features.reader:FeaturesReader")
+register(
+    "kwai",
+    "another name of features",
+    "kavc.data.features.reader:FeaturesReader",
+    holds="corpus.json",
+)
 register(
     "synthetic",
     "a corpus that this package generated, in the layout of the real one",
     "kavc.data.synthetic.reader:SyntheticReader",
+    holds="corpus.json",
 )
 register(
     "youtube8m",
     "the published YouTube-8M TFRecord files, video level or frame level",
     "kavc.data.youtube8m:YouTube8MReader",
+    holds="*.tfrecord",
 )

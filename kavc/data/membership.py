@@ -11,7 +11,9 @@ import tensorflow as tf
 from kavc.data import splits as split_files
 from kavc.data.roster import Roster, check_apart, check_listed
 from kavc.data.source import Source
-from kavc.data.splits import Part
+from kavc.data.splits import SPLITS, Part, check_name
+
+_BUCKETS = 1_000_000
 
 
 def read_rosters(
@@ -77,7 +79,7 @@ def divide(
     found = {}
     for split, files in chosen.items():
         if parts is None or parts[split].ids:
-            keep = split_files.in_split(tf.constant(whole.ids, tf.string), split, parts).numpy()
+            keep = in_split(tf.constant(whole.ids, tf.string), split, parts).numpy()
         else:
             keep = np.isin(of_file, [place[file] for file in files])
         found[split] = whole.select(keep)
@@ -97,3 +99,64 @@ def cache_key(
     stats = [file.stat() for file in files]
     times = tuple((stat.st_size, stat.st_mtime_ns) for stat in stats)
     return fingerprint, times, None if parts is None else tuple(parts.items())
+
+
+def hash_split(
+    ids: tf.Tensor | Sequence[str], fractions: Sequence[float] = (0.8, 0.1, 0.1)
+) -> tf.Tensor:
+    """Assigns ids to splits by their hash alone: the same on each run and in each order.
+
+    Args:
+        ids: (examples,) strings.
+        fractions: expected share of train, validation and test. Defaults to 80/10/10, as the
+            paper of Ti-AVC splits its corpus.
+
+    Returns:
+        (examples,) int32, index into `SPLITS`. Also in graph mode.
+    """
+    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
+        raise ValueError(f"fractions must be three shares that sum to 1; got {tuple(fractions)}")
+    bucket = tf.strings.to_hash_bucket_fast(ids, _BUCKETS)  # FarmHash: never changes
+    bounds = [round(_BUCKETS * fractions[0]), round(_BUCKETS * (fractions[0] + fractions[1]))]
+    return tf.searchsorted(tf.constant(bounds, tf.int64), tf.reshape(bucket, (-1,)), side="right")
+
+
+def in_split(ids: tf.Tensor, split: str, parts: Mapping[str, Part] | None) -> tf.Tensor:
+    """Tells which ids belong to a split, in graph.
+
+    Args:
+        ids: (examples,) strings.
+        split: name of the split.
+        parts: what `kavc.data.splits.load` returned; None for a split by hash.
+
+    Returns:
+        (examples,) bool. All true where the split is a list of files.
+    """
+    if parts is None:
+        return tf.equal(hash_split(ids), SPLITS.index(check_name(split)))
+    if not parts[split].ids:
+        return tf.ones_like(ids, tf.bool)
+    # 63-bit fingerprints, sorted, stand for the set: no table whose lifetime must be managed.
+    listed = tf.sort(tf.strings.to_hash_bucket_fast(list(parts[split].ids), 2**63 - 1))
+    wanted = tf.strings.to_hash_bucket_fast(ids, 2**63 - 1)
+    place = tf.minimum(tf.searchsorted(listed, wanted), len(parts[split].ids) - 1)
+    return tf.equal(tf.gather(listed, place), wanted)
+
+
+def members(
+    batches: tf.data.Dataset, split: str, parts: Mapping[str, Part] | None
+) -> tf.data.Dataset:
+    """Keeps the examples of a split, where files alone do not make it.
+
+    Args:
+        batches: data set of dicts with "id" (batch,) string; what varies is ragged.
+        split, parts: as of `in_split`.
+    """
+    if parts is not None and not parts[split].ids:
+        return batches
+
+    def kept(batch: dict) -> dict:
+        keep = in_split(batch["id"], split, parts)
+        return {name: tf.ragged.boolean_mask(values, keep) for name, values in batch.items()}
+
+    return batches.map(kept)

@@ -8,14 +8,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kavc.data import layouts
+from kavc.data import layouts, splits
 from kavc.data.layouts import Reader, View
+from kavc.data.splits import Part
 from kavc.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
-
-    from kavc.data.splits import Part
 
 
 @dataclass(frozen=True)
@@ -49,7 +48,7 @@ class Source:
         *,
         kept: str | os.PathLike | None = None,
     ) -> Source:
-        """Reads `LAYOUT:PATH`; the folder must exist and hold something.
+        """Reads `LAYOUT:PATH`; the folder must exist and hold data of that layout.
 
         Args:
             text: the layout's name, a colon, the folder; a leading `~` is the home folder.
@@ -60,7 +59,8 @@ class Source:
             The source; `str` of it is `text` again, but for `~`.
 
         Raises:
-            DataError: no colon, an unknown layout, no folder, an empty one, no splits file.
+            DataError: no colon, an unknown layout, no folder, one without data of that layout, no
+                splits file.
         """
         layout, colon, path = text.partition(":")
         if not colon or not path:
@@ -80,8 +80,6 @@ class Source:
         Raises:
             DataError: as `kavc.data.splits.load`.
         """
-        from kavc.data import splits  # TensorFlow; the source itself needs none
-
         if self.said is not None:
             return dict(self.said)
         file = self.kept or self.splits
@@ -122,6 +120,7 @@ class Source:
         file = self.kept or self.splits
         if file is not None and not file.is_file():
             raise DataError(f"splits file {file}: no such file")
+        layouts.get(self.layout).check(self.path)
 
     def __str__(self) -> str:
         return f"{self.layout}:{self.path}"

@@ -9,19 +9,16 @@ overrides both:
 from __future__ import annotations
 
 import fnmatch
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import tensorflow as tf
-
 from kavc.errors import DataError, unknown
-from kavc.files import read_json
+from kavc.inputs.json_files import read_json
 
 SPLITS = ("train", "validation", "test")
-_BUCKETS = 1_000_000
+MAX_BYTES = 64 * 2**20  # the ids of all of YouTube-8M take 43 MiB
 
 
 @dataclass(frozen=True)
@@ -59,9 +56,7 @@ def load(file: str | os.PathLike) -> dict[str, Part]:
         DataError: not such a file, larger than 64 MiB, an unknown split or key, a pattern that
             leaves the source's folder, an empty id, or a split, pattern or id that comes twice.
     """
-    content = read_json(file)
-    # What JSON repeats, Python's reader drops in silence.
-    json.loads(Path(file).read_text(encoding="utf-8"), object_pairs_hook=_Once(file))
+    content = read_json(file, most=MAX_BYTES)
     if not isinstance(content, dict) or not content:
         raise DataError(f'{file}: expected {{"train": [patterns] or {{"ids": [...]}}, ...}}')
     parts = {}
@@ -101,29 +96,8 @@ def _part(value: object, where: str) -> Part:
                 f"{where}: {unknown('key', min(extra), ['ids'])}; expected a list of"
                 ' file patterns or {"ids": [...]}'
             )
-        for id_ in ids:
-            try:
-                id_.encode()
-            except UnicodeEncodeError:
-                raise DataError(
-                    f"{where}: id {id_!a} is no Unicode text; videos whose ids are other bytes can"
-                    " be divided by file patterns alone"
-                ) from None
         return Part(ids=tuple(ids))
     raise DataError(f'{where}: expected a list of file patterns or {{"ids": [...]}}, not empty')
-
-
-class _Once:
-    """Hook of `json.loads` that refuses an object in which a name comes twice."""
-
-    def __init__(self, file: str | os.PathLike):
-        self.file = file
-
-    def __call__(self, pairs: list[tuple[str, object]]) -> dict[str, object]:
-        if len(names := dict(pairs)) < len(pairs):
-            twice = next(name for name in names if [n for n, _ in pairs].count(name) > 1)
-            raise DataError(f"{self.file}: {twice!r} comes twice; list it once")
-        return names
 
 
 def files_of(
@@ -183,64 +157,3 @@ def _summary(files: Sequence[Path]) -> str:
     if len(names) <= 4:
         return ", ".join(names) or "no files"
     return f"{names[0]}, {names[1]}, ... {names[-1]} ({len(names)} files)"
-
-
-def hash_split(
-    ids: tf.Tensor | Sequence[str], fractions: Sequence[float] = (0.8, 0.1, 0.1)
-) -> tf.Tensor:
-    """Assigns ids to splits by their hash alone: the same on each run and in each order.
-
-    Args:
-        ids: (examples,) strings.
-        fractions: expected share of train, validation and test. Defaults to 80/10/10, as the
-            paper of Ti-AVC splits its corpus.
-
-    Returns:
-        (examples,) int32, index into `SPLITS`. Also in graph mode.
-    """
-    if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
-        raise ValueError(f"fractions must be three shares that sum to 1; got {tuple(fractions)}")
-    bucket = tf.strings.to_hash_bucket_fast(ids, _BUCKETS)  # FarmHash: never changes
-    bounds = [round(_BUCKETS * fractions[0]), round(_BUCKETS * (fractions[0] + fractions[1]))]
-    return tf.searchsorted(tf.constant(bounds, tf.int64), tf.reshape(bucket, (-1,)), side="right")
-
-
-def in_split(ids: tf.Tensor, split: str, parts: Mapping[str, Part] | None) -> tf.Tensor:
-    """Tells which ids belong to a split, in graph.
-
-    Args:
-        ids: (examples,) strings.
-        split: name of the split.
-        parts: what `load` returned; None for a split by hash.
-
-    Returns:
-        (examples,) bool. All true where the split is a list of files.
-    """
-    if parts is None:
-        return tf.equal(hash_split(ids), SPLITS.index(check_name(split)))
-    if not parts[split].ids:
-        return tf.ones_like(ids, tf.bool)
-    # 63-bit fingerprints, sorted, stand for the set: no table whose lifetime must be managed.
-    listed = tf.sort(tf.strings.to_hash_bucket_fast(list(parts[split].ids), 2**63 - 1))
-    wanted = tf.strings.to_hash_bucket_fast(ids, 2**63 - 1)
-    place = tf.minimum(tf.searchsorted(listed, wanted), len(parts[split].ids) - 1)
-    return tf.equal(tf.gather(listed, place), wanted)
-
-
-def members(
-    batches: tf.data.Dataset, split: str, parts: Mapping[str, Part] | None
-) -> tf.data.Dataset:
-    """Keeps the examples of a split, where files alone do not make it.
-
-    Args:
-        batches: data set of dicts with "id" (batch,) string; what varies is ragged.
-        split, parts: as of `in_split`.
-    """
-    if parts is not None and not parts[split].ids:
-        return batches
-
-    def kept(batch: dict) -> dict:
-        keep = in_split(batch["id"], split, parts)
-        return {name: tf.ragged.boolean_mask(values, keep) for name, values in batch.items()}
-
-    return batches.map(kept)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from kavc.data import splits as split_files
 from kavc.data import vocabulary
 from kavc.data.damage import data_errors
 from kavc.data.layouts import Reader, View
+from kavc.data.membership import members
 from kavc.data.roster import Roster, check_labels, repeated, unseen
 from kavc.data.schema import video_spec
 from kavc.data.source import Source
@@ -116,7 +116,7 @@ def read_batches(
         batches = read_videos(files, release, at_once, classes=classes)
     else:
         batches = read_frames(files, release, frames, max_steps, classes=classes)
-    return split_files.members(batches, split, opened.parts)
+    return members(batches, split, opened.parts)
 
 
 def read_means(source: Source, split: str) -> tf.data.Dataset:
@@ -147,14 +147,15 @@ def load(source: Source, split: str) -> dict[str, np.ndarray]:
     Raises:
         DataError: as `read`, a record does not fit, or the files are frame level.
     """
-    if release_of(open_files(source).of(split)).level == "frame":
+    files = open_files(source).of(split)
+    if release_of(files).level == "frame":
         raise DataError(f"{source}: frame level; only video level is loaded whole, stream it")
 
     def flat(batch: Batch) -> Batch:
         labels = batch["labels"]
         return {**batch, "labels": labels.values, "label_lengths": labels.row_lengths()}
 
-    with data_errors():
+    with data_errors(files):
         batches = read_batches(source, split, at_once=LOAD_AT_ONCE).map(flat).prefetch(2)
         loaded = list(batches.as_numpy_iterator())
     columns = {name: np.concatenate([batch[name] for batch in loaded]) for name in loaded[0]}

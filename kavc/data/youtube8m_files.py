@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import functools
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 from kavc.data import splits as split_files
 from kavc.data import vocabulary
+from kavc.data.shards import files_in
 from kavc.data.source import Source
 from kavc.data.splits import SPLITS, Part
 from kavc.data.vocabulary import Vocabulary
 from kavc.data.youtube8m_records import CLASSES, Release
 from kavc.errors import DataError
+from kavc.inputs.opening import check_file, open_file
 
 PUBLISHED = {
     "train": Part(globs=("train*.tfrecord",)),
@@ -83,33 +86,20 @@ def open_files(source: Source) -> Opened:
     Raises:
         DataError: as `kavc.data.splits.load`.
     """
-    return Opened(source, sorted(_shards(source.path)), source.parts() or PUBLISHED)
-
-
-def _shards(folder: Path, above: frozenset[tuple[int, int]] = frozenset()) -> Iterator[Path]:
-    """Yields the record files of a folder and of those below it, linked ones too."""
-    try:
-        state = folder.stat()
-        entries = list(folder.iterdir())
-    except PermissionError:  # as of lost+found
-        return
-    here = above | {(state.st_dev, state.st_ino)}
-    if len(here) == len(above):  # a link to a folder above: it would never end
-        return
-    for entry in entries:
-        if entry.is_dir():
-            yield from _shards(entry, here)
-        elif entry.match("*.tfrecord") and not entry.name.startswith("."):
-            yield entry
+    return Opened(source, sorted(files_in(source.path, "*.tfrecord")), source.parts() or PUBLISHED)
 
 
 def fingerprint(files: Sequence[Path]) -> str:
-    """SHA-256 over the files' names, lengths, first and last 4 KiB: cheap for 31 GB, not proof."""
+    """SHA-256 over the files' names, lengths, first and last 4 KiB: cheap for 31 GB, not proof.
+
+    Raises:
+        DataError: one can't be opened (`kavc.inputs.opening.open_file`).
+    """
     digest = hashlib.sha256()
     for file in files:
-        size = file.stat().st_size
-        digest.update(f"{file.name} {size}\n".encode())
-        with open(file, "rb") as stream:
+        with open_file(file) as stream:
+            size = os.fstat(stream.fileno()).st_size
+            digest.update(f"{file.name} {size}\n".encode())
             digest.update(stream.read(4096))
             stream.seek(max(0, size - 4096))
             digest.update(stream.read(4096))
@@ -127,7 +117,7 @@ def words_of(source: Source, release: Release) -> Vocabulary:
         DataError: there is none, it is malformed, or it is another release's.
     """
     path = vocabulary.find(source)
-    state = path.stat()
+    state = check_file(path)
     words = _words(path, state.st_size, state.st_mtime_ns)
     # A smaller one may be made for few classes; labels beyond it are refused where they are read.
     if len(words) > release.classes or len(words) in set(CLASSES.values()) - {release.classes}:

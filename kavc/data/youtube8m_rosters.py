@@ -57,4 +57,4 @@ def _roster(files: Sequence[Path]) -> Roster:
         heard = ~silent(batch["audio"])
         return {"id": batch["id"], "labels": batch["labels"], "heard": heard, "seen": seen}
 
-    return collect(batches.map(marked))
+    return collect(batches.map(marked), files)

@@ -16,7 +16,8 @@ import keras
 import numpy as np
 
 from kavc.errors import DataError
-from kavc.files import read_json, whole_folder, write_json, write_text
+from kavc.files import whole_folder, write_json, write_text
+from kavc.inputs.json_files import read_json
 from kavc.training.weights import load_weights, save_weights
 
 WEIGHTS = "model.weights.h5"

@@ -5,16 +5,19 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.evaluation.report import Report
 from kavc.folders import check_own, claim
 from kavc.systems.base import System
-from kavc.systems.registry import get
 from kavc.training.data_facts import check_alike
-from kavc.training.fit import AfterEpoch, train
+from kavc.training.fit import train
+from kavc.training.resolve import resolve
+
+if TYPE_CHECKING:
+    from kavc.training.stages import AfterEpoch
 
 
 def reproduce(
@@ -50,11 +53,9 @@ def reproduce(
     Raises:
         ConfigError, DataError: as `train`.
     """
-    system = get(system) if isinstance(system, str) else system
-    source = Source.parse(data, splits) if isinstance(data, str) else data
-    source, out = source.settled(), Path(out)
     overrides = dict(overrides or {})
-    base = system.Config.preset(preset).replace(**overrides)
+    system, source, base = resolve(system, data, splits=splits, preset=preset, overrides=overrides)
+    out = Path(out)
     rows = system.rows(base)
     folders = [folder_name(row.label) for row in rows]
     check_own(out, "reproduction", folders)

@@ -29,7 +29,7 @@ from kavc.errors import ConfigError, DataError
 from kavc.files import write_json, write_text
 from kavc.inputs.json_files import read_json
 from kavc.presets.folders import folder as preset_folder
-from kavc.systems.base import SourceInfo, System
+from kavc.systems.base import SourceInfo, Stage, System
 from kavc.systems.registry import get
 from kavc.training.data_facts import check_same, facts_of, keep_splits, source_of
 
@@ -283,6 +283,11 @@ def check_resumable(folder: Path, settings: RunConfig, source: Source, info: Sou
                 f"resume it as it was or use another folder"
             )
     check_same(folder, run.data, facts_of(source, info), "begun")
+
+
+def checkpoints_of(folder: Path, stage: Stage) -> Path:
+    """Returns the folder of a stage's checkpoints in a run folder."""
+    return folder / "checkpoints" / stage.name
 
 
 def write_history(folder: Path, histories: Mapping[str, Sequence[Mapping[str, float]]]) -> None:

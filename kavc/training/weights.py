@@ -62,7 +62,8 @@ def load_weights(model: keras.Model, path: str | os.PathLike, *, kind: str = "mo
         DataError: the file is missing, damaged or of another model.
     """
     try:
-        _check(Path(path))
+        with _opened(Path(path)) as stream:
+            check_weights(stream)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # of layers that keep random weights
             model.load_weights(path)
@@ -79,22 +80,44 @@ def load_network(path: str | os.PathLike) -> keras.Model:
     """
     path = Path(path)
     try:
-        _check(path)
-        if not zipfile.is_zipfile(path):  # Keras says of these: file not found
-            raise ValueError("no archive")
-    except (OSError, ValueError) as error:
+        _opened(path).close()
+    except ValueError as error:
         raise DataError(f"{path}: cut or damaged ({error})") from None
+    _check_archive(path)
     try:
         return keras.models.load_model(path, compile=False)
     except UNREADABLE as error:
         raise DataError(f"{path}: can't be loaded ({' '.join(str(error).split())})") from None
 
 
-def _check(path: Path) -> None:
-    if not path.is_file():
-        raise FileNotFoundError("no such file")
+def _opened(path: Path) -> io.BufferedReader:
+    """Opens a file that is as it was written.
+
+    Raises:
+        ValueError: it can't be opened, or is another one.
+    """
     if not is_as_written(path):
         raise ValueError(f"its SHA-256 is not the one in {path.name}{DIGEST}")
+    return open_file(path, error=Unopened)
+
+
+def _check_archive(path: Path) -> None:
+    """Looks into an archive of Keras', which holds its members as they are.
+
+    Raises:
+        DataError: it claims more than it holds, or its parts are no config and no weights.
+    """
+    with open_archive(path, "an archive of Keras'", packed=False) as archive:
+        for name in (CONFIG, WEIGHTS):
+            if name not in archive.namelist():
+                raise ValueError(f"it holds no {name}")
+        if archive.getinfo(CONFIG).file_size > MAX_CONFIG:
+            raise ValueError(f"{CONFIG} in it is {too_large(MAX_CONFIG)}")
+        mapping(parse_json(archive.read(CONFIG), f"{path}: {CONFIG}"), f"{path}: {CONFIG}")
+        try:
+            check_weights(io.BytesIO(archive.read(WEIGHTS)))
+        except ValueError as error:
+            raise ValueError(f"{WEIGHTS} in it: {error}") from None
 
 
 def _save(save: Callable[[io.BytesIO], None], path: Path) -> None:

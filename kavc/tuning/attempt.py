@@ -20,7 +20,8 @@ from kavc.training.callbacks import Diverged
 from kavc.training.checkpoint import FitState
 from kavc.tuning.hypermodel import SystemHyperModel
 from kavc.tuning.sweep import Sweep
-from kavc.tuning.trial import COMPLETED, FAILED, Trial, TrialFit
+from kavc.tuning.trial import COMPLETED, FAILED, Trial
+from kavc.tuning.trial_fit import TrialFit
 
 MOST_ATTEMPTS = 2
 DIED = f"the process died in this trial, {MOST_ATTEMPTS} times"
@@ -157,12 +158,8 @@ class TrialRunner:
                 )
 
         config = self.hypermodel.config(hp)
-        fit = TrialFit(
-            self.hypermodel,
-            config,
-            budget=begun.budget,
-            after_epoch=after_epoch,
-            folder=self.folder,
+        fit = self.hypermodel.trial_fit(
+            config, budget=begun.budget, after_epoch=after_epoch, folder=self.folder
         )
         return fit
 

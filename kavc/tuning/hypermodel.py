@@ -12,10 +12,10 @@ import keras_tuner
 from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.systems.base import System
-from kavc.systems.registry import get
 from kavc.training.examples import Examples
+from kavc.training.resolve import resolve
 from kavc.tuning.space import Narrowed, limits_of, space_of
-from kavc.tuning.trial import TrialFit
+from kavc.tuning.trial_fit import TrialFit
 
 OF_FIT = {"verbose", "initial_epoch"}
 
@@ -69,11 +69,11 @@ class SystemHyperModel(keras_tuner.HyperModel):
         seed: int = 0,
         patience: int | None = None,
     ):
-        self.system = get(system) if isinstance(system, str) else system
+        self.system, source, base = resolve(
+            system, data, splits=splits, preset=preset, overrides=overrides
+        )
         super().__init__(name=self.system.name)
-        source = Source.parse(data, splits) if isinstance(data, str) else data
         self.examples = Examples(self.system, source)
-        base = self.system.Config.preset(preset).replace(**dict(overrides or {}))
         self.base = self._adapted(base)
         self._limits = limits_of(self.system, self.base, space or {}, overrides or ())
         self.space = space_of(self.system, self.base, space, overrides or ())
@@ -135,9 +135,22 @@ class SystemHyperModel(keras_tuner.HyperModel):
                 f"a system brings its own data and fits; don't give {given} to search"
             )
         model.set_weights(self.build(hp).get_weights())  # seeds, too, are now as after a build
-        fit = TrialFit(self, self.config(hp), budget=epochs, callbacks=callbacks)
+        fit = self.trial_fit(self.config(hp), budget=epochs, callbacks=callbacks)
         fit.run(model)
         return fit.logs()
+
+    def trial_fit(self, config: Any, *, budget: int | None = None, **options: Any) -> TrialFit:
+        """Returns the fit of a configuration, which has not begun.
+
+        Args:
+            config: the configuration.
+            budget: epochs of the last stage, the others in proportion; all, if None.
+            options: "after_epoch", "callbacks" and "folder" of `TrialFit`.
+        """
+        share = 1.0 if budget is None else budget / self.epochs
+        return TrialFit(
+            self.examples, config, seed=self.seed, share=share, patience=self.patience, **options
+        )
 
     def _adapted(self, config: Any) -> Any:
         return self.system.adapt(config, self.examples.info(config))

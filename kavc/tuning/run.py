@@ -17,8 +17,9 @@ import keras_tuner
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json, sweep_partials, write_json
+from kavc.files import sweep_partials, write_json
 from kavc.folders import check_own, claim
+from kavc.inputs.json_files import read_json
 from kavc.training.data_facts import ASSIGNMENT, KEPT, check_same, facts_of, keep_splits
 from kavc.training.run import lock, versions
 from kavc.tuning.hypermodel import SystemHyperModel

@@ -6,13 +6,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
-
-import keras_tuner
+from typing import TYPE_CHECKING, Any
 
 from kavc.errors import ConfigError, unknown
 from kavc.systems.base import System
 from kavc.systems.config import Config
+
+if TYPE_CHECKING:
+    import keras_tuner
 
 KINDS = ("Choice", "Int", "Float", "Boolean", "Fixed")
 RANGE = ("low", "high", "step", "sampling")
@@ -155,7 +156,7 @@ def limits_of(
         ConfigError: `space` names what the system doesn't vary (names the nearest), or gives
             values that do not fit.
     """
-    hp = keras_tuner.HyperParameters()
+    hp = _nothing_asked()
     system.search_space(hp, config)
     names = [entry.name for entry in hp.space]
     for name in space:
@@ -188,12 +189,18 @@ def space_of(
     Example:
         space_of(system, system.Config(), {"units": [64, 128], "dropout": 0.2})
     """
-    hp = keras_tuner.HyperParameters()
+    hp = _nothing_asked()
     limits = limits_of(system, config, space or {}, fixed)
     system.search_space(Narrowed(hp, limits), config)
     if count(hp) < 2:
         raise ConfigError("empty space: nothing is left to vary; leave more values to a parameter")
     return hp
+
+
+def _nothing_asked() -> keras_tuner.HyperParameters:
+    import keras_tuner  # TensorFlow; what a sweep file says of a space is read without it
+
+    return keras_tuner.HyperParameters()
 
 
 def count(hp: keras_tuner.HyperParameters, *, grid: bool = False) -> float:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
-from kavc.files import read_json
+from kavc.inputs.json_files import read_json
 from kavc.systems.base import System
 from kavc.systems.registry import get
 from kavc.training.data_facts import source_of

@@ -9,19 +9,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError
 from kavc.evaluation.report import Report
 from kavc.folders import check_own, claim
 from kavc.training.data_facts import check_alike, check_files, check_same, facts_of
-from kavc.training.fit import AfterEpoch, train
+from kavc.training.fit import train
 from kavc.training.run import Run
 from kavc.tuning.contest import START, WINNER, report_of_runs
 from kavc.tuning.settings import LARGEST_SEED
 from kavc.tuning.sweep import Sweep
 from kavc.tuning.trial import Trial
+
+if TYPE_CHECKING:
+    from kavc.training.stages import AfterEpoch
 
 
 def train_winner(

@@ -3,11 +3,12 @@ from collections import Counter
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
-from kavc.data.membership import cache_key, read_rosters
+from kavc.data.membership import cache_key, hash_split, in_split, read_rosters
 from kavc.data.roster import Roster
 from kavc.data.source import Source
-from kavc.data.splits import hash_split
+from kavc.data.splits import SPLITS, Part
 from kavc.errors import DataError
 
 FILES = {"a": ["v1", "v2"], "b": ["v3"], "c": ["v4", "v5"], "d": ["v6"]}
@@ -88,3 +89,34 @@ def test_the_key_follows_files_and_splits(folder):
     assert hash(key) != hash(cache_key("g", files, None))
     files[0].write_text("more")
     assert key != cache_key("f", files, None)
+
+
+def test_hash_is_a_property_of_the_id_alone():
+    ids = [f"video{i}" for i in range(20_000)]
+    index = hash_split(ids).numpy()
+    assert index[:16].tolist() == HASHED
+    np.testing.assert_array_equal(hash_split(ids[::-1]).numpy(), index[::-1])
+    shares = np.bincount(index, minlength=3) / len(ids)
+    np.testing.assert_allclose(shares, [0.8, 0.1, 0.1], atol=0.012)  # 4 standard errors of 0.8
+
+
+# Recorded once: a change would move videos of everyone's corpus from training to test.
+HASHED = [0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 1, 1, 0, 0, 0, 0]
+
+
+def test_hash_shares():
+    ids = [str(i) for i in range(1000)]
+    assert set(hash_split(ids, (1.0, 0.0, 0.0)).numpy()) == {0}
+    assert set(hash_split(ids, (0.0, 0.0, 1.0)).numpy()) == {2}
+    with pytest.raises(ValueError, match="sum to 1"):
+        hash_split(ids, (0.5, 0.1, 0.1))
+
+
+def test_membership_in_graph():
+    ids = tf.constant(["a", "b", "", "c", "z"])
+    parts = {"train": Part(ids=("c", "a")), "test": Part(globs=("*",))}
+    member = tf.function(in_split)
+    assert member(ids, "train", parts).numpy().tolist() == [True, False, False, True, False]
+    assert member(ids, "test", parts).numpy().all()
+    by_hash = np.stack([member(ids, split, None).numpy() for split in SPLITS])
+    np.testing.assert_array_equal(by_hash.sum(0), 1)

@@ -10,7 +10,8 @@ from kavc.errors import DataError
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus" / "file").write_text("x")
+    for name in ("file", "corpus.json", "train0000.tfrecord"):
+        (tmp_path / "corpus" / name).write_text("x")
     return tmp_path / "corpus"
 
 
@@ -42,10 +43,14 @@ def test_home_folder(folder, monkeypatch):
         ("kwai:{}/none", "no such folder"),
         ("kwai:{}/file", "give the folder"),
         ("kwai:{}/empty", "the folder is empty"),
+        ("features:{}/other", "no features data: it holds no corpus.json"),
+        ("youtube8m:{}/other", r"no youtube8m data: it holds no \*.tfrecord"),
     ],
 )
 def test_errors_are_one_clear_line(folder, text, words):
     (folder / "empty").mkdir()
+    (folder / "other").mkdir()
+    (folder / "other/notes.txt").touch()
     with pytest.raises(DataError, match=words) as caught:
         Source.parse(text.format(folder))
     assert "\n" not in str(caught.value)

@@ -1,10 +1,8 @@
 import json
 
-import numpy as np
 import pytest
-import tensorflow as tf
 
-from kavc.data.splits import SPLITS, Part, files_of, hash_split, in_split, load
+from kavc.data.splits import SPLITS, Part, files_of, load
 from kavc.errors import DataError
 
 
@@ -77,7 +75,7 @@ def test_the_projects_splits(shared):
         ({"train": {"ids": ["a"], "files": []}}, "list of file patterns"),
         ({"train": {"ids": ["a"], "flies": []}}, "train: unknown key 'flies'"),
         ({"train": {"ids": [""]}}, "list of file patterns"),
-        ({"train": {"ids": ["a", "b\udcff"]}}, r"train: id 'b\\udcff' is no Unicode text"),
+        ({"train": {"ids": ["a", "b\udcff"]}}, "half a surrogate pair, which is no Unicode"),
         ({"train": {"ids": ["a"]}, "test": {"ids": ["b", "a"]}}, "'a' is in train and in test"),
         ({"train": {"ids": ["a", "b", "a"]}}, "id 'a' is twice in train"),
         ({"train": ["a*", "b"], "test": ["a*"]}, r"pattern 'a\*' is in train and in test"),
@@ -100,7 +98,7 @@ def test_not_json(folder):
 def test_a_split_that_stands_twice_in_the_file(folder):
     path = folder / "splits.json"
     path.write_text('{"train": ["a*"], "test": ["b*"], "train": ["c*"]}')
-    with pytest.raises(DataError, match=r"splits.json: 'train' comes twice"):
+    with pytest.raises(DataError, match=r"splits.json: .*'train' comes twice; list it once"):
         load(path)
 
 
@@ -127,34 +125,3 @@ def test_a_plain_name_that_is_missing_is_not_dropped_in_silence(folder):
     missing = folder / "validate0099.tfrecord"
     parts = {"train": Part(globs=("validate0000.tfrecord", missing.name))}
     assert missing in files_of("train", [*files(folder), missing], folder, parts)
-
-
-def test_hash_is_a_property_of_the_id_alone():
-    ids = [f"video{i}" for i in range(20_000)]
-    index = hash_split(ids).numpy()
-    assert index[:16].tolist() == HASHED
-    np.testing.assert_array_equal(hash_split(ids[::-1]).numpy(), index[::-1])
-    shares = np.bincount(index, minlength=3) / len(ids)
-    np.testing.assert_allclose(shares, [0.8, 0.1, 0.1], atol=0.012)  # 4 standard errors of 0.8
-
-
-# Recorded once: a change would move videos of everyone's corpus from training to test.
-HASHED = [0, 0, 0, 0, 2, 0, 2, 0, 0, 0, 1, 1, 0, 0, 0, 0]
-
-
-def test_hash_shares():
-    ids = [str(i) for i in range(1000)]
-    assert set(hash_split(ids, (1.0, 0.0, 0.0)).numpy()) == {0}
-    assert set(hash_split(ids, (0.0, 0.0, 1.0)).numpy()) == {2}
-    with pytest.raises(ValueError, match="sum to 1"):
-        hash_split(ids, (0.5, 0.1, 0.1))
-
-
-def test_membership_in_graph():
-    ids = tf.constant(["a", "b", "", "c", "z"])
-    parts = {"train": Part(ids=("c", "a")), "test": Part(globs=("*",))}
-    member = tf.function(in_split)
-    assert member(ids, "train", parts).numpy().tolist() == [True, False, False, True, False]
-    assert member(ids, "test", parts).numpy().all()
-    by_hash = np.stack([member(ids, split, None).numpy() for split in SPLITS])
-    np.testing.assert_array_equal(by_hash.sum(0), 1)

@@ -1,3 +1,4 @@
+import gzip
 import json
 import subprocess
 import sys
@@ -160,8 +161,11 @@ def test_two_values_a_second(tmp_path):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"", "empty or no such file"),
-        (b"short", "record 0: not a TFRecord"),
+        (b"", r"train0000.tfrecord: empty \(0 bytes\)"),
+        (b"short", "cut off or damaged inside record 0"),
+        (gzip.compress(b"records", mtime=0), "no TFRecord file but compressed by gzip; gunzip it"),
+        (b"\n<!DOCTYPE html><html>404</html>", "no TFRecord file but a web page"),
+        (b"not a record of anything", "the length of record 0 .* does not fit its checksum"),
         ([tf.train.Example(features=features({"x": b"y"}))], "not YouTube-8M; .* it has x"),
         ([video(0, mean_audio=None)], "not YouTube-8M"),
         ([video(0, id=None)], "it needs id or video_id"),

@@ -9,7 +9,6 @@ import numpy as np
 
 from kavc.training.run import Run
 from kavc.tuning.hypermodel import SystemHyperModel
-from kavc.tuning.trial import TrialFit
 
 
 def test_a_trial_ends_with_the_weights_of_the_same_training(
@@ -25,7 +24,7 @@ def test_a_trial_ends_with_the_weights_of_the_same_training(
     )
     hp = keras_tuner.HyperParameters()
     network = hypermodel.build(hp)
-    fit = TrialFit(hypermodel, hypermodel.config(hp))
+    fit = hypermodel.trial_fit(hypermodel.config(hp))
     fit.run(network)
     with open(embedding_run / "history.csv") as stream:
         rows = list(csv.DictReader(stream))
@@ -45,7 +44,7 @@ def test_a_budget_shortens_every_stage_and_the_schedule(embedding_corpus, embedd
         preset="improved",
         overrides=options,
     )
-    fit = TrialFit(hypermodel, hypermodel.base, budget=2)
+    fit = hypermodel.trial_fit(hypermodel.base, budget=2)
     (stage,) = fit.stages
     assert (stage.epochs, stage.patience) == (2, 1)
     stage.steps = 5
@@ -56,6 +55,6 @@ def test_a_budget_shortens_every_stage_and_the_schedule(embedding_corpus, embedd
 def test_stages_have_their_share_of_a_budget(tiny_corpus, small_options):
     options = small_options | {"epochs": 10, "alignment_epochs": 30, "patience": 4}
     hypermodel = SystemHyperModel("ti-avc", f"synthetic:{tiny_corpus}", overrides=options)
-    fit = TrialFit(hypermodel, hypermodel.base, budget=1)
+    fit = hypermodel.trial_fit(hypermodel.base, budget=1)
     assert [stage.epochs for stage in fit.stages] == [3, 1, 1]
     assert [stage.patience for stage in fit.stages] == [4, 4, 4]

@@ -17,13 +17,15 @@ from kavc.data.features.header import NAME, Header, read_header
 from kavc.data.features.members import read_roster
 from kavc.data.layouts import Reader, View
 from kavc.data.manifest import check_records, count_records
-from kavc.data.membership import cache_key, read_rosters
+from kavc.data.membership import cache_key, members, read_rosters
 from kavc.data.roster import Roster, collect, join, repeated
 from kavc.data.schema import ExampleSpec, Field
 from kavc.data.source import Source
 from kavc.data.splits import SPLITS, Part
 from kavc.data.tfrecord import one_by_one, read_batches
 from kavc.errors import DataError
+from kavc.inputs.json_files import MAX_BYTES
+from kavc.inputs.opening import read_bytes
 
 LABEL = Field((), "int32", "index of the video's theme")
 LABELS = Field((None,), "int64", "indices of the video's classes; none where it has none")
@@ -37,7 +39,7 @@ class FeaturesReader(Reader):
     def describe(self, source: Source, view: View) -> dict[str, Any]:
         corpus = _open(source, view)
         manifests = check_records(corpus.files, corpus.header.spec)
-        digest = hashlib.sha256((source.path / NAME).read_bytes())
+        digest = hashlib.sha256(read_bytes(source.path / NAME, most=MAX_BYTES))
         for file, manifest in zip(corpus.files, manifests, strict=True):
             digest.update(f"{file.relative_to(source.path)} {manifest.sha256}\n".encode())
         fingerprint = digest.hexdigest()
@@ -63,7 +65,7 @@ class FeaturesReader(Reader):
         files = _files_of(source, corpus, split)
         check_records(files, corpus.header.spec)
         batches = _batches(corpus, files).map(functools.partial(_standard, arrays=corpus.arrays))
-        batches = split_files.members(batches, split, corpus.parts)
+        batches = members(batches, split, corpus.parts)
         if view.theme:
             batches = batches.map(_themed)
         if view.means:
@@ -245,7 +247,8 @@ def _rosters_at(
 def _check_digests(source: Source, state: tuple[object, ...]) -> None:
     """Compares the files with their digests: the fingerprint is of the manifests alone."""
     del state
-    check_records(_open(source, View({})).files, deep=True)
+    corpus = _open(source, View({}))
+    check_records(corpus.files, corpus.header.spec, deep=True)
 
 
 def _roster(corpus: _Corpus, files: Sequence[Path]) -> Roster:
@@ -262,7 +265,7 @@ def _roster(corpus: _Corpus, files: Sequence[Path]) -> Roster:
         seen = batch["visual"].row_lengths() > 0 if "visual" in batch else tf.ones_like(heard)
         return {"id": batch["id"], "labels": batch["labels"], "heard": heard, "seen": seen}
 
-    return collect(_batches(corpus, files).map(marked))
+    return collect(_batches(corpus, files).map(marked), files)
 
 
 def _with_one_label(roster: Roster) -> Roster:

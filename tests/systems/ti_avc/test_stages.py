@@ -11,7 +11,7 @@ from kavc.systems.ti_avc.recipe import build, stages
 from kavc.systems.ti_avc.stages import ThemeLoss
 from kavc.systems.ti_avc.system import TiAVCSystem
 from kavc.systems.ti_avc.videos import gather_pairs
-from kavc.training.fit import epochs_of
+from kavc.training.stages import epochs_of
 
 FLOAT32 = 2e-5  # absolute, for float32 logits of order 1
 
