@@ -46,6 +46,10 @@ class ExplicitMaskLayer(keras.layers.Layer):
     def compute_mask(self, inputs, mask=None, previous_mask=None):
         return None
 
+    def get_config(self):
+        # Of a class without one Keras makes a config by itself, which can hold no policy.
+        return super().get_config()
+
 
 @keras.saving.register_keras_serializable(package="kavc")
 class LengthMask(keras.layers.Layer):

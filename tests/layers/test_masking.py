@@ -12,6 +12,7 @@ from hypothesis.extra import numpy as arrays
 from keras import ops
 
 from kavc.layers.masking import LengthMask, ZeroPadding, masked_softmax, zero_padding
+from kavc.layers.pooling import MaskedGlobalAveragePooling1D
 
 MASK = np.array([[True, True, True], [True, False, False], [False, False, False]])
 
@@ -78,3 +79,10 @@ def test_reload(tmp_path):
     inputs = [np.random.default_rng(0).normal(size=(3, 6, 4)), np.array([6, 2, 0])]
     for ours, theirs in zip(model(inputs), reloaded(inputs), strict=True):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("kind", [ZeroPadding, MaskedGlobalAveragePooling1D])
+def test_a_layer_that_was_given_a_policy_comes_back_from_its_config(kind):
+    layer = kind(dtype=keras.DTypePolicy("mixed_bfloat16"), name="mine")
+    again = kind.from_config(layer.get_config())
+    assert (again.name, again.dtype_policy.name) == ("mine", "mixed_bfloat16")

@@ -62,13 +62,15 @@ def embedding_branch(
         `keras.Model`: `(batch, input_dim)` to `(batch, embedding_dim)`.
     """
     _check("embedding activation", embedding_activation, EMBEDDING_ACTIVATION)
+    policy = _policy(dtype)
     options = {"kernel_regularizer": regularizers.L2(l2 / 2), "dtype": dtype}
-    features = keras.Input((input_dim,), name="features", dtype=_policy(dtype).compute_dtype)
+    features = keras.Input((input_dim,), name="features", dtype=policy.compute_dtype)
     x = UnitNorm(name="input_norm", dtype=dtype)(features) if normalize_input else features
     for number, width in enumerate(units, 1):
         x = layers.Dense(width, "relu", name=f"dense{number}", **options)(x)
     x = layers.Dense(embedding_dim, embedding_activation, name="embedding", **options)(x)
-    return keras.Model(features, UnitNorm(name="unit_norm", dtype=dtype)(x), name=name)
+    x = UnitNorm(name="unit_norm", dtype=policy.variable_dtype)(x)
+    return keras.Model(features, x, name=name)
 
 
 class TwoBranches(Network):
@@ -171,7 +173,10 @@ class CrossModalEmbedding(TwoBranches):
             embedding_branch(audio_dim, audio_units, **options, name="audio_branch"),
             embedding_branch(visual_dim, visual_units, **options, name="visual_branch"),
             layers.Dense(
-                classes, kernel_regularizer=regularizers.L2(l2 / 2), name="classifier", dtype=policy
+                classes,
+                kernel_regularizer=regularizers.L2(l2 / 2),
+                name="classifier",
+                dtype=policy.variable_dtype,
             ),
             joint_norm=UnitNorm(name="joint_norm", dtype=policy) if input_norm == "joint" else None,
             config={
@@ -233,7 +238,9 @@ def canonical_branch(
         are the members and, last, the kernel machine. The dot product of two such embeddings is
         the mean over parts of their cosines.
     """
-    features = keras.Input((input_dim,), name="features", dtype=_policy(dtype).compute_dtype)
+    policy = _policy(dtype)
+    exact = policy.variable_dtype
+    features = keras.Input((input_dim,), name="features", dtype=policy.compute_dtype)
     start = Projection(coordinates, name="coordinates", dtype=dtype)(features)
     embeddings = []
     for member in range(1, members + 1):
@@ -251,17 +258,17 @@ def canonical_branch(
             start
         )
         x = layers.Add(name=f"sum{member}", dtype=dtype)([x, linear])
-        embeddings.append(UnitNorm(name=f"unit_norm{member}", dtype=dtype)(x))
+        embeddings.append(UnitNorm(name=f"unit_norm{member}", dtype=exact)(x))
     if kernel_features:
         check_kernel_features(kernel_features, embedding_dim)
         first = start[:, :kernel_coordinates]
         x = FourierFeatures(kernel_features, seed, name="fourier", dtype=dtype)(first)
         x = Projection(embedding_dim, name="kernel_directions", dtype=dtype)(x)
-        embeddings.append(UnitNorm(name="kernel_unit_norm", dtype=dtype)(x))
+        embeddings.append(UnitNorm(name="kernel_unit_norm", dtype=exact)(x))
     if len(embeddings) == 1:
         return keras.Model(features, embeddings[0], name=name)
-    both = layers.Concatenate(name="members", dtype=dtype)(embeddings)
-    return keras.Model(features, UnitNorm(name="unit_norm", dtype=dtype)(both), name=name)
+    both = layers.Concatenate(name="members", dtype=exact)(embeddings)
+    return keras.Model(features, UnitNorm(name="unit_norm", dtype=exact)(both), name=name)
 
 
 @keras.saving.register_keras_serializable(package="kavc")
@@ -320,7 +327,7 @@ class CanonicalEmbedding(TwoBranches):
             canonical_branch(
                 visual_dim, coordinates=visual_coordinates, **options, seed=2, name="visual_branch"
             ),
-            layers.Dense(classes, name="classifier", dtype=policy),
+            layers.Dense(classes, name="classifier", dtype=policy.variable_dtype),
             config=coordinates | shared,
             policy=policy,
             name=name,
