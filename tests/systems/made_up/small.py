@@ -5,7 +5,7 @@ import numpy as np
 from kavc.data.features.convert import convert
 
 PRESET = "paper"
-OPTIONS = {"epochs": 2, "units": 4}
+OPTIONS = {"epochs": 2}
 
 
 def corpus(folder):

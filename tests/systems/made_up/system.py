@@ -30,7 +30,7 @@ class MadeUpConfig(Config):
 
 @keras.saving.register_keras_serializable(package="kavc-tests")
 class ThemeOfSound(Network):
-    def __init__(self, themes, audio_dim, units, dtype="float32", name=None):
+    def __init__(self, themes, audio_dim, units, dtype="float32", name="theme"):
         policy = keras.dtype_policies.get(dtype)
         inputs = sequence_input(audio_dim, name="audio", dtype=policy.compute_dtype)
         mask = LengthMask()(inputs["audio_length"], inputs["audio"])
