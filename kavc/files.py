@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from kavc.errors import DataError
-from kavc.inputs.opening import open_file, read_text
+from kavc.inputs.opening import read_text, sha256
 
 PARTIAL = ".partial-"
 DIGEST = ".sha256"
@@ -167,7 +167,7 @@ def fingerprint(files: Iterable[str | os.PathLike]) -> str:
     digest = hashlib.sha256()
     for file in files:
         digest.update(Path(file).name.encode() + b"\0")
-        digest.update(bytes.fromhex(_sha256(Path(file))))
+        digest.update(bytes.fromhex(sha256(file)))
     return digest.hexdigest()
 
 
@@ -194,9 +194,4 @@ def is_as_written(path: str | os.PathLike) -> bool:
         said = read_text(beside, most=MAX_DIGEST)
     except DataError:
         return False
-    return said.split()[:1] == [_sha256(path)]
-
-
-def _sha256(path: Path) -> str:
-    with open_file(path) as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return said.split()[:1] == [sha256(path)]

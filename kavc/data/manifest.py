@@ -7,7 +7,6 @@ whole one; with the manifest it can be told, without reading the records.
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import os
 import struct
@@ -20,7 +19,7 @@ from kavc.data.schema import ExampleSpec
 from kavc.errors import DataError
 from kavc.files import write_json
 from kavc.inputs.json_files import read_json
-from kavc.inputs.opening import check_file, open_file
+from kavc.inputs.opening import check_file, sha256
 from kavc.inputs.records import entries, mapping, record, shown
 from kavc.inputs.tfrecords import AROUND, open_records
 
@@ -65,9 +64,7 @@ def write_manifest(file: str | os.PathLike, data: Path, spec: ExampleSpec, recor
         spec: its schema.
         records: number of records in it.
     """
-    with open(data, "rb") as stream:
-        digest = hashlib.file_digest(stream, "sha256").hexdigest()
-    manifest = Manifest(records, data.stat().st_size, digest, to_json(spec))
+    manifest = Manifest(records, data.stat().st_size, sha256(data), to_json(spec))
     write_json(manifest_path(file), {"format": FORMAT, "version": VERSION, **asdict(manifest)})
 
 
@@ -78,7 +75,7 @@ def read_manifest(file: str | os.PathLike) -> Manifest:
         DataError: it is missing, unreadable, of another format or of a newer version.
     """
     path = manifest_path(file)
-    if not path.exists():
+    if not os.path.lexists(path):
         raise DataError(f"{file}: no manifest {path.name} beside it; the file was not finished or"
                         " came from elsewhere: write or copy both again")  # fmt: skip
     content = dict(mapping(read_json(path), path))
@@ -157,7 +154,7 @@ def check_records(
 
 def _check(file: Path, spec: ExampleSpec | None, deep: bool) -> Manifest | None:
     check_file(file)
-    if spec is None and not manifest_path(file).exists():
+    if spec is None and not os.path.lexists(manifest_path(file)):
         count_records(file)
         if deep:
             check_sums(file)
@@ -211,9 +208,8 @@ def _words(field: dict[str, Any]) -> str:
 
 
 def _check_content(file: Path, manifest: Manifest) -> None:
-    with open_file(file) as stream:
-        if hashlib.file_digest(stream, "sha256").hexdigest() == manifest.sha256:
-            return
+    if sha256(file) == manifest.sha256:
+        return
     check_sums(file)
     raise DataError(f"{file}: the content changed after it was written (SHA-256 differs from its"
                     " manifest's); fetch or write it again")  # fmt: skip

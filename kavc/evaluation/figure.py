@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +12,14 @@ from kavc.errors import DataError
 from kavc.evaluation.plain import check_name
 from kavc.evaluation.style import GREY, literal
 from kavc.files import whole_file
+from kavc.inputs.opening import read_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure as Canvas
 
 DPI = 150
 MAX_INCHES = 40.0
+MAX_BYTES = 64 * 2**20  # of a picture that was saved before
 
 
 @dataclass(frozen=True)
@@ -93,16 +94,18 @@ class StoredFigure:
         """Copies the picture to `folder/NAME.png`, whole; returns its path.
 
         Raises:
-            DataError: the picture is no longer there.
+            DataError: the picture is no longer there, or is none.
         """
         path = Path(folder) / f"{self.name}.png"
         if path.exists() and self.path.exists() and path.samefile(self.path):
             return path
-        if not self.path.is_file():
-            raise DataError(f"{self.path}: no such picture; save the report that drew it again")
+        try:
+            content = self._repr_png_()
+        except DataError as error:
+            raise DataError(f"{error}; save the report that drew it again") from None
         with whole_file(path) as temporary:
-            shutil.copyfile(self.path, temporary)
+            temporary.write_bytes(content)
         return path
 
     def _repr_png_(self) -> bytes:
-        return self.path.read_bytes()
+        return read_bytes(self.path, most=MAX_BYTES)

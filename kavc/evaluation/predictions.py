@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import re
-import zipfile
-import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,11 +11,11 @@ from numpy.typing import ArrayLike
 
 from kavc.errors import DataError
 from kavc.files import write_npz
+from kavc.inputs.arrays import read_npz
 
 KEY = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,79}")
 KINDS = "biufSU"
 MAX_BYTES = 2 * 2**30
-BROKEN = (zipfile.BadZipFile, zlib.error)
 
 
 def check_predictions(arrays: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
@@ -50,17 +48,11 @@ def read_predictions(path: str | Path) -> dict[str, np.ndarray]:
     Raises:
         DataError: the file is missing, damaged, holds objects, or unpacks to over 2 GiB.
     """
-    path = Path(path)
     try:
-        with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
-        if size > MAX_BYTES:
-            raise DataError(f"unpacks to {size:,} bytes, expected up to {MAX_BYTES:,}")
-        with np.load(path, allow_pickle=False) as arrays:
-            return check_predictions(arrays)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file; evaluate the run again") from None
+        found = read_npz(path, most=MAX_BYTES)
+    except DataError as error:
+        raise DataError(f"{error}; evaluate the run again") from None
+    try:
+        return check_predictions(found)
     except DataError as error:
         raise DataError(f"{path}: {error}") from None
-    except (OSError, ValueError, EOFError, RuntimeError, MemoryError, *BROKEN) as error:
-        raise DataError(f"{path}: not readable as arrays ({error})") from None

@@ -18,8 +18,18 @@ from kavc.evaluation.table import Table, escape_markdown
 from kavc.files import sweep_partials, whole_files, write_json, write_text
 from kavc.folders import claim, settle
 from kavc.inputs.json_files import read_json
+from kavc.inputs.records import entries
 
 FORMAT = 1
+ENTRIES = {
+    "format": int,
+    "title": str,
+    "headline": dict,
+    "tables": list[dict],
+    "figures": list[dict],
+    "notes": list[str],
+    "predictions": list[str],
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,9 +109,10 @@ class Report:
         Raises:
             DataError: `value` is no report, or of a later format.
         """
+        entries(value, ENTRIES, "report")
+        if value["format"] != FORMAT:
+            raise DataError(f"report format is {value['format']!r}, expected {FORMAT}")
         try:
-            if value["format"] != FORMAT:
-                raise DataError(f"report format is {value['format']!r}, expected {FORMAT}")
             figures = [
                 # The file's name follows from the figure's, which is checked; "file" is for others.
                 StoredFigure(
@@ -113,11 +124,11 @@ class Report:
                 for figure in value["figures"]
             ]
             return cls(
-                str(value["title"]),
+                value["title"],
                 Headline.from_json(value["headline"]),
                 [Table.from_json(table) for table in value["tables"]],
                 figures,
-                [str(note) for note in value["notes"]],
+                value["notes"],
             )
         except (TypeError, KeyError) as error:
             raise DataError(f"not a report: {error!r}; expected Report.to_json's") from None

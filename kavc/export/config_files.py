@@ -18,8 +18,10 @@ from pathlib import Path
 from kavc.errors import ConfigError
 from kavc.export.config_entry import entry, with_model
 from kavc.files import PARTIAL, whole_file
+from kavc.inputs.opening import read_bytes
 from kavc.partials import locked
 from kavc.serving.configs import (
+    MAX_BYTES,
     MODELS_FILE,
     MOUNTED,
     BatchingConfig,
@@ -96,7 +98,7 @@ def _models(path: Path, name: str) -> str | None:
     if not _is_there(path):
         return models_text({name: base_path})
     read_models(path)  # its message names the file
-    before = path.read_bytes().decode()
+    before = read_bytes(path, most=MAX_BYTES, error=ConfigError).decode()
     after = with_model(before, name, base_path)
     if after is None:
         raise ConfigError(
@@ -111,9 +113,13 @@ def _batching(path: Path, pad: bool) -> str | None:
         flag: batching_text(replace(BATCHING, pad_variable_length_inputs=flag))
         for flag in (False, True)
     }
-    if not _is_there(path) or (pad and path.read_bytes() == ours[False].encode()):
+    if not _is_there(path) or (pad and _is_ours(path, ours[False])):
         return ours[pad]
     return None
+
+
+def _is_ours(path: Path, text: str) -> bool:
+    return read_bytes(path, most=MAX_BYTES, error=ConfigError) == text.encode()
 
 
 def _monitoring(path: Path) -> str | None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from kavc.errors import DataError
 from kavc.evaluation.report import Report
 from kavc.export.model_card import model_card
 from kavc.export.portable import source_name, without_paths
+from kavc.inputs.opening import read_text
 from kavc.layers.fingerprint import weights_fingerprint
 from kavc.systems.base import Signature, SourceInfo
 from kavc.training.run import NO_REPORT, Run, versions
+
+MAX_REASON = 2**20
 
 INTENDED_USE = (
     "Scoring features of the kind that it was trained on, in research and in products that watch "
@@ -83,7 +87,7 @@ def paths_of(run: Run) -> list[str]:
 def _why_no_report(run: Run) -> str:
     """Returns one line, also of a run whose evaluation was stopped and left none."""
     try:
-        text = (run.path / NO_REPORT).read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
+        text = read_text(run.path / NO_REPORT, most=MAX_REASON)
+    except DataError:
         text = ""
     return " ".join(text.split()) or "the evaluation was not finished."

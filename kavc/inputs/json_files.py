@@ -10,12 +10,14 @@ from typing import Any, NoReturn
 from kavc.errors import DataError, KavcError
 from kavc.inputs.opening import Path, decoded, named, read_bytes
 
-MAX_BYTES = 16 * 2**20
+MAX_BYTES = 8 * 2**20
 WHOLE = range(-(2**63), 2**64)  # what 64 bits hold, with a sign or without
-MOST_DIGITS = 20
-# What a list, an object and any other value take in memory; text takes its length besides.
-LIST, OBJECT, VALUE = 72, 240, 64
-MOST_TAKEN = 8  # times the bytes that a file may have: 2 million values of 16 MiB
+# Numbers that may be beyond it, or beyond floats; or text that looks like them, as a digest.
+LARGE = re.compile(rb"[0-9]{19}|[eE]\+?[0-9]{3}")
+# What a list or an object counts, since the garbage collector looks at each, and any other value:
+# what it takes in memory.
+GROUP, VALUE = 640, 64
+MOST_TAKEN = 8  # times the bytes that a file may have: a million values of 8 MiB
 HALVES = re.compile(rb"\\u[dD][89a-fA-F]")  # halves of a surrogate pair, which may stand alone
 
 
@@ -24,7 +26,7 @@ def read_json(path: Path, *, most: int = MAX_BYTES, error: type[KavcError] = Dat
 
     Args:
         path: of the file, UTF-8, with or without a byte order mark.
-        most: bytes that it may have. Defaults to 16 MiB.
+        most: bytes that it may have. Defaults to 8 MiB.
         error: what is raised.
 
     Returns:
@@ -46,13 +48,10 @@ def parse_json(
         if not content.strip():
             raise ValueError("it is empty")
         _check_size(content, most)
-        value = json.loads(
-            decoded(content),
-            object_pairs_hook=_object,
-            parse_int=_whole,
-            parse_float=_finite,
-            parse_constant=_no_constant,
-        )
+        checks: dict[str, Any] = {"object_pairs_hook": _object, "parse_constant": _no_constant}
+        if LARGE.search(content):  # else they would cost several times what the reading does
+            checks |= {"parse_int": _whole, "parse_float": _finite}
+        value = json.loads(decoded(content), **checks)
         if HALVES.search(content):
             json.dumps(value, ensure_ascii=False).encode()
         return value
@@ -67,9 +66,9 @@ def parse_json(
 
 def _check_size(content: bytes, most: int) -> None:
     """Refuses what would take far more memory than its bytes, and a file that was cut."""
-    lists, objects, commas = (content.count(sign) for sign in (b"[", b"{", b","))
-    if LIST * lists + OBJECT * objects + VALUE * commas > MOST_TAKEN * most:
-        raise ValueError(f"{commas + lists + objects:,} values, more than are read from a file")
+    groups, values = content.count(b"[") + content.count(b"{"), content.count(b",")
+    if GROUP * groups + VALUE * values > MOST_TAKEN * most:
+        raise ValueError(f"{values:,} values in {groups:,} lists and objects, too many to be read")
     ends = {b"[": b"]", b"{": b"}"}
     first, last = content.lstrip(b"\xef\xbb\xbf \t\r\n")[:1], content.rstrip()[-1:]
     if last != ends.get(first, last):
@@ -86,7 +85,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _whole(text: str) -> int:
-    if len(text) > MOST_DIGITS or (number := int(text)) not in WHOLE:
+    if len(text) > 20 or (number := int(text)) not in WHOLE:
         raise ValueError(f"a whole number of {len(text)} digits, more than 64 bits hold")
     return number
 

@@ -7,6 +7,7 @@ are refused before the first read, in one line that names the file.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import stat
@@ -92,6 +93,15 @@ def read_text(path: Path, *, most: int, error: type[KavcError] = DataError) -> s
         return decoded(content)
     except ValueError as fault:
         raise error(f"{named(path)}: {fault}") from None
+
+
+def sha256(path: Path) -> str:
+    """Returns the SHA-256 of a file, hexadecimal. Errors are those of `open_file`."""
+    with open_file(path) as stream:
+        try:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+        except OSError as fault:
+            raise DataError(f"{named(path)}: {_reason(fault)}") from None
 
 
 def decoded(content: bytes) -> str:

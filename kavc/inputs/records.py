@@ -71,9 +71,9 @@ def entries(
     there = mapping(found, where, error=error)
     for name, kind in wanted.items():
         if name not in there and not fits(None, kind):
-            raise error(f"{where}: no {name!r}; {words(kind)} is expected")
+            raise error(f"{where}: no {name!r}; expected {words(kind)}")
         if not fits(there.get(name), kind):
-            raise error(f"{where}: {name!r} is {shown(there[name])}; {words(kind)} is expected")
+            raise error(f"{where}: {name!r} is {shown(there[name])}; expected {words(kind)}")
     return {name: there.get(name) for name in wanted}
 
 
@@ -82,7 +82,7 @@ def mapping(
 ) -> Mapping[str, Any]:
     """Returns what was read if it is a JSON object. Args and errors are those of `record`."""
     if not isinstance(found, Mapping):
-        raise error(f"{where}: {shown(found)}; an object of names with values is expected")
+        raise error(f"{where}: {shown(found)}; expected an object")
     return found
 
 

@@ -55,9 +55,9 @@ def _lines(path: Path, most: int, where: str) -> Iterator[tuple[int, list[str]]]
         reader = csv.reader(_text(stream), strict=True)
         try:
             yield from ((reader.line_num, values) for values in reader if values)
-        except (csv.Error, ValueError) as fault:
-            if isinstance(fault, DataError):
-                raise
+        except DataError:
+            raise
+        except (csv.Error, OSError, ValueError) as fault:
             raise DataError(f"{where}: not readable as CSV ({fault})") from None
 
 

@@ -84,17 +84,15 @@ def what_else(start: bytes) -> str:
 
 def begins_record(head: bytes) -> bool:
     """Returns whether 12 bytes or more begin with a length and its checksum."""
-    return struct.unpack_from("<I", head, 8)[0] == _masked(_crc32c(head[:8]))
+    return struct.unpack_from("<I", head, 8)[0] == checksum(head[:8])
 
 
-def _crc32c(content: bytes) -> int:
+def checksum(content: bytes) -> int:
+    """Returns the checksum of a record or of its length: CRC-32C, masked. Slow: of few bytes."""
     value = 0xFFFFFFFF
     for byte in content:
         value = TABLE[(value ^ byte) & 255] ^ value >> 8
-    return value ^ 0xFFFFFFFF
-
-
-def _masked(value: int) -> int:
+    value ^= 0xFFFFFFFF
     return ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF
 
 

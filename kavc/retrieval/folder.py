@@ -11,20 +11,23 @@ two whole folders is not one step on every system, and a reader could open one f
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import uuid
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from kavc.errors import ConfigError, DataError
 from kavc.files import fingerprint, whole_folder, write_json
+from kavc.inputs.arrays import map_npy
 from kavc.inputs.json_files import read_json
+from kavc.inputs.opening import check_file, read_bytes
+from kavc.inputs.records import record, shown
 from kavc.partials import new_folder
-from kavc.retrieval.checks import are_units, check_ids
+from kavc.retrieval.checks import MAX_ID_BYTES, are_units, check_ids
 
 FORMAT = 1
 HEADER, VECTORS, IDS = "index.json", "vectors.npy", "ids.txt"
@@ -102,9 +105,9 @@ def read_index(folder: Path) -> Content:
         header = read_header(folder)
         try:
             return _read_data(folder, header)
-        except FileNotFoundError as error:
+        except DataError:
             if read_header(folder).data == header.data:  # else: saved anew in the meantime
-                raise DataError(f"{error.filename}: missing; the index is not whole") from None
+                raise
 
 
 def read_header(folder: Path) -> Header:
@@ -114,32 +117,22 @@ def read_header(folder: Path) -> Header:
         DataError: there is none, or it doesn't say what it must.
     """
     path = folder / HEADER
-    if not path.is_file():
+    if not os.path.lexists(path):
         raise DataError(f"{folder}: no index (it holds no {HEADER})")
     found = read_json(path)
     if not isinstance(found, dict) or found.get("format") != FORMAT:
         raise DataError(f'{path}: expected an object with "format": {FORMAT}')
-    wanted = {field.name for field in fields(Header)}
-    if set(found) != wanted:
-        raise DataError(f"{path}: expected {', '.join(sorted(wanted))}")
-    _check_values(path, found)
-    return Header(**found)
-
-
-def _check_values(path: Path, found: dict[str, Any]) -> None:
-    texts = ("modality", "model", "backend", "data", "sha256")
+    header = record(Header, found, path)
     fits = {
-        "dim": _whole(found["dim"]) and 1 <= found["dim"] <= MAX_DIM,
-        "count": _whole(found["count"]) and 0 <= found["count"] <= MAX_COUNT,
-        "sizes": isinstance(found["sizes"], dict)
-        and set(found["sizes"]) == {VECTORS, IDS}
-        and all(map(_whole, found["sizes"].values())),
-        **{name: isinstance(found[name], str) for name in texts},
+        "dim": 1 <= header.dim <= MAX_DIM,
+        "count": 0 <= header.count <= MAX_COUNT,
+        "sizes": set(header.sizes) == {VECTORS, IDS},
+        "data": DATA.fullmatch(header.data),
     }
-    fits["data"] = fits["data"] and DATA.fullmatch(found["data"]) is not None
     for name, fit in fits.items():
         if not fit:
-            raise DataError(f"{path}: {name!r} can't be {str(found[name])[:80]!r}")
+            raise DataError(f"{path}: {name!r} can't be {shown(found[name])}")
+    return header
 
 
 def _write_data(folder: Path, content: Content) -> Header:
@@ -173,7 +166,9 @@ def _write_vectors(path: Path, vectors: np.ndarray) -> None:
 def _read_data(folder: Path, header: Header) -> Content:
     files = [folder / header.data / name for name in (VECTORS, IDS)]
     for file in files:
-        size, wanted = file.stat().st_size, header.sizes[file.name]
+        if not os.path.lexists(file):
+            raise DataError(f"{file}: missing; the index is not whole")
+        size, wanted = check_file(file).st_size, header.sizes[file.name]
         if size != wanted:
             raise DataError(f"{file}: {size} bytes, {HEADER} says {wanted}; bring it back")
     if fingerprint(files) != header.sha256:
@@ -183,11 +178,7 @@ def _read_data(folder: Path, header: Header) -> Content:
 
 
 def _read_vectors(path: Path, header: Header) -> np.ndarray:
-    wanted = (header.count, header.dim)
-    try:
-        vectors = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path}: not readable as .npy ({error})") from None
+    wanted, vectors = (header.count, header.dim), map_npy(path)
     if vectors.shape != wanted or vectors.dtype != np.float32 or not vectors.flags.c_contiguous:
         raise DataError(
             f"{path}: {vectors.dtype} {vectors.shape}; expected float32 {wanted} in C order"
@@ -198,14 +189,10 @@ def _read_vectors(path: Path, header: Header) -> np.ndarray:
 
 
 def _read_ids(path: Path, header: Header) -> list[str]:
+    content = read_bytes(path, most=header.count * (MAX_ID_BYTES + 1))
+    if (lines := content.count(b"\n")) != header.count:
+        raise DataError(f"{path}: {lines} ids for {header.count} vectors")
     try:
-        ids = check_ids(path.read_bytes().decode().split("\n")[:-1])
+        return check_ids(content.decode().split("\n")[:-1])
     except ValueError as error:  # DataError, too
         raise DataError(f"{path}: {error}") from None
-    if len(ids) != header.count:
-        raise DataError(f"{path}: {len(ids)} ids for {header.count} vectors")
-    return ids
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)

@@ -17,7 +17,7 @@ from kavc.files import write_json, write_npz
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.json_files import read_json
 
-MAX_BYTES = 256 * 2**20
+MAX_BYTES = 256 * 2**20  # the local server's own limit
 KINDS = (".npz", ".json")
 LARGEST_WHOLE = 10  # beyond any dequantised (2) or standardised feature that is a whole number
 NO_FLOATS = (
@@ -58,7 +58,7 @@ def load_inputs(path: str | os.PathLike) -> dict[str, np.ndarray]:
     Args:
         path: .npz with one array an input; or .json with one object, input name to nested lists,
             `{"audio": [[[0.1, ...], ...]], "theme": [3]}`. Every input has a batch axis in front.
-            At most 256 MiB unpacked (JSON: 64 MiB of text).
+            At most 256 MiB unpacked (JSON: 8 MiB of text).
 
     Returns:
         Input name to array. From JSON: float64, int64, bool or text, as `Listed`; the client casts
@@ -69,8 +69,6 @@ def load_inputs(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """
     path = Path(path)
     _check_kind(path)
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
     arrays = read_npz(path, most=MAX_BYTES) if path.suffix == ".npz" else _read_json(path)
     if not arrays:
         raise DataError(f"{path}: holds no input")
@@ -119,10 +117,7 @@ def _check_kind(path: Path) -> None:
 
 
 def _read_json(path: Path) -> dict[str, np.ndarray]:
-    try:
-        content = read_json(path)
-    except RecursionError:
-        raise DataError(f"{path}: not readable as JSON (nested too deeply)") from None
+    content = read_json(path)
     if not isinstance(content, dict):
         raise DataError(f"{path}: expected one object, input name to nested lists")
     return {name: _array(path, name, value) for name, value in content.items()}

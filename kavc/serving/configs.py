@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kavc.errors import ConfigError, ServingError, unknown
+from kavc.inputs.opening import read_text
 from kavc.serving.versions import model_folders
 
 if TYPE_CHECKING:
@@ -320,13 +321,7 @@ def _parsed(where: str | os.PathLike, text: str, message: Any) -> Any:
 
 
 def _read(path: Path) -> str:
-    try:
-        if path.stat().st_size > MAX_BYTES:
-            raise ConfigError(f"{path}: larger than {MAX_BYTES >> 20} MiB; not read")
-        return path.read_bytes().decode()  # line ends as they are: a comment ends at \\n alone
-    except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "not UTF-8 text"
-        raise ConfigError(f"{path}: {reason}") from None
+    return read_text(path, most=MAX_BYTES, error=ConfigError)
 
 
 def _made(path: str | os.PathLike, kind: Any, values: dict[str, Any]) -> Any:

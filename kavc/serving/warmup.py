@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kavc.errors import DataError, ServingError
+from kavc.inputs.opening import check_file
 
 if TYPE_CHECKING:
     from kavc.serving.protos import PredictRequest
@@ -73,9 +74,7 @@ def read_warmup(version_folder: str | os.PathLike) -> list[PredictRequest]:
     path = Path(version_folder) / FILE
     if not path.is_file():
         return []
-    left = path.stat().st_size
-    if left > MAX_BYTES:
-        raise ServingError(f"{path}: larger than {MAX_BYTES >> 20} MiB; not run as warm-up")
+    left = check_file(path, most=MAX_BYTES, error=ServingError).st_size
     requests: list[PredictRequest] = []
     try:
         for record in tf.data.TFRecordDataset(os.fspath(path)).as_numpy_iterator():

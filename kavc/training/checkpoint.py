@@ -18,11 +18,14 @@ import numpy as np
 from kavc.errors import DataError
 from kavc.files import whole_folder, write_json, write_text
 from kavc.inputs.json_files import read_json
+from kavc.inputs.opening import read_text
+from kavc.inputs.records import record
 from kavc.training.weights import load_weights, save_weights
 
 WEIGHTS = "model.weights.h5"
 STATE = "state.json"
 BEGAN = "began.txt"  # fingerprint of the weights that the stage began with
+MAX_BEGAN = 4096
 
 
 @dataclass
@@ -78,7 +81,7 @@ class Checkpoints:
         self._weights = weights
         for epoch in sorted(self.folder.glob("epoch-*")):
             began = epoch / BEGAN
-            if began.is_file() and began.read_text(encoding="utf-8").strip() != weights:
+            if began.is_file() and read_text(began, most=MAX_BEGAN).strip() != weights:
                 shutil.rmtree(epoch)
 
     def save(self, model: keras.Model, state: FitState) -> None:
@@ -187,11 +190,10 @@ def _variables(model: keras.Model) -> list[Any]:
 
 def _read_state(path: Path) -> FitState:
     try:
-        return FitState(**read_json(path))
-    except (TypeError, DataError) as error:
+        return record(FitState, read_json(path), path)
+    except DataError as error:
         raise DataError(
-            f"{path}: not the state of a fit ({error}); "
-            f"remove the folder {path.parent.parent} to train this stage again"
+            f"{error}; remove the folder {path.parent.parent} to train this stage again"
         ) from None
 
 

@@ -27,11 +27,14 @@ from kavc import keras_settings
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.files import write_json, write_text
+from kavc.inputs.columns import check_names
 from kavc.inputs.json_files import read_json
+from kavc.inputs.opening import read_text
+from kavc.inputs.records import entries, record
 from kavc.presets.folders import folder as preset_folder
 from kavc.systems.base import SourceInfo, Stage, System
 from kavc.systems.registry import get
-from kavc.training.data_facts import check_same, facts_of, keep_splits, source_of
+from kavc.training.data_facts import ASSIGNMENT, check_same, facts_of, keep_splits, source_of
 
 if TYPE_CHECKING:
     import keras
@@ -41,8 +44,18 @@ if TYPE_CHECKING:
 CONFIG, DATA, VERSIONS, MODEL = "config.json", "data.json", "versions.json", "model.keras"
 WEIGHTS, CARD = "model.weights.h5", "model_card.md"
 REPORT, NO_REPORT = "report.json", "report_error.txt"  # of the latter two a finished run has one
+MAX_CARD = 2**20
 PRESET = "preset:"
-DATA_ENTRIES = {"source", "splits", "counts", "widths", "classes", "notes", "fingerprint"}
+DATA_ENTRIES = {
+    "source": str,
+    "splits": str | None,
+    "counts": dict[str, int],
+    "widths": dict[str, int],
+    "classes": list[str],
+    "notes": list[str],
+    "fingerprint": str,
+    ASSIGNMENT: dict[str, str] | None,
+}
 PACKAGES = ("kavc", "tensorflow", "keras", "numpy")
 
 
@@ -85,12 +98,14 @@ class Run:
         self.path = preset_folder(text.removeprefix(PRESET)) if preset else Path(path)
         if not (self.path / CONFIG).is_file():
             raise ConfigError(f"{self.path}: no run folder (it holds no {CONFIG})")
+        path = self.path / CONFIG
+        found = read_json(path, error=ConfigError)
+        self.settings = record(RunConfig, found, path, error=ConfigError)
         try:
-            self.settings = RunConfig(**read_json(self.path / CONFIG))
             self.system: System = get(self.settings.system)
             self.config = self.system.Config().replace(**self.settings.options)
         except (TypeError, ConfigError) as error:
-            raise ConfigError(f"{self.path / CONFIG}: not a run's settings ({error})") from None
+            raise ConfigError(f"{path}: not a run's settings ({error})") from None
 
     @property
     def finished(self) -> bool:
@@ -100,11 +115,9 @@ class Run:
     @property
     def data(self) -> dict[str, Any]:
         """Source, splits, counts and fingerprint of the data that the run was trained on."""
-        data = read_json(self.path / DATA)
-        if not isinstance(data, dict) or not set(data) >= DATA_ENTRIES:
-            raise DataError(
-                f"{self.path / DATA}: expected an object with {', '.join(sorted(DATA_ENTRIES))}"
-            )
+        path = self.path / DATA
+        data = read_json(path)
+        check_names(entries(data, DATA_ENTRIES, path)["classes"], f"{path}: classes")
         return data
 
     @property
@@ -189,7 +202,7 @@ class Run:
         """
         if not (self.path / CARD).is_file():
             raise ConfigError(f"{self.path}: no preset (it holds no {CARD}); export the run")
-        return (self.path / CARD).read_text(encoding="utf-8")
+        return read_text(self.path / CARD, most=MAX_CARD)
 
     @property
     def report(self) -> Report:

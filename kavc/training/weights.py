@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 import os
 import warnings
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +16,13 @@ import keras
 
 from kavc.errors import DataError
 from kavc.files import DIGEST, is_as_written, write_with_digest
+from kavc.inputs.archives import open_archive
+from kavc.inputs.hdf5 import check_weights
+from kavc.inputs.json_files import MAX_BYTES, parse_json
+from kavc.inputs.opening import open_file, too_large
+from kavc.inputs.records import mapping
 
+CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # what an archive of Keras' must hold
 UNREADABLE = (OSError, ValueError, TypeError, KeyError)
 
 
@@ -61,12 +66,16 @@ def load_weights(model: keras.Model, path: str | os.PathLike, *, kind: str = "mo
     Raises:
         DataError: the file is missing, damaged or of another model.
     """
+    path = Path(path)
     try:
-        with _opened(Path(path)) as stream:
+        with open_file(path) as stream:
+            _check_written(path)
             check_weights(stream)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # of layers that keep random weights
             model.load_weights(path)
+    except DataError:
+        raise
     except (*UNREADABLE, UserWarning) as error:
         reason = " ".join(str(error).split())
         raise DataError(f"{path}: can't be read as weights of this {kind} ({reason})") from None
@@ -79,41 +88,34 @@ def load_network(path: str | os.PathLike) -> keras.Model:
         DataError: the file is missing or damaged.
     """
     path = Path(path)
-    try:
-        _opened(path).close()
-    except ValueError as error:
-        raise DataError(f"{path}: cut or damaged ({error})") from None
     _check_archive(path)
     try:
         return keras.models.load_model(path, compile=False)
-    except UNREADABLE as error:
+    except Exception as error:  # on what others wrote as a config Keras may raise anything
         raise DataError(f"{path}: can't be loaded ({' '.join(str(error).split())})") from None
 
 
-def _opened(path: Path) -> io.BufferedReader:
-    """Opens a file that is as it was written.
-
-    Raises:
-        ValueError: it can't be opened, or is another one.
-    """
+def _check_written(path: Path) -> None:
     if not is_as_written(path):
         raise ValueError(f"its SHA-256 is not the one in {path.name}{DIGEST}")
-    return open_file(path, error=Unopened)
 
 
 def _check_archive(path: Path) -> None:
     """Looks into an archive of Keras', which holds its members as they are.
 
     Raises:
-        DataError: it claims more than it holds, or its parts are no config and no weights.
+        DataError: it is another one than was written, claims more than it holds, or holds no config
+            or no weights.
     """
-    with open_archive(path, "an archive of Keras'", packed=False) as archive:
+    with open_archive(path, "a network of Keras", packed=False) as archive:
+        _check_written(path)
         for name in (CONFIG, WEIGHTS):
             if name not in archive.namelist():
                 raise ValueError(f"it holds no {name}")
-        if archive.getinfo(CONFIG).file_size > MAX_CONFIG:
-            raise ValueError(f"{CONFIG} in it is {too_large(MAX_CONFIG)}")
-        mapping(parse_json(archive.read(CONFIG), f"{path}: {CONFIG}"), f"{path}: {CONFIG}")
+        where = f"{path}: {CONFIG} in it"
+        if archive.getinfo(CONFIG).file_size > MAX_BYTES:
+            raise DataError(f"{where}: {too_large(MAX_BYTES)}")
+        mapping(parse_json(archive.read(CONFIG), where), where)
         try:
             check_weights(io.BytesIO(archive.read(WEIGHTS)))
         except ValueError as error:

@@ -6,26 +6,16 @@ import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from pathlib import Path
 from typing import Any
 
-import yaml
-
-from kavc.errors import ConfigError, DataError, unknown
+from kavc.errors import ConfigError, unknown
+from kavc.inputs.yaml_files import parse_yaml as parse_yaml
+from kavc.inputs.yaml_files import read_yaml
 from kavc.systems.registry import SYSTEMS
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
-MAX_YAML_BYTES = 2**20
 TRIALS = 20
 LARGEST_SEED = 2**31 - 1
-DEEPEST = 10
-OPENING = (
-    yaml.FlowSequenceStartToken,
-    yaml.FlowMappingStartToken,
-    yaml.BlockSequenceStartToken,
-    yaml.BlockMappingStartToken,
-)
-CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 
 
 @dataclass(frozen=True)
@@ -116,7 +106,7 @@ def read_settings(path: str | os.PathLike, **changes: Any) -> SweepSettings:
     """Reads a sweep file; the fields of `SweepSettings` are its keys.
 
     Args:
-        path: YAML, at most 1 MiB.
+        path: YAML of plain values, at most 16 KiB.
         changes: fields that override the file's; None leaves it as it is. Those that are mappings
             are laid over the file's.
 
@@ -124,21 +114,17 @@ def read_settings(path: str | os.PathLike, **changes: Any) -> SweepSettings:
         DataError: the file is missing, too large or no YAML.
         ConfigError: a key is unknown, or missing, or a value does not fit.
     """
-    path = Path(path)
-    try:
-        if path.stat().st_size > MAX_YAML_BYTES:
-            raise DataError(f"{path}: larger than {MAX_YAML_BYTES >> 10} KiB; no sweep file")
-        found = parse_yaml(path.read_text(encoding="utf-8"), str(path))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: can't be read ({error})") from None
+    found = read_yaml(path)
     if not isinstance(found, dict):
         raise ConfigError(f"{path}: no sweep file; expected keys like system, tuner and space")
     for key in found:
         if key not in KEYS:
             raise ConfigError(f"{path}: {unknown('key', str(key), KEYS)}")
     given = {key: value for key, value in found.items() if value is not None}
+    try:
+        SweepSettings(**{"system": "", "data": "", **given})
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from None
     return make_settings(given, **changes)
 
 
@@ -156,47 +142,3 @@ def make_settings(given: Mapping[str, Any], **changes: Any) -> SweepSettings:
         if name not in merged:
             raise ConfigError(f"a sweep needs its {name}; name it in the command or in the file")
     return SweepSettings(**merged)
-
-
-def parse_yaml(text: str, where: str) -> Any:
-    """Reads YAML of plain values, without aliases, which can make little text very large.
-
-    Raises:
-        DataError: it is no such YAML.
-    """
-    try:
-        depth = 0
-        for token in yaml.scan(text):
-            depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
-            if depth > DEEPEST or isinstance(token, yaml.AliasToken):
-                raise DataError(f"{where}: aliases (*name) and deep nesting are not read")
-        node = yaml.compose(text, yaml.SafeLoader)
-        if node is not None:
-            _refuse_twice(node, where)
-        return yaml.safe_load(text)
-    except DataError:
-        raise
-    except (yaml.YAMLError, ValueError) as error:
-        raise DataError(f"{where}: not readable as YAML ({_reason(error)})") from None
-
-
-def _refuse_twice(node: yaml.Node, where: str) -> None:
-    """Refuses a key that stands twice in a mapping, of which YAML's reader takes the last."""
-    if isinstance(node, yaml.MappingNode):
-        seen = set()
-        for key, value in node.value:
-            if key.value in seen:
-                line = key.start_mark.line + 1
-                raise DataError(f"{where}: {key.value!r} stands twice, again in line {line}")
-            seen.add(key.value)
-            _refuse_twice(value, where)
-    elif isinstance(node, yaml.SequenceNode):
-        for each in node.value:
-            _refuse_twice(each, where)
-
-
-def _reason(error: Exception) -> str:
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    if mark is None or problem is None:
-        return " ".join(str(error).split())
-    return f"line {mark.line + 1}, column {mark.column + 1}: {problem}"

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.inputs.json_files import read_json
+from kavc.inputs.records import entries
 from kavc.systems.base import System
 from kavc.systems.registry import get
 from kavc.training.data_facts import source_of
@@ -37,7 +38,17 @@ FRAME = {
     "seconds": "Float64",
 }
 TYPES = {bool: "boolean", int: "Int64", float: "Float64", str: "string"}
-ENTRIES = {"settings", "versions", "data", "objective", "epochs", "planned", "first", "space"}
+ENTRIES = {
+    "settings": dict,
+    "versions": dict[str, str],
+    "data": dict,
+    "objective": dict[str, str],
+    "epochs": int,
+    "planned": dict[str, int],
+    "first": dict,
+    "space": list[dict],
+}
+PARAMETER = {"name": str, "default": bool | int | float | str, "values": list | None}
 
 
 class Sweep:
@@ -66,9 +77,7 @@ class Sweep:
         self.path = Path(path)
         if not (self.path / SWEEP).is_file():
             raise ConfigError(f"{self.path}: no sweep folder (it holds no {SWEEP})")
-        self.described = read_json(self.path / SWEEP)
-        if not isinstance(self.described, dict) or set(self.described) != ENTRIES:
-            raise DataError(f"{self.path / SWEEP}: not the description of a sweep")
+        self.described = _described(self.path / SWEEP)
         try:
             self.settings = SweepSettings(**self.described["settings"])
         except (TypeError, ConfigError) as error:
@@ -148,6 +157,18 @@ class Sweep:
             for trial in self.trials
         ]
         return pd.DataFrame(rows, columns=[*FRAME, *kinds]).astype(FRAME | kinds)
+
+
+def _described(path: Path) -> dict[str, Any]:
+    """Reads what decides a sweep, each entry of its type."""
+    found = entries(read_json(path), ENTRIES, path)
+    entries(found["objective"], {"name": str, "direction": str}, f"{path}: objective")
+    entries(found["planned"], {"trials": int, "epochs": int}, f"{path}: planned")
+    names = [entries(each, PARAMETER, f"{path}: space")["name"] for each in found["space"]]
+    for name in names:
+        if name not in found["first"]:
+            raise DataError(f"{path}: 'first' has no {name!r}, which is in 'space'")
+    return found
 
 
 def best_of(trials: list[Trial], direction: str) -> Trial | None:

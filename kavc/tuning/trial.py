@@ -7,13 +7,13 @@ the fields of `Trial`. It is written when a trial begins and when it ends, whole
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kavc.errors import DataError
 from kavc.files import write_json
 from kavc.inputs.json_files import read_json
+from kavc.inputs.records import record
 
 RECORD = "history.json"
 RUNNING, COMPLETED, FAILED = "running", "completed", "failed"
@@ -63,10 +63,8 @@ class Trial:
         Raises:
             DataError: there is none, or it is damaged.
         """
-        found = read_json(folder / RECORD)
-        if not isinstance(found, dict) or set(found) != {each.name for each in fields(cls)}:
-            raise DataError(f"{folder / RECORD}: not the record of a trial")
-        return cls(**found)
+        path = folder / RECORD
+        return record(cls, read_json(path), path)
 
     def write(self, folder: Path) -> None:
         """Writes the record into a trial's folder."""

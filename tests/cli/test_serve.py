@@ -135,7 +135,7 @@ def test_metrics_that_the_file_turns_off(cli, launched, tmp_path):
         (["--tls-client-ca", "ca"], "TLS needs both"),
         (["--monitoring-config", "x"], "--monitoring-config needs --monitoring-port"),
         (["--monitoring-port", 8500], "are both 8500"),
-        (["--batching", "nowhere"], "nowhere: No such file"),
+        (["--batching", "nowhere"], "nowhere: no such file"),
     ],
 )
 def test_options_that_do_not_go_together(refused, launched, tmp_path, words, says):

@@ -179,15 +179,15 @@ def spoil(path, change):
 
 DAMAGES = {
     "no json": (lambda run: (run / "config.json").write_text("{nope"), "config.json: not readable"),
-    "a list": (lambda run: (run / "config.json").write_text("[]"), "config.json: not a run's"),
-    "no entries": (lambda run: (run / "config.json").write_text("{}"), "config.json: not a run's"),
+    "a list": (lambda run: (run / "config.json").write_text("[]"), "config.json: []; expected an"),
+    "no entries": (lambda run: (run / "config.json").write_text("{}"), "config.json: no 'system'"),
     "options are text": (
         lambda run: spoil(run / "config.json", lambda v: v.update(options="x")),
-        "config.json: not a run's settings",
+        "config.json: 'options' is 'x'; expected names with values",
     ),
     "system is a list": (
         lambda run: spoil(run / "config.json", lambda v: v.update(system=[])),
-        "config.json: not a run's settings",
+        "config.json: 'system' is []; expected text",
     ),
     "foreign option": (
         lambda run: spoil(run / "config.json", lambda v: v["options"].update(color=1)),
@@ -195,16 +195,16 @@ DAMAGES = {
     ),
     "data without entries": (
         lambda run: (run / "data.json").write_text("{}"),
-        "data.json: expected an object with classes, counts",
+        "data.json: no 'source'; expected text",
     ),
     "no data": (lambda run: (run / "data.json").unlink(), "data.json: no such file"),
     "network cut": (
         lambda run: (run / "model.keras").write_bytes((run / "model.keras").read_bytes()[:-999]),
-        "model.keras: cut or damaged",
+        "model.keras: not readable as a network of Keras",
     ),
     "network is text": (
         lambda run: (run / "model.keras").write_text("weights"),
-        "model.keras: cut or damaged",
+        "model.keras: not readable as a network of Keras",
     ),
     "no network": (
         lambda run: (run / "model.keras").unlink(),

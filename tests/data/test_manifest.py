@@ -96,14 +96,14 @@ def test_another_file_of_another_size(file, tmp_path):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda m: [], "an object of names with values is expected"),
+        (lambda m: [], "expected an object"),
         (lambda m: {**m, "format": "other"}, "not a manifest"),
         (lambda m: {**m, "version": 2}, "format version 2, this release reads 1"),
         (lambda m: {**m, "records": -1}, "'records' is -1; expected 1 or more"),
-        (lambda m: {**m, "records": True}, "'records' is True; a whole number is expected"),
-        (lambda m: {**m, "schema": None}, "'schema' is None; names, each with"),
+        (lambda m: {**m, "records": True}, "'records' is True; expected a whole number"),
+        (lambda m: {**m, "schema": None}, "'schema' is None; expected names, each with"),
         (lambda m: {**m, "schema": {"audio": {"shape": 4, "dtype": "float32"}}}, "'shape' is 4"),
-        (lambda m: {k: v for k, v in m.items() if k != "sha256"}, "no 'sha256'; text is expected"),
+        (lambda m: {k: v for k, v in m.items() if k != "sha256"}, "no 'sha256'; expected text"),
     ],
 )
 def test_foreign_manifests(file, change, words):

@@ -29,7 +29,7 @@ def test_a_folder_of_models(models):
     assert a.fault is None and b.fault is None
     assert a.signatures == ("echo", "serving_default")
     assert a.warmup == 2 and a.ops > 20 and a.size > 10_000
-    assert part.fault == f"{models / 'b' / '10' / 'saved_model.pb'}: No such file or directory"
+    assert part.fault == f"{models / 'b' / '10' / 'saved_model.pb'}: no such file"
 
 
 def test_a_model_and_a_version(models):

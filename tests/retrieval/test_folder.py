@@ -123,12 +123,12 @@ def test_damaged_data_are_named_in_one_line(folder, name, damage, message):
     ("changes", "message"),
     [
         ({"format": 2}, 'expected an object with "format": 1'),
-        ({"more": 1}, "expected backend, count, data,"),
-        ({"dim": 0}, "'dim' can't be '0'"),
-        ({"dim": "6"}, "'dim' can't be '6'"),
-        ({"count": True}, "'count' can't be 'True'"),
-        ({"count": -1}, "'count' can't be '-1'"),
-        ({"model": None}, "'model' can't be 'None'"),
+        ({"more": 1}, "'more' is none of its entries, which are format, dim"),
+        ({"dim": 0}, "'dim' can't be 0"),
+        ({"dim": "6"}, "'dim' is '6'; expected a whole number"),
+        ({"count": True}, "'count' is True; expected a whole number"),
+        ({"count": -1}, "'count' can't be -1"),
+        ({"model": None}, "'model' is None; expected text"),
         ({"data": "../elsewhere"}, "'data' can't be '../elsewhere'"),
         ({"data": "data-000000000000"}, "missing; the index is not whole"),
         ({"sizes": {"ids.txt": 1}}, "'sizes' can't be"),
@@ -182,9 +182,9 @@ def test_a_shape_that_the_file_is_too_short_for(folder):
     [
         (b"a\n" * 40, "id 'a' .* is given twice"),
         (b"a\nb\n", "2 ids for 40 vectors"),
-        (b"\xff\n", "can't decode byte"),
+        (b"\xff" + b"\n" * 40, "can't decode byte"),
         (b"\n" * 40, "is empty"),
-        (b"a" * 300 + b"\n", "takes 300 bytes"),
+        (b"a" * 300 + b"\n" * 40, "takes 300 bytes"),
     ],
 )
 def test_ids_are_not_trusted(folder, content, message):

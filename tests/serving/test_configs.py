@@ -147,7 +147,7 @@ def test_batching_on_the_wire_has_the_published_numbers():
             "allowed_batch_sizes: 1000",
             "end with 1000; expected max_execution_batch_size, 2",
         ),
-        (b"\xff", "not UTF-8 text"),
+        (b"\xff", "no UTF-8 text"),
         (b"#" * (4 * 2**20 + 1), "larger than 4 MiB"),
     ],
 )
@@ -160,7 +160,7 @@ def test_wrong_batching_names_file_and_field(file, text, says):
 
 
 def test_a_missing_file(tmp_path):
-    with pytest.raises(ConfigError, match=r"none\.config: No such file"):
+    with pytest.raises(ConfigError, match=r"none\.config: no such file"):
         read_batching(tmp_path / "none.config")
 
 
@@ -192,7 +192,7 @@ def test_tls_that_can_not_be(file, tmp_path):
     key = file(PEM.format("KEY"))
     with pytest.raises(ConfigError, match="client_verify needs custom_ca"):
         TLSConfig(key, key, client_verify=True)
-    with pytest.raises(ConfigError, match="none: No such file"):
+    with pytest.raises(ConfigError, match="none: no such file"):
         TLSConfig(tmp_path / "none", key).read()
     with pytest.raises(ConfigError, match="der: not PEM text; expected server_cert"):
         TLSConfig(key, file(b"0000", "der")).read()

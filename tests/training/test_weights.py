@@ -69,7 +69,9 @@ def test_a_spoilt_network_is_not_loaded_as_another(network, tmp_path):
     path = tmp_path / "a.keras"
     save_network(network, path)
     spoil(path, network)
-    with pytest.raises(DataError, match=r"a.keras: cut or damaged \(its SHA-256 is not"):
+    with pytest.raises(
+        DataError, match=r"a.keras: not readable as a network of Keras \(its SHA-256 is not"
+    ):
         load_network(path)
 
 
@@ -92,7 +94,7 @@ def test_a_file_that_is_replaced_has_the_new_digest(network, tmp_path):
 
 
 def test_what_is_missing(tmp_path):
-    with pytest.raises(DataError, match=r"a.weights.h5: can't be read .*no such file"):
+    with pytest.raises(DataError, match=r"a.weights.h5: no such file"):
         load_weights(make(), tmp_path / "a.weights.h5")
-    with pytest.raises(DataError, match=r"a.keras: cut or damaged \(no such file\)"):
+    with pytest.raises(DataError, match=r"a.keras: no such file"):
         load_network(tmp_path / "a.keras")

@@ -182,7 +182,7 @@ def test_one_trial_is_enough_for_figures(sweep, record):
 
 def test_damaged_records_are_named(full):
     (full.path / "trial_03" / "history.json").write_text("{}")
-    with pytest.raises(DataError, match=r"trial_03/history.json: not the record of a trial"):
+    with pytest.raises(DataError, match=r"trial_03/history.json: no 'id'; expected text"):
         write_report(full)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -90,7 +91,7 @@ def read_roster(file: Path, audio: str | None, visual: str | None) -> Roster | N
         DataError: they are damaged, or of another file.
     """
     path = members_path(file)
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     columns = read_npz(path, most=MAX_BYTES)
     manifest = read_manifest(file)

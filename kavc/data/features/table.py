@@ -10,7 +10,7 @@ from pathlib import Path
 from kavc.data import splits as split_files
 from kavc.data.splits import SPLITS
 from kavc.errors import DataError
-from kavc.inputs.columns import check_not_misspelt, plain
+from kavc.inputs.columns import check_names, check_not_misspelt, plain
 from kavc.inputs.table import read_table
 
 MAX_BYTES = 256 * 2**20
@@ -63,7 +63,8 @@ def read_videos(path: str | os.PathLike, keep: Iterable[str] = ()) -> Videos:
 
     Raises:
         DataError: the table or a row is malformed; two columns have one name, or one is nearly
-            called "split"; an id is not a plain file name or comes twice.
+            called "split"; an id is not a plain file name or comes twice; a label holds a
+            line break.
     """
     path = Path(path)
     keep = [plain(name) for name in keep]
@@ -130,6 +131,7 @@ def _row(record: Mapping[str, str], keep: Sequence[str], where: str) -> Row:
     elif "labels" in record:
         named = [label.strip() for label in record["labels"].split(BETWEEN)]
         labels = tuple(dict.fromkeys(filter(None, named)))
+    check_names(list(labels), where)
     split = record.get("split")
     if split is not None:
         split = plain(split)

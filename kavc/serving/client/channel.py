@@ -9,12 +9,13 @@ import ipaddress
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kavc.errors import ConfigError
+from kavc.inputs.opening import read_bytes
 from kavc.serving.client.retry import Retry
 
+MAX_PEM = 2**20
 LARGEST = 2**31 - 1  # bytes; protobuf takes no larger message
 LEAST_BACKOFF = 0.1  # seconds; gRPC takes no less
 SCHEME = re.compile(r"dns:(//[^/]*/)?|ipv[46]:")  # that gRPC takes before HOST:PORT
@@ -145,10 +146,7 @@ def _credentials(tls: ClientTLS) -> Any:
 def _pem(path: str | os.PathLike | None) -> bytes | None:
     if path is None:
         return None
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise ConfigError(f"{path}: can't be read ({error.strerror})") from None
+    content = read_bytes(path, most=MAX_PEM, error=ConfigError)
     if b"-----BEGIN " not in content:
         raise ConfigError(f"{path} is not PEM; expected -----BEGIN ...")
     return content

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kavc.errors import ExportError
+from kavc.inputs.opening import read_bytes
 from kavc.serving.versions import GRAPH
 
 if TYPE_CHECKING:
@@ -34,14 +35,11 @@ def read_saved_model(folder: str | os.PathLike) -> SavedModel:
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
     path = Path(folder) / GRAPH
+    content = read_bytes(path, most=MAX_GRAPH_BYTES, error=ExportError)
     try:
-        if path.stat().st_size > MAX_GRAPH_BYTES:
-            raise ExportError(f"{path}: larger than 2 GiB; not read")
-        saved = SavedModel.FromString(path.read_bytes())
+        saved = SavedModel.FromString(content)
     except DecodeError:
         raise ExportError(f"{path}: damaged, or no SavedModel") from None
-    except OSError as error:
-        raise ExportError(f"{path}: {error.strerror}") from None
     if not saved.meta_graphs:
         raise ExportError(f"{path}: holds no graph")
     return saved

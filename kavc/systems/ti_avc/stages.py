@@ -13,8 +13,10 @@ import tensorflow as tf
 from kavc.data.epochs import Columns, of_epoch
 from kavc.data.pairing import pairs
 from kavc.data.store import VideoStore
+from kavc.errors import DataError
 from kavc.evaluation.monitor import MatchMonitor
 from kavc.files import write_npz
+from kavc.inputs.arrays import read_npz
 from kavc.systems.base import Stage
 from kavc.systems.ti_avc import networks, trainees
 from kavc.systems.ti_avc.config import TiAVCConfig
@@ -252,8 +254,11 @@ class CorrespondenceStage(_MatchStage):
         file = Path(folder) / "frozen_embeddings.npz"
         if not file.exists():
             write_npz(file, frozen_embeddings(network, load(), self.config.max_steps))
-        with np.load(file, allow_pickle=False) as arrays:
+        arrays = read_npz(file, most=None)  # as large as the file is, which is this stage's own
+        try:
             return video_store(**arrays)
+        except (TypeError, ValueError) as error:
+            raise DataError(f"{file}: not frozen embeddings ({error}); remove the file") from None
 
 
 def frozen_embeddings(

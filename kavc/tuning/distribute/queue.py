@@ -12,6 +12,7 @@ from typing import Any
 import keras_tuner
 
 from kavc.inputs.json_files import read_json
+from kavc.inputs.records import entries
 from kavc.tuning.distribute.messages import ALONE
 from kavc.tuning.trial import RECORD, Trial
 from kavc.tuning.tuner import SweepTuner
@@ -86,7 +87,8 @@ class TrialQueue:
         if not state.exists():
             return {}
         found = {}
-        for worker, trial_id in read_json(state)["ongoing_trials"].items():
+        ongoing = entries(read_json(state), {"ongoing_trials": dict[str, str]}, state)
+        for worker, trial_id in ongoing["ongoing_trials"].items():
             has_record = (self.tuner.folder_of(trial_id) / RECORD).exists()
             if worker != ALONE and has_record:
                 begun = self.take_up(worker, trial_id)

@@ -26,7 +26,7 @@ def test_a_whole_version(version):
 
 def test_no_graph(version):
     (version / "saved_model.pb").unlink()
-    with pytest.raises(ExportError, match=r"saved_model\.pb: No such file"):
+    with pytest.raises(ExportError, match=r"saved_model\.pb: no such file"):
         read_saved_model(version)
 
 
@@ -47,7 +47,7 @@ def test_a_damaged_graph(version, change, says):
 
 def test_a_graph_beyond_the_limit_is_not_read(version, monkeypatch):
     monkeypatch.setattr(version_files, "MAX_GRAPH_BYTES", 100)
-    with pytest.raises(ExportError, match="larger than 2 GiB; not read"):
+    with pytest.raises(ExportError, match=r"saved_model\.pb: larger than"):
         read_saved_model(version)
 
 

@@ -67,7 +67,7 @@ def test_callers_prove_themselves_if_asked_to(models_dir):
     ("changes", "message"),
     [
         ({"server_key": HERE / "other.key"}, "server.pem and .*other.key do not fit together"),
-        ({"server_key": HERE / "none.key"}, "none.key: No such file"),
+        ({"server_key": HERE / "none.key"}, "none.key: no such file"),
         ({"server_cert": HERE / "README.md"}, "README.md: not PEM text"),
         ({"server_cert": HERE / "other.key"}, "other.key and .*server.key do not fit together"),
         ({"custom_ca": HERE / "other.key"}, "other.key holds no certificate"),
