@@ -10,6 +10,7 @@ import sys
 import pytest
 
 import kavc
+from kavc.systems.registry import PACKAGES as SYSTEM_PACKAGES
 
 HEAVY = ("tensorflow", "keras", "sklearn", "matplotlib", "pandas")
 PACKAGES = ["kavc"] + [
@@ -46,6 +47,12 @@ def command(*words: str) -> str:
         command("--help"),
         command("--version"),
         command("train", "--help"),
+        command("systems"),
+        *(
+            f"import kavc.systems.{package}.{module}"
+            for package in SYSTEM_PACKAGES
+            for module in ("config", "paper", "system")
+        ),
     ],
 )
 def test_tensorflow_is_not_loaded(code):

@@ -17,7 +17,18 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from kavc import __version__, keras_settings
-from kavc.cli import data, demo, evaluate, index, predict, retrieve, serve, train, tune
+from kavc.cli import (
+    data,
+    demo,
+    evaluate,
+    index,
+    predict,
+    retrieve,
+    serve,
+    systems,
+    train,
+    tune,
+)
 from kavc.cli.output import errors
 from kavc.errors import KavcError, is_wrong_path
 
@@ -186,7 +197,7 @@ def _options(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-for module in (demo, train, evaluate, retrieve, serve, predict):
+for module in (demo, systems, train, evaluate, retrieve, serve, predict):
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))
 for name, group in {"data": data, "index": index, "tune": tune}.items():

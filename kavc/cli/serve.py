@@ -44,9 +44,11 @@ def export(
     if run is None or to is None:
         raise ConfigError("give a run folder and --to MODELS_DIR, or --check FOLDER")
     from kavc.export.run import export_run
+    from kavc.training.run import Run
 
+    opened = Run(run)
     progress(f"exporting {run}")
-    folder = export_run(run, to, name=name, version=version, index=index)
+    folder = export_run(opened, to, name=name, version=version, index=index)
     results.print(folder, highlight=False, soft_wrap=True)
 
 

@@ -1,4 +1,4 @@
-"""`kavc train`, `kavc reproduce` and `kavc systems`."""
+"""`kavc train` and `kavc reproduce`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kavc.cli.output import epoch_line, print_json, print_report, print_table, progress
+from kavc.cli.output import epoch_line, print_report, progress
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -26,31 +26,6 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="NAME=VALUE", help="Change an option.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of tables.")]
-
-
-def systems(as_json: AsJson = False) -> None:
-    """List the systems, their papers and presets."""
-    from kavc.systems.registry import get, names
-
-    found = [get(name) for name in names()]
-    if as_json:
-        print_json(
-            [
-                {
-                    "name": system.name,
-                    "summary": system.summary,
-                    "paper": system.paper.title,
-                    "presets": list(system.Config.PRESETS),
-                }
-                for system in found
-            ]
-        )
-        return
-    from kavc.evaluation.table import Column, Table
-
-    rows = [(s.name, s.summary, s.paper.title, ", ".join(s.Config.PRESETS)) for s in found]
-    columns = [Column(name) for name in ("system", "answers", "paper", "presets")]
-    print_table(Table("systems", columns, rows))
 
 
 def train(
@@ -255,4 +230,4 @@ def reproduce(
     progress(f"report: {out / 'report.md'}")
 
 
-COMMANDS = (systems, train, reproduce)
+COMMANDS = (train, reproduce)

@@ -86,6 +86,9 @@ def run(
         raise ConfigError("--gpus deals GPUs out to --workers; give both")
     settings = _settings(what, out, resume, changes)
     own = _own_source(out) if what is None and data is None and splits is None else None
+    from kavc.tuning.checks import check_sweep
+
+    check_sweep(settings, out, resume=resume, source=own)
     from kavc.tuning.attempt import Limits, minutes_since
     from kavc.tuning.distribute.launcher import run_shared, terminable
     from kavc.tuning.progress import Progress
@@ -150,10 +153,12 @@ def report(
     as_json: AsJson = False,
 ) -> None:
     """Say what a sweep found; write tables, figures and TensorBoard's files into its folder."""
-    from kavc.tuning.report import TENSORBOARD, write_report
     from kavc.tuning.sweep import Sweep
 
-    print_report(write_report(Sweep(sweep)), as_json=as_json)
+    opened = Sweep(sweep)
+    from kavc.tuning.report import TENSORBOARD, write_report
+
+    print_report(write_report(opened), as_json=as_json)
     progress(f"report: {sweep / 'report.md'}")
     progress(f"to look into it: tensorboard --logdir {sweep / TENSORBOARD}")
 

@@ -10,9 +10,6 @@ from pathlib import Path
 
 from kavc.errors import ConfigError
 from kavc.export.config_files import check_config_files, write_config_files
-from kavc.export.run_card import run_card
-from kavc.export.savedmodel import export, next_version, no_empty_parents
-from kavc.export.write_error import written
 from kavc.files import PARTIAL
 from kavc.training.run import REPORT, Run
 
@@ -53,10 +50,15 @@ def export_run(
     run = run if isinstance(run, Run) else Run(run)
     if not run.finished:
         raise ConfigError(f"{run.path}: training has not ended; go on with `kavc train --resume`")
-    name = name or run.system.name
-    version = next_version(models_dir, name) if version is None else version
     if index is not None and INDEX not in run.system.assets:
         raise ConfigError(f"{run.system.name} serves no index; export it without --index")
+    # What needs no TensorFlow was asked for by now.
+    from kavc.export.run_card import run_card
+    from kavc.export.savedmodel import export, next_version, no_empty_parents
+    from kavc.export.write_error import written
+
+    name = name or run.system.name
+    version = next_version(models_dir, name) if version is None else version
     assets = None if index is None else {INDEX: Path(index)}
     check_config_files(models_dir, name)
     report = run.report if (run.path / REPORT).is_file() else None

@@ -23,7 +23,7 @@ from kavc.serving.configs import MODELS_FILE, models_of, read_models
 from kavc.serving.flags import BINARY, differences, model_server_command
 from kavc.serving.inspection.stock_ops import refuse_foreign_ops
 from kavc.serving.options import ServerOptions
-from kavc.serving.versions import version_folders
+from kavc.serving.versions import model_folders, version_folders
 
 STOP = (signal.SIGINT, signal.SIGTERM)
 LOOK = 0.1  # seconds between looks at the signals and at the binary
@@ -56,6 +56,7 @@ def serve(
         ServingError: a model can't be loaded, a port is in use, or the binary failed.
     """
     options = options or ServerOptions()
+    model_folders(models_dir)  # the cheap mistake first
     binary = find_model_server()
     if binary is None:
         with _signals() as signals:

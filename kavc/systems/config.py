@@ -97,6 +97,25 @@ class Config:
         _check_range(fields[name], value)
         return value
 
+    @classmethod
+    def options(cls) -> list[dict[str, Any]]:
+        """Returns what can be set, in the order of the fields, JSON-serialisable.
+
+        Each is a dict of "name", "type" ("bool", "int", "float" or "str"), "optional" (whether
+        None, "none" in text, is a value), "default", "choices", "low", "high" and "meaning".
+        """
+        types = typing.get_type_hints(cls)
+        return [
+            {
+                "name": field.name,
+                "type": _kind(types[field.name])[0].__name__,
+                "optional": _kind(types[field.name])[1],
+                "default": field.default,
+                **field.metadata,
+            }
+            for field in dataclasses.fields(cls)
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Returns the values by name, JSON-serialisable."""
         return dataclasses.asdict(self)
@@ -121,11 +140,10 @@ def parse_overrides(texts: list[str]) -> dict[str, str]:
 
 def _converted(name: str, value: Any, kind: Any) -> Any:
     """Returns `value` as `kind`: text as on a command line, and whole floats for ints."""
-    members = typing.get_args(kind)
-    if type(None) in members:
-        if value is None or (isinstance(value, str) and value.lower() in ("none", "null")):
-            return None
-        (kind,) = [member for member in members if member is not type(None)]
+    kind, optional = _kind(kind)
+    none = value is None or (isinstance(value, str) and value.lower() in ("none", "null"))
+    if optional and none:
+        return None
     try:
         if kind is bool:
             return value if isinstance(value, bool) else TRUTH[str(value).lower()]
@@ -140,6 +158,13 @@ def _converted(name: str, value: Any, kind: Any) -> Any:
     except (TypeError, ValueError, OverflowError, KeyError):
         pass
     raise ConfigError(f"option {name!r} must be of type {kind.__name__}, not {value!r}")
+
+
+def _kind(annotation: Any) -> tuple[type, bool]:
+    """Returns the type that an annotation names, and whether None will do."""
+    members = typing.get_args(annotation) or (annotation,)
+    (kind,) = [member for member in members if member is not type(None)]
+    return kind, type(None) in members
 
 
 def _whole(value: Any) -> int:

@@ -10,14 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from kavc.data.damage import data_errors
 from kavc.data.ids import shown
 from kavc.data.pairing import distinct
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError, unknown
 from kavc.files import sweep_partials
 from kavc.folders import check_new
-from kavc.layers.fingerprint import weights_fingerprint
 from kavc.retrieval.faiss_search import check_backend
 from kavc.retrieval.folder import read_header
 from kavc.retrieval.index import Index
@@ -68,7 +66,7 @@ def build_index(
     _check_modality(run, modality)
     check_backend(backend)
     ids, vectors = _embed_split(run, modality, run.source_for(data, splits), split, progress)
-    model = weights_fingerprint(run.network)
+    model = _model_of(run)
     index = Index(vectors.shape[1], modality=modality, model=model, backend=backend)
     index.add(ids, vectors)
     index.save(out)
@@ -101,7 +99,7 @@ def add_to_index(
     """
     run = run if isinstance(run, Run) else Run(run)
     with _changing(folder) as index:
-        index.check(model=weights_fingerprint(run.network))
+        index.check(model=_model_of(run))
         _check_modality(run, index.modality)
         source = run.source_for(data, splits)
         index.add(*_embed_split(run, index.modality, source, split, progress))
@@ -143,7 +141,7 @@ def retrieve(
     """
     index.check_k(k)
     run = run if isinstance(run, Run) else Run(run)
-    index.check(model=weights_fingerprint(run.network))
+    index.check(model=_model_of(run))
     _check_modality(run, index.modality)
     (other,) = (name for name in run.system.modalities if name != index.modality)
     if set(inputs) != {other}:
@@ -154,10 +152,19 @@ def retrieve(
     return index.search(_embed(run, other, inputs[other]), k)
 
 
+def _model_of(run: Run) -> str:
+    """Returns the fingerprint of a run's network."""
+    from kavc.layers.fingerprint import weights_fingerprint
+
+    return weights_fingerprint(run.network)
+
+
 def _embed_split(
     run: Run, modality: str, source: Source, split: str, progress: Progress
 ) -> tuple[list[str], np.ndarray]:
     """Returns ids and embeddings, without duplicates and, among sounds, silent videos."""
+    from kavc.data.damage import data_errors
+
     ids, vectors, silent = [], [], 0
     with data_errors():
         for batch in _batches(run, modality, source, split):

@@ -9,7 +9,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,12 @@ import keras_tuner
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.files import sweep_partials, write_json
-from kavc.folders import check_own, claim
+from kavc.folders import claim
 from kavc.inputs.json_files import read_json
+from kavc.inputs.records import entries, mapping
 from kavc.training.data_facts import ASSIGNMENT, KEPT, check_same, facts_of, keep_splits
 from kavc.training.run import lock, versions
+from kavc.tuning.checks import check_sweep
 from kavc.tuning.hypermodel import SystemHyperModel
 from kavc.tuning.oracles import make_oracle, planned
 from kavc.tuning.settings import SweepSettings
@@ -93,8 +95,7 @@ def open_sweep(
     Args and errors are those of `run_sweep`, but for those of trials.
     """
     began, out = time.monotonic(), Path(out)
-    _refuse_keras_tuners_chief()
-    _check_folder(out, settings, resume)
+    check_sweep(settings, out, resume=resume, source=source)
     hypermodel = make_hypermodel(settings, source)
     oracle = oracle_of(settings, hypermodel)
     info = hypermodel.examples.info(hypermodel.base)
@@ -168,40 +169,6 @@ def parse_objective(text: str | None, default: keras_tuner.Objective) -> keras_t
     return keras_tuner.Objective(name, direction)
 
 
-def _check_folder(out: Path, settings: SweepSettings, resume: bool) -> None:
-    """Refuses a folder, and settings that a sweep can't go on with, before any data are read."""
-    check_own(out, "sweep")
-    if not resume or not (out / SWEEP).exists():
-        return
-    begun = Sweep(out).settings
-    for each in fields(SweepSettings):
-        before, now = getattr(begun, each.name), getattr(settings, each.name)
-        if before != now and not _may_change(each.name, before, now):
-            raise ConfigError(
-                f"{out} was begun with {each.name} {before!r}, not {now!r}; resume it as it was "
-                "or use another folder"
-            )
-
-
-def _may_change(name: str, before: Any, now: Any) -> bool:
-    """Whether a setting may be another one when a sweep goes on.
-
-    Data may have been moved: what is in them decides. There may be more trials.
-    """
-    grows = name == "trials" and None not in (before, now) and now > before
-    return grows or name in ("data", "splits")
-
-
-def _refuse_keras_tuners_chief() -> None:
-    """KerasTuner would start its own chief, or call its files otherwise."""
-    for name in ("KERASTUNER_TUNER_ID", "KERASTUNER_ORACLE_IP"):
-        if name in os.environ:
-            raise ConfigError(
-                f"{name} is set, for KerasTuner's own chief; unset it, and share a sweep by "
-                "--workers or `kavc tune chief`"
-            )
-
-
 def _check_state(out: Path) -> None:
     """Refuses to go on without all that KerasTuner wrote: it would begin again over the trials.
 
@@ -213,20 +180,22 @@ def _check_state(out: Path) -> None:
         return
     _state(out / "tuner0.json")
     oracle = _state(out / "oracle.json")
-    for trial in oracle.get("start_order", ()):
+    orders = {"start_order": list[str] | None, "end_order": list[str] | None}
+    order = entries(oracle, orders, out / "oracle.json")
+    for trial in order["start_order"] or ():
         folder = folders.get(trial, out / f"trial_{trial}")
         _state(folder / "trial.json")
-        if trial in oracle.get("end_order", ()):
+        if trial in (order["end_order"] or ()):
             _state(folder / RECORD)
 
 
 def _state(file: Path) -> dict[str, Any]:
     if not file.exists():
         raise DataError(f"{file}: missing; bring it back to go on, or begin in another folder")
-    found = read_json(file)
-    if not isinstance(found, dict):
-        raise DataError(f"{file}: damaged; bring it back to go on, or begin in another folder")
-    return found
+    try:
+        return dict(mapping(read_json(file), file))
+    except DataError as error:
+        raise DataError(f"{error}; bring it back to go on, or begin in another folder") from None
 
 
 def _forget_begun(out: Path) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import re
 from pathlib import Path
@@ -120,15 +119,6 @@ def test_a_command_line_without_a_command_is_answered_with_help(cli):
     result = cli("data")
     assert (result.exit_code, result.stderr) == (2, "")
     assert "Usage: " in result.stdout
-
-
-def test_systems(cli):
-    result = cli("systems")
-    assert result.exit_code == 0
-    assert "ti-avc" in result.stdout
-    (system,) = [s for s in json.loads(cli("systems", "--json").stdout) if s["name"] == "ti-avc"]
-    assert system["presets"][0] == "paper"
-    assert system["paper"] == "Themes Informed Audio-Visual Correspondence Learning"
 
 
 @pytest.mark.parametrize(

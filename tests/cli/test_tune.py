@@ -80,7 +80,7 @@ def test_a_sweep_file_and_options_over_it(
 @pytest.mark.parametrize(
     ("more", "message"),
     [
-        (["--space", "unit=4"], "unknown parameter 'unit'; did you mean 'units'"),
+        (["--space", "unit=4"], "unknown option 'unit'; did you mean 'units'"),
         (["--space", "dropout=2"], "'dropout' must be at most 0.9; not 2.0"),
         (["--space", "dropout=[4"], "--space dropout: not readable as YAML"),
         (["--space", "units"], "not of the form name=value"),

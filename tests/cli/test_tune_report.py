@@ -25,7 +25,7 @@ def small(monkeypatch, tmp_path):
     spec.loader.exec_module(module)
     monkeypatch.setitem(registry.SYSTEMS, "small", (spec.name, "SmallSystem"))
     (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "data.txt").write_text("first")
+    (tmp_path / "data" / "corpus.json").write_text("first")
     return ["--data", f"synthetic:{tmp_path / 'data'}"]
 
 

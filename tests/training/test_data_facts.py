@@ -44,8 +44,8 @@ def assigned(monkeypatch):
 def source(tmp_path, monkeypatch):
     """A source whose paths are typed relative to the current folder."""
     (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus" / "file").touch()
-    (tmp_path / "a.json").write_text('{"train": ["file"]}')
+    (tmp_path / "corpus" / "corpus.json").touch()
+    (tmp_path / "a.json").write_text('{"train": ["*"]}')
     monkeypatch.chdir(tmp_path)
     return Source.parse("kwai:corpus", "a.json")
 
@@ -54,7 +54,7 @@ def test_paths_are_absolute_and_found_from_another_folder(source, tmp_path, monk
     facts = json.loads(json.dumps(facts_of(source, INFO)))
     keep_splits(tmp_path / "run", source)
     (tmp_path / "other" / "corpus").mkdir(parents=True)
-    (tmp_path / "other" / "corpus" / "file").touch()
+    (tmp_path / "other" / "corpus" / "corpus.json").touch()
     monkeypatch.chdir(tmp_path / "other")
     assert source_of(tmp_path / "run", facts).path == tmp_path / "corpus"
 
@@ -151,7 +151,7 @@ def test_runs_beside_each_other_had_the_same_data(source, assigned, tmp_path):
 def test_as_many_ids_as_can_be_read_are_kept(tmp_path, monkeypatch):
     """Compact, as the user's file may be: both have the same limit."""
     (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus" / "file").touch()
+    (tmp_path / "corpus" / "corpus.json").touch()
     said = {"train": {"ids": [f"{i:04d}" for i in range(1000)]}, "test": {"ids": ["x"]}}
     (tmp_path / "a.json").write_text(json.dumps(said, separators=(",", ":")))
     source = Source.parse(f"kwai:{tmp_path / 'corpus'}", tmp_path / "a.json")

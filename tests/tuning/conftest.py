@@ -44,5 +44,5 @@ def data(tmp_path) -> str:
     """A source of the system."""
     folder = tmp_path / "data"
     folder.mkdir()
-    (folder / "data.txt").write_text("first")
+    (folder / "corpus.json").write_text("first")
     return f"synthetic:{folder}"

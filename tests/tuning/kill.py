@@ -103,7 +103,7 @@ def main() -> None:
     registry.SYSTEMS["small"] = ("kavc_tests_small", "SmallSystem")
     folder = Path(sys.argv[1])
     (folder / "data").mkdir(parents=True)
-    (folder / "data" / "data.txt").write_text("first")
+    (folder / "data" / "corpus.json").write_text("first")
     found = {}
     for tuner in sys.argv[2:]:
         whole, killed = folder / f"{tuner}-whole", folder / f"{tuner}-killed"

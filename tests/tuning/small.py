@@ -72,7 +72,7 @@ class SmallSystem(System):
         return {}
 
     def describe(self, source, config=None):
-        digest = (source.path / "data.txt").read_text() if source.path.is_dir() else "0"
+        digest = (source.path / "corpus.json").read_text() if source.path.is_dir() else "0"
         return SourceInfo({"train": EXAMPLES}, {"x": 4}, ["only"], digest)
 
     def adapt(self, config, info):

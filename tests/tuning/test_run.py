@@ -336,7 +336,7 @@ def test_keras_tuners_own_chief_is_refused(settings, tmp_path, monkeypatch, name
 
 def test_a_sweep_goes_on_only_with_the_same_data(settings, tmp_path):
     run_sweep(settings(), tmp_path / "sweep", limits=Limits(minutes=0))
-    (tmp_path / "data" / "data.txt").write_text("second")
+    (tmp_path / "data" / "corpus.json").write_text("second")
     with pytest.raises(DataError, match="begun on other data"):
         run_sweep(settings(), tmp_path / "sweep", resume=True)
 

@@ -9,7 +9,6 @@ import pytest
 
 from kavc.errors import ConfigError
 from kavc.systems.choices import Choices
-from kavc.systems.registry import get
 from kavc.tuning.space import Narrowed, count, describe, parse_limits, space_of
 
 
@@ -19,14 +18,6 @@ def of(system, **space):
 
 def named(hp):
     return {entry["name"]: entry for entry in describe(hp)}
-
-
-@pytest.mark.parametrize("name", ["ti-avc", "cross-modal-embedding"])
-def test_every_parameter_of_a_real_space_is_listed_with_its_default(name):
-    system = get(name)
-    for preset, config in system.Config.presets().items():
-        for parameter in describe(space_of(system, config)):
-            assert parameter["default"] == getattr(config, parameter["name"]), preset
 
 
 def test_a_parameter_says_when_it_counts(system):

@@ -168,7 +168,7 @@ def test_options_for_both(make_sweep, tmp_path):
 def test_other_data(make_sweep, tmp_path):
     sweep = make_sweep()
     (tmp_path / "other").mkdir()
-    (tmp_path / "other" / "data.txt").write_text("other")
+    (tmp_path / "other" / "corpus.json").write_text("other")
     train_winner(sweep, tmp_path / "out", seeds=1, data=f"synthetic:{tmp_path / 'other'}")
     run = Run(tmp_path / "out" / "winner" / "seed-1")
     assert run.data["source"].endswith("other")

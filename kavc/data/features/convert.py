@@ -16,10 +16,10 @@ from typing import Any
 from kavc import __version__
 from kavc.data.features.folder import ArrayFolder
 from kavc.data.features.table import Row, Videos, check_id, class_names, read_videos
-from kavc.data.features.writer import write_corpus
 from kavc.data.schema import Field
 from kavc.data.splits import SPLITS
 from kavc.errors import DataError
+from kavc.folders import check_new
 
 
 def convert(
@@ -59,6 +59,7 @@ def convert(
     Example:
         convert("features", "videos.csv", "corpus", arrays={"audio": "vggish", "visual": "clip"})
     """
+    check_new(out)
     folder = ArrayFolder(features, arrays)
     videos = _all_of(folder) if table is None else read_videos(table, keep)
     for name in folder.names:
@@ -66,6 +67,8 @@ def convert(
             raise DataError(f"{table}: column {name!r} has the name of an array; rename one")
     classes = class_names(videos.rows) if videos.labelled else []
     parts = _parts(videos.rows)
+    from kavc.data.features.writer import write_corpus  # TensorFlow; the table needs none
+
     streams = {name: _examples(rows, folder, classes) for name, rows in parts.items()}
     write_corpus(
         out,

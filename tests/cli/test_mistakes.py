@@ -1,0 +1,84 @@
+"""A mistyped name, path or file is told before TensorFlow is loaded, which takes seconds."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+HEAVY = ("tensorflow", "keras", "keras_tuner", "sklearn", "matplotlib", "pandas")
+# Arguments: [[WORD, ...], ...]. Prints a line of JSON for each: exit code, and what was loaded.
+SCRIPT = f"""
+import json, sys
+from kavc.cli.main import main
+for words in json.loads(sys.argv[1]):
+    sys.argv = ["kavc", *words]
+    try:
+        main()
+        code = 0
+    except SystemExit as end:
+        code = end.code
+    print(json.dumps([code, sorted(set({HEAVY!r}) & set(sys.modules))]))
+"""
+TRAIN = ("train", "ti-avc", "--out", "{}/run", "--data")
+MISTAKES = {
+    ("train", "ti-avx", "--out", "{}/run", "--data", "features:{}/corpus"): "did you mean 'ti-avc'",
+    (*TRAIN, "features:{}/nope"): "no such folder",
+    (*TRAIN, "feature:{}/corpus"): "did you mean 'features'",
+    (*TRAIN, "youtube8m:{}/corpus"): "holds no *.tfrecord",
+    (*TRAIN, "features:{}/corpus", "--set", "unit=4"): "did you mean 'units'",
+    (*TRAIN, "features:{}/corpus", "--set", "units=0"): "at least 1",
+    (*TRAIN, "features:{}/corpus", "--preset", "papr"): "did you mean 'paper'",
+    (*TRAIN, "features:{}/corpus", "--splits", "{}/nope.json"): "no such file",
+    (*TRAIN, "features:{}/corpus", "--splits", "{}/cut.json"): "not readable as JSON",
+    (*TRAIN, "features:{}/corpus", "--seed", "-1"): "seed must lie in",
+    ("train", "--out", "{}/run", "--resume"): "no run to resume",
+    ("reproduce", "ti-avx", "--data", "features:{}/corpus", "--out", "{}/all"): "'ti-avc'",
+    ("evaluate", "{}/nope"): "no run folder",
+    ("tune", "run", "{}/nope.yaml", "--out", "{}/sweep"): "no such file",
+    ("tune", "run", "ti-avc", "--data", "features:{}/corpus", "--out", "{}/sweep",
+     "--space", "unit=4"): "did you mean 'units'",
+    ("tune", "report", "{}/nope"): "no sweep folder",
+    ("systems", "ti-avx"): "did you mean 'ti-avc'",
+    ("data", "describe", "features:{}/nope"): "no such folder",
+    ("data", "convert", "{}/nope", "--out", "{}/new"): "no such folder",
+    ("data", "convert", "{}/arrays", "{}/nope.csv", "--out", "{}/new"): "no such file",
+    ("data", "synth", "ti-avc", "--knobs", "defalt", "--out", "{}/new"): "did you mean 'default'",
+    ("export", "{}/nope", "--to", "{}/models"): "no run folder",
+    ("export", "--check", "{}/nope"): "no such folder",
+    ("index", "build", "{}/nope", "--modality", "audio", "--out", "{}/index"): "no run folder",
+    ("index", "info", "{}/nope"): "no index",
+    ("serve", "{}/nope"): "no such folder",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def answers(tmp_path_factory):
+    """Types all mistakes, one after another in one process; returns each one's answer."""
+    folder = tmp_path_factory.mktemp("mistakes")
+    (folder / "corpus").mkdir()
+    (folder / "corpus/corpus.json").write_text("{}")  # that it is none is not reached
+    (folder / "arrays").mkdir()
+    np.savez(folder / "arrays/v.npz", audio=np.zeros((2, 3), "float32"))
+    (folder / "cut.json").write_text('{"train": [')
+    commands = [[word.format(folder) for word in words] for words in MISTAKES]
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT, json.dumps(commands)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    told = [json.loads(line) for line in done.stdout.splitlines()]
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(told) == len(errors) == len(MISTAKES), done.stderr
+    return dict(zip(MISTAKES, zip(told, errors, strict=True), strict=True))
+
+
+@pytest.mark.parametrize("words", MISTAKES, ids=" ".join)
+def test_a_mistake_is_told_before_anything_slow_is_loaded(answers, words):
+    (code, loaded), line = answers[words]
+    assert MISTAKES[words] in line
+    assert (code, loaded) == (2, [])
