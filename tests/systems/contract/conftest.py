@@ -1,5 +1,5 @@
 """The systems as fixtures: a test that takes `small` runs for each, one that takes `case` for each
-preset and each row of a paper's table."""
+preset and each row of a paper's table, one that takes `variant` for further networks, too."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 # `contract` and `made_up` are imported by name, here as by other processes.
 sys.path.append(os.fspath(Path(__file__).parents[1]))
 
-from contract.systems import CASES, NAMES, Case, Small, bases, registered
+from contract.systems import CASES, NAMES, NETWORKS, Case, Small, bases, registered, variants
 
 from kavc.training.fit import train
 from kavc.training.run import Run
@@ -38,8 +38,8 @@ def case_of(small_of):
     """Returns the `Case` of a name and a label."""
 
     def of(name: str, label: str) -> Case:
-        small = small_of(name)
-        return Case(small.system, small.made_small(bases(name)[label]))
+        small, configs = small_of(name), bases(name) | variants(name)
+        return Case(small.system, label, small.made_small(configs[label]))
 
     return of
 
@@ -51,6 +51,11 @@ def small(request, small_of) -> Small:
 
 @pytest.fixture(scope="module", params=CASES, ids=" ".join)
 def case(request, case_of) -> Case:
+    return case_of(*request.param)
+
+
+@pytest.fixture(scope="module", params=NETWORKS, ids=" ".join)
+def variant(request, case_of) -> Case:
     return case_of(*request.param)
 
 

@@ -6,6 +6,7 @@ A system joins by `tests/systems/PACKAGE/small.py`, where PACKAGE is its own in 
     OPTIONS         options with which every preset trains in seconds, for two epochs
     corpus(folder)  writes some 100 examples below an empty folder; returns the source, as
                     "features:PATH"
+    VARIANTS        may be left out: label to options of further networks, which no preset has
 """
 
 from __future__ import annotations
@@ -40,6 +41,22 @@ def registered() -> Iterator[None]:
         yield
 
 
+def package_of(system: System) -> str:
+    """Returns the name of the package that holds a system."""
+    return type(system).__module__.split(".")[-2]
+
+
+def small_module(package: str) -> ModuleType | None:
+    """Returns a package's `small.py`, if there is one."""
+    file = FOLDER / package / "small.py"
+    if not file.is_file():
+        return None
+    spec = importlib.util.spec_from_file_location(f"kavc_tests_small_{package}", file)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
 def bases(name: str) -> dict[str, Any]:
     """Returns the configs of a system's presets and of its paper's rows, by label, each once."""
     system = registry.get(name)
@@ -52,9 +69,17 @@ def bases(name: str) -> dict[str, Any]:
     return {label: config for config, label in labels.items()}
 
 
+def variants(name: str) -> dict[str, Any]:
+    """Returns the configs of a system's further networks, by label."""
+    system = registry.get(name)
+    further = getattr(small_module(package_of(system)), "VARIANTS", {})
+    return {label: system.Config(**options) for label, options in further.items()}
+
+
 with registered():
     NAMES = registry.names()
     CASES = [(name, label) for name in NAMES for label in bases(name)]
+    NETWORKS = CASES + [(name, label) for name in NAMES for label in variants(name)]
 
 
 @dataclass(frozen=True)
@@ -89,30 +114,24 @@ class Small:
     def of(cls, name: str, folder: Path) -> Small:
         """Returns what a system's `small.py` says, and has it write its corpus into a folder."""
         system = registry.get(name)
-        small = _module(name, type(system).__module__.split(".")[-2])
+        small = small_module(package_of(system))
+        if small is None:
+            pytest.fail(
+                f"the system {name!r} has no part in the contract: expected "
+                f"{FOLDER / package_of(system) / 'small.py'} with PRESET, OPTIONS and "
+                f"corpus(folder); {__file__} says what these are",
+                pytrace=False,
+            )
         source = Source.parse(small.corpus(folder))
         return cls(system, source, small.PRESET, small.OPTIONS)
 
 
-def _module(name: str, package: str) -> ModuleType:
-    file = FOLDER / package / "small.py"
-    if not file.is_file():
-        pytest.fail(
-            f"the system {name!r} has no part in the contract: expected {file} with PRESET, "
-            f"OPTIONS and corpus(folder); {__file__} says what these are",
-            pytrace=False,
-        )
-    spec = importlib.util.spec_from_file_location(f"kavc_tests_small_{package}", file)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @dataclass(frozen=True)
 class Case:
-    """A preset of a system, or a row of its paper's table, made small."""
+    """A preset of a system, a row of its paper's table or a variant, made small."""
 
     system: System
+    label: str
     config: Any
 
     def network(self) -> keras.Model:

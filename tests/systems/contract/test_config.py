@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 from pathlib import Path
 
 import keras_tuner
 import numpy as np
 import pytest
-from contract.systems import MADE_UP, NAMES, bases
+from contract import systems
+from contract.systems import MADE_UP, NAMES, Small, bases
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError, KavcError
@@ -19,6 +21,13 @@ from kavc.training.fit import train
 from kavc.tuning.space import describe, space_of
 
 ROOT = Path(__file__).parents[3]
+
+
+def test_a_system_without_its_small_file_fails_and_is_told_so(monkeypatch, tmp_path):
+    monkeypatch.setattr(systems, "FOLDER", tmp_path)
+    said = f"the system 'made-up' has no part in the contract: expected {tmp_path}/made_up/small.py"
+    with pytest.raises(pytest.fail.Exception, match=re.escape(said)):
+        Small.of("made-up", tmp_path)
 
 
 # === Options and paper ===

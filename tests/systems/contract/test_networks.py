@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 from contract.inputs import (
+    LENGTH,
     answers,
     assert_close,
     assert_equal,
@@ -22,7 +23,7 @@ from contract.inputs import (
     sequences,
     spoilt,
 )
-from contract.systems import CASES, FOLDER
+from contract.systems import FOLDER, NETWORKS
 
 from kavc.layers.network import Network
 
@@ -37,8 +38,8 @@ POLICIES = {
 
 
 @pytest.fixture(scope="module")
-def network(case):
-    return case.network()
+def network(variant):
+    return variant.network()
 
 
 @pytest.fixture(scope="module")
@@ -58,19 +59,32 @@ def test_it_answers_with_numbers_that_differ_from_row_to_row(expected):
         assert len(np.unique(value.reshape(ROWS, -1), axis=0)) == ROWS, name
 
 
+def test_inputs_are_taken_by_name_and_foreign_ones_left(network, inputs, expected):
+    foreign = {"a": np.ones((ROWS, 2)), "zz": np.ones(ROWS)}
+    assert_equal(answers(network, foreign | inputs), expected)
+    for name in {name for name in inputs if not name.endswith(LENGTH)}:
+        rest = {other: value for other, value in inputs.items() if other != name}
+        with pytest.raises(ValueError, match=f"input '{name}' is missing"):
+            network(rest)
+
+
 # === Files ===
+
+
+def as_json(layer):
+    return json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
 
 
 def test_it_and_its_layers_are_made_again_from_their_configs(network):
     assert isinstance(network, Network)
     layers = {id(layer): layer for layer in network._flatten_layers()}.values()
     for layer in layers:
-        config = json.loads(json.dumps(keras.saving.serialize_keras_object(layer)))
+        config = as_json(layer)
         again = keras.saving.deserialize_keras_object(config)
         assert type(again) is type(layer) and again.name == layer.name
         assert [each.shape for each in again.weights] == [each.shape for each in layer.weights]
         if not isinstance(layer, keras.Model):  # Keras lists a graph's inputs in other brackets
-            assert again.get_config() == layer.get_config()
+            assert as_json(again) == config
 
 
 def test_a_reloaded_network_gives_the_same_bits(network, inputs, expected, tmp_path):
@@ -103,7 +117,7 @@ def test_a_row_alone_gets_the_answer_that_it_gets_in_a_batch(network, inputs, ex
 
 def test_nothing_valid_is_an_answer_like_any_other(network, inputs):
     for name in sequences(inputs):
-        none = inputs | {f"{name}_length": np.zeros(ROWS, "int32")}
+        none = inputs | {name + LENGTH: np.zeros(ROWS, "int32")}
         for value in answers(network, spoilt(none, np.nan)).values():
             assert np.isfinite(value).all(), name
 
@@ -129,7 +143,7 @@ def test_other_dtypes(network, inputs, expected, policy):
 def test_jax_answers_as_tensorflow_does(case_of, tmp_path):
     """All in one process, which reads the files that TensorFlow wrote."""
     expected, modules = {}, set()
-    for number, key in enumerate(CASES):
+    for number, key in enumerate(NETWORKS):
         network = case_of(*key).network()
         inputs = draw(fields_of(network), ROWS, {})
         network.save(tmp_path / f"{number}.keras")

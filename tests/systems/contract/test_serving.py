@@ -41,12 +41,11 @@ class Served:
     """A network that was saved, loaded and exported, and a client of a server that has it."""
 
     signatures: dict[str, Any]
-    steps: dict[str, int]
     folder: Path
     client: Client
 
-    def draw(self, key: str, rows: int = ROWS, **steps: int) -> dict[str, np.ndarray]:
-        return draw(self.signatures[key].inputs, rows, self.steps | steps)
+    def draw(self, key: str, rows: int = ROWS) -> dict[str, np.ndarray]:
+        return draw(self.signatures[key].inputs, rows, usual_steps(self.signatures))
 
     def ask(self, key: str, inputs: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
         return self.client.predict(MODEL, inputs, signature=key, timeout=30)
@@ -92,13 +91,13 @@ def served(case, tmp_path_factory):
     try:
         signatures = signatures_of(case.system, network, case.config, folder)
     except KavcError as error:
-        assert case.config != case.system.Config(), "the paper's own is to be served"
+        assert case.label != "paper", "what the paper has is to be served"
         pytest.skip(f"it can't be served: {error}")
     with pytest.MonkeyPatch.context() as monkeypatch:
         as_with_a_gpu(monkeypatch)
         version = export(network, signatures, folder / "models", name=MODEL, card="# Card\n")
     with LocalServer(folder / "models", port=0) as server, Client(server.address) as client:
-        yield Served(signatures, usual_steps(signatures), version, client)
+        yield Served(signatures, version, client)
 
 
 def test_the_version_is_whole_and_has_stock_ops_alone(served):
@@ -246,7 +245,7 @@ def test_inputs_of_other_batch_sizes_are_refused(served):
 
 
 def test_a_mixed_network_answers_in_float32_as_it_does_live(small, tmp_path):
-    case = Case(small.system, small.made_small(small.system.Config()))
+    case = Case(small.system, "paper", small.made_small(small.system.Config()))
     plain = case.network()
     network = type(plain).from_config(plain.get_config() | {"dtype": "mixed_bfloat16"})
     network.set_weights(plain.get_weights())

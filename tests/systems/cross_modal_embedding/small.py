@@ -12,6 +12,7 @@ OPTIONS = {
     "members": 2, "units": 8, "coordinates": 16, "kernel_features": 512, "embedding_dim": 8,
     "batch_size": 64, "epochs": 2, "ema_momentum": 0.5,
 }  # fmt: skip
+VARIANTS = {"per modality": {"input_norm": "per_modality", "embedding_activation": "relu"}}
 
 
 def corpus(folder: Path) -> str:

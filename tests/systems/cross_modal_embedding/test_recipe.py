@@ -36,10 +36,6 @@ def test_what_was_published(name, values):
     assert {option: found[option] for option in values} == values
 
 
-def test_the_paper_comes_first():
-    assert next(iter(CrossModalConfig.presets())) == "paper"
-
-
 def test_the_paper_has_as_many_parameters_as_it_should():
     assert build(CrossModalConfig()).count_params() == 9_529_662
 

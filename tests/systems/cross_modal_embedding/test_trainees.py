@@ -66,6 +66,7 @@ def test_golden_total_loss(golden, version, number, switch_step):
     np.testing.assert_allclose(float(loss), expected, rtol=SINGLE)
 
 
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="taken with TensorFlow's tape")
 @pytest.mark.parametrize("version", VERSIONS)
 def test_golden_gradients(golden, version):
     options = VERSIONS[version]
@@ -129,11 +130,9 @@ def test_members_bear_the_loss_on_their_own():
     outputs = trainee(inputs, training=False)
     loss = trainee.compute_loss(inputs, targets, outputs)
     parts = [
-        info_nce(
-            outputs["audio_embedding"][:, part], outputs["visual_embedding"][:, part]
-        ).numpy().mean()
+        info_nce(outputs["audio_embedding"][:, part], outputs["visual_embedding"][:, part])
         for part in (slice(0, 6), slice(6, 12))
-    ]  # fmt: skip
+    ]
     np.testing.assert_allclose(float(loss), np.mean(parts), rtol=1e-5)
 
 

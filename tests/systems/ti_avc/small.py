@@ -12,6 +12,15 @@ OPTIONS = {
     "embedding_dim": 8, "units": 8, "filters": 8, "batch_size": 64, "epochs": 2,
     "alignment_epochs": 0,
 }  # fmt: skip
+VARIANTS = {
+    "seq_additive": {"attention": "seq_additive"},
+    "mha": {"attention": "mha"},
+    "weighted": {"attention": "weighted"},
+    "dense theme": {"theme_input": "dense", "normalize": "layer"},
+    "logits": {"predicted_theme": "logits", "interaction": "product", "dropout": 0.2},
+    "depth": {"variant": "baseline-2", "doubling": "depth"},
+    "parallel": {"variant": "baseline-1", "doubling": "parallel"},
+}
 
 
 def corpus(folder: Path) -> str:

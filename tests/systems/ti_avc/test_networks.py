@@ -1,8 +1,6 @@
-"""What holds for every network whatever its weights: masks, names, files, dtypes, fits."""
+"""What the networks have beyond the contract: learners alone, gradients, heads, plain fits."""
 
 from __future__ import annotations
-
-import json
 
 import keras
 import numpy as np
@@ -33,6 +31,7 @@ SMALL = {
 }
 ON_VIDEOS = [ThemeLearner, TiAVC, JointTiAVC, Baseline1, Baseline2]
 ALL = [*ON_VIDEOS, CorrespondenceLearner]
+LEARNERS = [ThemeLearner, CorrespondenceLearner]  # parts of a system's network, and public
 # The audio's and the frames' lengths, every one with every one.
 LENGTHS = np.array([(t, n) for t in range(STEPS + 1) for n in range(FRAMES + 1)])
 
@@ -98,8 +97,8 @@ def tensorflow():
 # === Masks ===
 
 
-@pytest.mark.parametrize("value", [1000.0, -1e30, np.nan, np.inf])
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("value", [1e30, np.nan])
+@pytest.mark.parametrize("kind", LEARNERS)
 def test_what_lies_in_the_padding_changes_no_answer(kind, value):
     network = small(kind)
     inputs = batch(network)
@@ -108,38 +107,13 @@ def test_what_lies_in_the_padding_changes_no_answer(kind, value):
     np.testing.assert_array_equal(answers(network, spoil(inputs, value)), expected)
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", LEARNERS)
 def test_more_padding_changes_no_answer(kind):
     network = small(kind, "float64")
     longer = batch(network, steps=STEPS + 3, frames=FRAMES + 2)
     np.testing.assert_allclose(
         answers(network, longer), answers(network, batch(network)), rtol=0, atol=EXACT
     )
-
-
-@pytest.mark.parametrize("attention", ATTENTION)
-def test_a_video_alone_gets_the_answer_that_it_gets_in_a_batch(attention):
-    options = {"mha": {"heads": 2, "key_dim": 3}, "weighted": {}}.get(attention, {"units": 3})
-    audio = {"attention": attention, "attention_options": options}
-    network = small(TiAVC, "float64", audio=SMALL["audio"] | audio)
-    inputs = batch(network)
-    together = answers(network, inputs)
-    tolerance = 1e-7 if attention == "mha" else EXACT  # Keras rounds its scale and mask.
-    for row, (steps, frames) in enumerate(LENGTHS):
-        # A sequence without any step is given as one that is padding.
-        sizes = {"audio": max(steps, 1), "visual": max(frames, 1)}
-        alone = {
-            name: x[row : row + 1, : sizes[name]] if name in sizes else x[row : row + 1]
-            for name, x in inputs.items()
-        }
-        np.testing.assert_allclose(answers(network, alone)[0], together[row], 0, tolerance)
-
-
-@pytest.mark.parametrize("value", [1e30, np.nan])
-def test_normalisation_reads_no_padding(value):
-    network = small(TiAVC, audio={"normalize": "layer"}, visual={"normalize": "layer"})
-    inputs = batch(network)
-    np.testing.assert_array_equal(answers(network, spoil(inputs, value)), answers(network, inputs))
 
 
 @pytest.mark.parametrize("value", [1e30, np.nan])
@@ -163,15 +137,6 @@ def test_what_lies_in_the_padding_changes_no_gradient(attention, value):
 
 
 @pytest.mark.parametrize("kind", ON_VIDEOS)
-def test_lengths_left_out_mean_that_all_is_valid(kind):
-    network = small(kind)
-    inputs = batch(network, np.full((2, 2), (STEPS, FRAMES)))
-    expected = answers(network, inputs)
-    del inputs["audio_length"], inputs["visual_length"]
-    np.testing.assert_array_equal(answers(network, inputs), expected)
-
-
-@pytest.mark.parametrize("kind", ON_VIDEOS)
 def test_only_a_kernel_wider_than_one_sees_the_order_of_the_frames(kind):
     for kernel_size in (1, 3):
         network = small(kind, "float64", fusion=FUSION | {"kernel_size": kernel_size})
@@ -179,36 +144,6 @@ def test_only_a_kernel_wider_than_one_sees_the_order_of_the_frames(kind):
         shuffled = inputs | {"visual": inputs["visual"][:, [2, 0, 1]]}
         distance = np.abs(answers(network, inputs) - answers(network, shuffled)).max()
         assert distance < 1e-12 if kernel_size == 1 else distance > 1e-3
-
-
-# === Names of inputs ===
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_foreign_inputs_are_ignored(kind):
-    network = small(kind)
-    inputs = batch(network)
-    foreign = {"a": np.full((len(LENGTHS), STEPS, 5), 7.0), "zz": np.ones(len(LENGTHS))}
-    expected = network.predict(inputs, verbose=0)
-    keras.tree.map_structure(
-        np.testing.assert_array_equal, network.predict(foreign | inputs, verbose=0), expected
-    )
-    np.testing.assert_array_equal(answers(network, foreign | inputs), answers(network, inputs))
-
-
-@pytest.mark.parametrize("kind", ALL)
-def test_a_missing_input_is_named(kind):
-    network = small(kind)
-    inputs = batch(network)
-    for name in set(inputs) - {"audio_length", "visual_length"}:
-        rest = {other: x for other, x in inputs.items() if other != name}
-        with pytest.raises(ValueError, match=f"input '{name}' is missing"):
-            network(rest)
-
-
-def test_inputs_without_names_are_refused():
-    with pytest.raises(ValueError, match=r"dict.*'audio'"):
-        small(ThemeLearner)(np.zeros((2, STEPS, 5)))
 
 
 @pytest.mark.parametrize(
@@ -231,27 +166,11 @@ def test_unknown_variants_are_refused(arguments):
 
 # === Files and dtypes ===
 
-VARIANTS = {
-    "paper": {},
-    "dense theme": {"fusion": FUSION | {"theme_input": "dense"}},
-    "product": {"fusion": FUSION | {"interaction": "product", "dropout": 0.2}},
-    "mha": {"audio": {"attention": "mha", "attention_options": {"heads": 2, "key_dim": 3}}},
-    "seq_additive": {"audio": {"attention": "seq_additive"}},
-    "weighted": {"audio": {"attention": "weighted"}},
-    "normalize": {"audio": {"normalize": "layer"}, "visual": {"normalize": "layer"}},
-}
-# Every network as the paper has it, then options one by one.
-CASES = [(kind, {}) for kind in ALL]
-CASES += [(Baseline2, {"doubling": doubling}) for doubling in ("depth", "parallel")]
-CASES += [(TiAVC, VARIANTS[name]) for name in VARIANTS if name != "paper"]
-CASES += [(TiAVC, {"predicted_theme": name}) for name in ("logits", "onehot")]
-CASES += [(TiAVC, {"stop_gradient": True, "match_fusion": {"filters": 6}, "name": "mine"})]
-
 
 @pytest.mark.parametrize("dtype", ["float32", "mixed_bfloat16"])
-@pytest.mark.parametrize(("kind", "arguments"), CASES, ids=str)
-def test_reload_gives_the_same_network(kind, arguments, dtype, tmp_path):
-    network = small(kind, dtype, **arguments)
+@pytest.mark.parametrize("kind", LEARNERS)
+def test_reload_gives_the_same_network(kind, dtype, tmp_path):
+    network = small(kind, dtype)
     inputs = batch(network)
     network.save(tmp_path / "model.keras")
     reloaded = keras.models.load_model(tmp_path / "model.keras")
@@ -259,16 +178,6 @@ def test_reload_gives_the_same_network(kind, arguments, dtype, tmp_path):
     assert reloaded.get_config() == network.get_config()
     assert dtypes(reloaded) == dtypes(network)
     np.testing.assert_array_equal(answers(reloaded, inputs), answers(network, inputs))
-
-
-@pytest.mark.parametrize(("kind", "arguments"), CASES, ids=str)
-def test_config_is_json_and_makes_the_same_network(kind, arguments):
-    network = small(kind, **arguments)
-    config = json.loads(json.dumps(network.get_config()))
-    again = kind.from_config(config)
-    assert again.get_config() == network.get_config()
-    assert again.name == network.name
-    assert [w.shape for w in again.weights] == [w.shape for w in network.weights]
 
 
 def dtypes(network):
@@ -332,7 +241,7 @@ def targets(network, size):
     return theme
 
 
-@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("kind", [ThemeLearner, JointTiAVC])
 def test_fit_on_a_dataset_of_dicts_lowers_the_loss(kind):
     tf = tensorflow()
     network = compiled(small(kind))
