@@ -14,6 +14,7 @@ from kavc.data.manifest import check_sums
 from kavc.errors import DataError
 
 _MARK = "bad record: "
+KINDS = {"float": "float_list", "int64": "int64_list", "string": "bytes_list"}
 
 
 class Check(NamedTuple):
@@ -111,6 +112,32 @@ def data_errors(files: Iterable[str | os.PathLike] = ()) -> Iterator[None]:
             raise DataError(f"a TFRecord file is damaged or cut ({line}); check_records(files,"
                             " deep=True) names it") from None  # fmt: skip
         if "Key:" in message or "Could not parse example" in message:
-            line = line.rpartition("ParallelMapV2: ")[2]
-            raise DataError(f"a record does not fit its schema ({line})") from None
+            line = line.rpartition("ParallelMapV2: ")[2].partition(", value: ")[0]
+            where = _unfit(files, line) or "a record"
+            raise DataError(f"{where} does not fit its schema ({line})") from None
         raise
+
+
+def _unfit(files: Iterable[str | os.PathLike], line: str) -> str:
+    """Looks for the first record that is no example, or whose feature is of another type.
+
+    Args:
+        files: TFRecord files.
+        line: TensorFlow's message, which names the feature, if it was that, but not the file.
+    """
+    wanted = re.search(r"Key: (.*?), .*Expected type: (\w+)", line)
+    for file in files:
+        for number, content in enumerate(tf.data.TFRecordDataset(os.fspath(file))):
+            try:
+                record = tf.train.SequenceExample.FromString(content.numpy())
+            except Exception:  # protobuf's, whose module differs by release
+                return f"{file}, record {number}:"
+            if wanted and _kinds(record, wanted[1]) - {None, KINDS.get(wanted[2])}:
+                return f"{file}, record {number}:"
+    return ""
+
+
+def _kinds(record: tf.train.SequenceExample, name: str) -> set[str | None]:
+    features = list(record.feature_lists.feature_list[name].feature)
+    features += [record.context.feature[name]]
+    return {feature.WhichOneof("kind") for feature in features}

@@ -6,6 +6,7 @@ are refused before the first read, in one line that names the file.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import hashlib
 import io
@@ -19,6 +20,7 @@ FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 REASONS = {
     errno.ENOENT: "no such file",
     errno.ENOTDIR: "no such file; what stands above it is no folder",
+    errno.EISDIR: "a folder; a file is expected",
     errno.EACCES: "no permission to read it",
     errno.EPERM: "no permission to read it",
     errno.ELOOP: "links that lead in a circle",
@@ -26,7 +28,6 @@ REASONS = {
     errno.ENXIO: "a socket or a device; a file is expected",
 }
 KINDS = (
-    (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a FIFO"),
     (stat.S_ISSOCK, "a socket"),
     (stat.S_ISCHR, "a device"),
@@ -52,14 +53,14 @@ def open_file(
         KavcError: of the kind `error`: it is missing, can't be read, is no regular file or is
             larger than `most`.
     """
-    descriptor = None
     try:
-        descriptor = os.open(path, FLAGS)
-        _check(os.fstat(descriptor), most)  # of what is open: no other can take its place
-        return open(descriptor, "rb")
+        with contextlib.ExitStack() as opened:
+            stream = opened.enter_context(open(path, "rb", opener=_descriptor))
+            _check(os.fstat(stream.fileno()), most)  # of what is open, whose place nobody takes
+            stream.peek(1)  # what can't be read, as on a disk that fails, shows here
+            opened.pop_all()
+            return stream
     except (OSError, ValueError) as fault:
-        if descriptor is not None:
-            os.close(descriptor)
         raise error(f"{named(path)}: {_reason(fault)}") from None
 
 
@@ -136,6 +137,10 @@ def too_large(most: int) -> str:
     """
     mebibytes = most >= 2**20 or most < 2**10
     return f"larger than {most >> 20} MiB" if mebibytes else f"larger than {most >> 10} KiB"
+
+
+def _descriptor(path: str, _: int) -> int:
+    return os.open(path, FLAGS)
 
 
 def _check(state: os.stat_result, most: int | None) -> None:

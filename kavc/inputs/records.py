@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 from kavc.errors import DataError, KavcError
 
 T = TypeVar("T")
+SHORT = reprlib.Repr()
+SHORT.maxlevel = 1
 WORDS = {
     bool: "true or false",
     dict: "names with values",
@@ -134,7 +136,7 @@ def words(kind: Any) -> str:
 def shown(value: object) -> str:
     """Returns a value of JSON for a message: short, in one line.
 
-    >>> shown([1]), shown("a" * 100)
-    ('[1]', "'aaaaaaaaaaaa...aaaaaaaaaaaaa'")
+    >>> shown([1]), shown({"a": [1]}), shown("a" * 100)
+    ('[1]', "{'a': [...]}", "'aaaaaaaaaaaa...aaaaaaaaaaaaa'")
     """
-    return reprlib.repr(value)
+    return SHORT.repr(value)

@@ -16,13 +16,14 @@ import keras
 
 from kavc.errors import DataError
 from kavc.files import DIGEST, is_as_written, write_with_digest
-from kavc.inputs.archives import open_archive
+from kavc.inputs.archives import check_whole, open_archive
 from kavc.inputs.hdf5 import check_weights
 from kavc.inputs.json_files import MAX_BYTES, parse_json
 from kavc.inputs.opening import open_file, too_large
 from kavc.inputs.records import mapping
 
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"  # what an archive of Keras' must hold
+LONGEST = 400  # characters of what Keras says
 UNREADABLE = (OSError, ValueError, TypeError, KeyError)
 
 
@@ -77,8 +78,9 @@ def load_weights(model: keras.Model, path: str | os.PathLike, *, kind: str = "mo
     except DataError:
         raise
     except (*UNREADABLE, UserWarning) as error:
-        reason = " ".join(str(error).split())
-        raise DataError(f"{path}: can't be read as weights of this {kind} ({reason})") from None
+        raise DataError(
+            f"{path}: can't be read as weights of this {kind} ({_short(error)})"
+        ) from None
 
 
 def load_network(path: str | os.PathLike) -> keras.Model:
@@ -92,7 +94,12 @@ def load_network(path: str | os.PathLike) -> keras.Model:
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:  # on what others wrote as a config Keras may raise anything
-        raise DataError(f"{path}: can't be loaded ({' '.join(str(error).split())})") from None
+        raise DataError(f"{path}: can't be loaded ({_short(error)})") from None
+
+
+def _short(error: Exception) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
 
 
 def _check_written(path: Path) -> None:
@@ -116,6 +123,9 @@ def _check_archive(path: Path) -> None:
         if archive.getinfo(CONFIG).file_size > MAX_BYTES:
             raise DataError(f"{where}: {too_large(MAX_BYTES)}")
         mapping(parse_json(archive.read(CONFIG), where), where)
+        for name in {*archive.namelist()} - {CONFIG, WEIGHTS}:
+            with archive.open(name) as stream:
+                check_whole(stream)
         try:
             check_weights(io.BytesIO(archive.read(WEIGHTS)))
         except ValueError as error:
