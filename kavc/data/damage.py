@@ -14,6 +14,7 @@ from kavc.data.manifest import check_sums
 from kavc.errors import DataError
 
 _MARK = "bad record: "
+UNREAD = "Could not parse example"
 KINDS = {"float": "float_list", "int64": "int64_list", "string": "bytes_list"}
 
 
@@ -101,8 +102,8 @@ def data_errors(files: Iterable[str | os.PathLike] = ()) -> Iterator[None]:
     """
     try:
         yield
-    except tf.errors.OpError as error:
-        message = error.message or ""
+    except (tf.errors.OpError, UnicodeDecodeError) as error:
+        message = _message(error)
         if said := re.search(rf"{_MARK}(.*?)['\"]?\]", message, re.DOTALL):
             raise DataError(said[1].replace("\\'", "'")) from None
         line = " ".join(re.sub(r"{{.*?}}|\[\[.*?\]\]|\[Op:.*", "", message).split())
@@ -111,11 +112,18 @@ def data_errors(files: Iterable[str | os.PathLike] = ()) -> Iterator[None]:
                 check_sums(file)
             raise DataError(f"a TFRecord file is damaged or cut ({line}); check_records(files,"
                             " deep=True) names it") from None  # fmt: skip
-        if "Key:" in message or "Could not parse example" in message:
+        if "Key:" in message or UNREAD in message:
             line = line.rpartition("ParallelMapV2: ")[2].partition(", value: ")[0]
             where = _unfit(files, line) or "a record"
             raise DataError(f"{where} does not fit its schema ({line})") from None
         raise
+
+
+def _message(error: tf.errors.OpError | UnicodeDecodeError) -> str:
+    """Returns what TensorFlow says, also where it quotes bytes that Python can't take for text."""
+    if isinstance(error, UnicodeDecodeError):
+        return bytes(error.object).decode(errors="replace")
+    return error.message or ""
 
 
 def _unfit(files: Iterable[str | os.PathLike], line: str) -> str:

@@ -4,10 +4,14 @@ from kavc.errors import DataError
 from kavc.inputs.table import read_table
 
 
-def read(tmp_path, content, **options):
+def written(tmp_path, content):
     path = tmp_path / "table.csv"
     path.write_bytes(content)
-    names, rows = read_table(path, **{"most": 1000} | options)
+    return path
+
+
+def read(tmp_path, content, **options):
+    names, rows = read_table(written(tmp_path, content), **{"most": 1000} | options)
     return names, list(rows)
 
 
@@ -27,8 +31,30 @@ def test_case_space_and_a_byte_order_mark_do_not_count(tmp_path):
         (b'id\n"v0\n', "not readable as CSV"),
         (b"id\n\xff\n", "not readable as CSV"),
         (b"id\n" + b"x" * 1000, "larger than 0 MiB"),
+        ("id\nv0\n".encode("utf-16"), "text in UTF-16; save it as UTF-8"),
+        (b"id\nv\0\n", "it holds zero bytes"),
+        (b'id\n"v0"x\n', "expected after"),
     ],
 )
 def test_what_is_no_table_is_named(tmp_path, content, words):
     with pytest.raises(DataError, match=f"table.csv.*{words}"):
         read(tmp_path, content, needed=["id"])
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"id\n" + b"x" * 2**18, "field larger than field limit"),
+        (b"id\n" + b"x," * 2**20, "a line of more than 1,048,576 characters"),
+        (b'id\n"' + b"x\n" * 2**18, "field larger than field limit"),
+    ],
+)
+def test_nothing_is_read_that_is_very_long(tmp_path, content, words):
+    with pytest.raises(DataError, match=words):
+        read(tmp_path, content, most=2**24)
+
+
+def test_rows_that_nobody_asks_for_are_left(tmp_path):
+    _, rows = read_table(written(tmp_path, b"id\nv0\nv1\n"), most=1000)
+    assert next(rows) == (2, {"id": "v0"})
+    rows.close()

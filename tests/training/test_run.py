@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, DataError
 from kavc.files import sweep_partials
+from kavc.presets.folders import folder, names
 from kavc.training.fit import train
 from kavc.training.run import Run, load_run, lock, versions, write_history
 
@@ -111,3 +114,25 @@ def test_settings_source_and_data_come_back(system, source, tmp_path):
 
 def test_versions_name_what_decides_the_numbers():
     assert {"python", "kavc", "tensorflow", "keras", "numpy"} <= set(versions())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"classes": ["a\nb", "c"]}, r"data.json: classes: 'a\\nb' holds a line break"),
+        ({"classes": "ab"}, "data.json: 'classes' is 'ab'; expected a list, each text"),
+        (
+            {"widths": {"audio": "4"}},
+            "data.json: 'widths' is .*; expected names, each with a whole",
+        ),
+        ({"notes": None}, "data.json: 'notes' is None; expected a list"),
+    ],
+)
+def test_facts_of_another_type(tmp_path, change, words):
+    """A line break in a class would give all that follow it another number in an export."""
+    run = tmp_path / "run"
+    shutil.copytree(folder(names()[0]), run)
+    facts = json.loads((run / "data.json").read_text())
+    (run / "data.json").write_text(json.dumps(facts | change))
+    with pytest.raises(DataError, match=words):
+        load_run(run).data  # noqa: B018

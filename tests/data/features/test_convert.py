@@ -102,6 +102,8 @@ GOOD = "id,theme\nv0,a\nv1,b\n"
         ("id,theme\nv0,7\n", "label index 7 in a table of 1 videos"),
         ("id,theme\nv0,00\n", "'00': write it without zeros"),
         ('id,theme\nv0,"a\n', "not readable as CSV"),
+        ('id,theme\nv0,"a\nb"\n', r"line 3: 'a\\nb' holds a line break"),
+        ('id,labels\nv0,"a|b\rc"\n', r"'b\\rc' holds a line break"),
     ],
 )
 def test_unusable_tables_leave_nothing(folder, tmp_path, rows, words):

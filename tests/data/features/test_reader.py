@@ -174,6 +174,10 @@ def changed(**fields):
         ({"classes": ["a\nb"]}, r"classes: 'a\\nb' holds a line break"),
         ({"fields": []}, "fields must map names to shape and dtype"),
         ({"fields": {"id": 3}}, "field 'id' must have a shape"),
+        (
+            {"fields": changed(audio=Field((None, 2**20, 2), "float32", ""))},
+            "field 'audio' must have .* at most 1,048,576 values a row",
+        ),
         ({"fields": changed(audio=Field((None, 4), "float64", ""))}, "a dtype of float32, int32"),
         (
             {"fields": changed(audio=Field((4, None), "float32", ""))},
