@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, DataError
 from kavc.files import write_text
+from kavc.inputs.json_files import read_json
 
 HOME = "KERAS_HOME"
 BACKEND = "KERAS_BACKEND"
@@ -108,8 +109,8 @@ def _foretold(name: str) -> Any:
     if name in VARIABLES:
         return os.environ.get(VARIABLES[name])
     try:
-        said = json.loads((_users_home() / "keras.json").read_bytes())
-    except (OSError, ValueError):  # Keras takes its defaults, too
+        said = read_json(_users_home() / "keras.json")
+    except DataError:  # Keras takes its defaults, too
         said = {}
     of_file = FILE | (said if isinstance(said, dict) else {})
     if name == "backend":
