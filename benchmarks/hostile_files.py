@@ -27,6 +27,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+from hostile_bytes import ANY
 from hostile_loaders import LOADERS, OPENINGS, Loader
 from interleaved import provenance
 
@@ -214,7 +215,7 @@ def on_the_command_line() -> Iterator[tuple]:
                 if damage in OPENINGS:
                     OPENINGS[damage](file)
                 else:
-                    file.write_bytes(loader.damages[damage](content))
+                    file.write_bytes({**ANY, **loader.damages}[damage](content))
                 command = [kavc, *loader.command(folder)]
                 began = time.perf_counter()
                 done = subprocess.run(command, capture_output=True, text=True, timeout=2 * WAIT)
