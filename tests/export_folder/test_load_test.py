@@ -107,7 +107,7 @@ def test_failed_requests_are_an_exit_code(load, tiny, tmp_path):
         (["--processes", 3, "--clients", 2], "--processes 3 for 2 clients"),
         (["--signature", "ehco"], "unknown signature 'ehco'; did you mean 'echo'?"),
         (["--input", "none.npz"], "none.npz: no such file"),
-        (["--tls-ca", "none.pem"], "none.pem: no such file"),
+        (["--tls-ca", "none.pem"], "none.pem: No such file"),
     ],
 )
 def test_wrong_words(load, words, says):
