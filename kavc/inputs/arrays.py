@@ -68,6 +68,8 @@ def read_npz(
     """
     with open_archive(path, ".npz", most=most, error=error) as archive:
         members = archive.infolist()
+        if not members:
+            raise ValueError("it holds no array")
         for member in members:
             if not member.filename.endswith(".npy"):
                 raise ValueError(f"{member.filename!r} in it is no array")

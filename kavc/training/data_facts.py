@@ -17,10 +17,21 @@ from typing import Any
 from kavc.data.source import Source
 from kavc.errors import DataError
 from kavc.files import write_text
+from kavc.inputs.columns import check_names
+from kavc.inputs.records import entries, mapping
 from kavc.systems.base import SourceInfo
 
 KEPT = "splits-used.json"  # what the splits file said
 ASSIGNMENT = "assignment"
+ENTRIES = {
+    "source": str,
+    "splits": str | None,
+    "counts": dict[str, int],
+    "widths": dict[str, int],
+    "classes": list[str],
+    "notes": list[str],
+    "fingerprint": str,
+}
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +54,24 @@ def facts_of(source: Source, info: SourceInfo) -> dict[str, Any]:
         "fingerprint": info.fingerprint,
         ASSIGNMENT: dict(info.splits),
     }
+
+
+def facts_in(found: object, where: object) -> dict[str, Any]:
+    """Returns the entry for the data that a folder holds, if it is one.
+
+    Args:
+        found: as it was read.
+        where: names the file in messages.
+
+    Raises:
+        DataError: an entry is missing or of another type, or the name of a class can't stand in a
+            line of a file.
+    """
+    there = mapping(found, where)
+    wanted = ENTRIES | ({ASSIGNMENT: dict[str, str]} if ASSIGNMENT in there else {})
+    facts = {**there, **entries(there, wanted, where)}
+    check_names(facts["classes"], f"{where}: classes")
+    return facts
 
 
 def keep_splits(folder: Path, source: Source) -> None:

@@ -27,14 +27,13 @@ from kavc import keras_settings
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.files import write_json, write_text
-from kavc.inputs.columns import check_names
 from kavc.inputs.json_files import read_json
 from kavc.inputs.opening import read_text
-from kavc.inputs.records import entries, record
+from kavc.inputs.records import record
 from kavc.presets.folders import folder as preset_folder
 from kavc.systems.base import SourceInfo, Stage, System
 from kavc.systems.registry import get
-from kavc.training.data_facts import ASSIGNMENT, check_same, facts_of, keep_splits, source_of
+from kavc.training.data_facts import check_same, facts_in, facts_of, keep_splits, source_of
 
 if TYPE_CHECKING:
     import keras
@@ -46,16 +45,6 @@ WEIGHTS, CARD = "model.weights.h5", "model_card.md"
 REPORT, NO_REPORT = "report.json", "report_error.txt"  # of the latter two a finished run has one
 MAX_CARD = 2**20
 PRESET = "preset:"
-DATA_ENTRIES = {
-    "source": str,
-    "splits": str | None,
-    "counts": dict[str, int],
-    "widths": dict[str, int],
-    "classes": list[str],
-    "notes": list[str],
-    "fingerprint": str,
-    ASSIGNMENT: dict[str, str] | None,
-}
 PACKAGES = ("kavc", "tensorflow", "keras", "numpy")
 
 
@@ -115,10 +104,7 @@ class Run:
     @property
     def data(self) -> dict[str, Any]:
         """Source, splits, counts and fingerprint of the data that the run was trained on."""
-        path = self.path / DATA
-        data = read_json(path)
-        check_names(entries(data, DATA_ENTRIES, path)["classes"], f"{path}: classes")
-        return data
+        return facts_in(read_json(self.path / DATA), self.path / DATA)
 
     @property
     def source(self) -> Source:

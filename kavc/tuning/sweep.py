@@ -20,7 +20,7 @@ from kavc.inputs.json_files import read_json
 from kavc.inputs.records import entries
 from kavc.systems.base import System
 from kavc.systems.registry import get
-from kavc.training.data_facts import source_of
+from kavc.training.data_facts import facts_in, source_of
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.trial import COMPLETED, RECORD, Trial
 
@@ -98,7 +98,7 @@ class Sweep:
         """What is kept of the data, as `kavc.training.data_facts.facts_of` gives it."""
         settings = self.settings
         earlier = {"source": settings.data, "splits": settings.splits}
-        return earlier | self.described["data"]
+        return facts_in(earlier | self.described["data"], f"{self.path / SWEEP}: data")
 
     @property
     def objective(self) -> str:

@@ -115,6 +115,7 @@ GOOD = headed(said())
     ("members", "packing", "words"),
     [
         ([("x.npy", GOOD), ("x.npy", GOOD)], zipfile.ZIP_STORED, "holds 'x.npy' twice"),
+        ([], zipfile.ZIP_STORED, "it holds no array"),
         ([("x.npy", GOOD), ("x.txt", b"text")], zipfile.ZIP_STORED, "'x.txt' in it is no array"),
         ([("x.npy", GOOD)], zipfile.ZIP_LZMA, "compressed in a way that is not read"),
         ([("x.npy", GOOD + b"more")], zipfile.ZIP_DEFLATED, "is longer"),

@@ -126,6 +126,7 @@ def test_versions_name_what_decides_the_numbers():
             "data.json: 'widths' is .*; expected names, each with a whole",
         ),
         ({"notes": None}, "data.json: 'notes' is None; expected a list"),
+        ({"assignment": None}, "data.json: 'assignment' is None; expected names, each with text"),
     ],
 )
 def test_facts_of_another_type(tmp_path, change, words):

@@ -17,6 +17,7 @@ from contract.systems import MADE_UP, NAMES, Small, bases
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError, KavcError
 from kavc.systems import registry
+from kavc.systems.base import NEEDED
 from kavc.training.fit import train
 from kavc.tuning.space import describe, space_of
 
@@ -28,6 +29,15 @@ def test_a_system_without_its_small_file_fails_and_is_told_so(monkeypatch, tmp_p
     said = f"the system 'made-up' has no part in the contract: expected {tmp_path}/made_up/small.py"
     with pytest.raises(pytest.fail.Exception, match=re.escape(said)):
         Small.of("made-up", tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_system_is_called_as_in_the_registry_and_knows_its_own_words(name):
+    system = registry.get(name)
+    assert system.name == name and system.summary
+    assert set(system.data_options) <= set(system.Config().to_dict())
+    assert set(system.modalities) <= set(system.examples(system.Config()))
+    assert set(system.evaluated_on) <= set(NEEDED)
 
 
 # === Options and paper ===

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import csv
 import math
-from functools import partial
 
 import keras
 import numpy as np
 import pytest
-import tensorflow as tf
 
 from kavc.evaluation.report import Report
 from kavc.export import export_run
 from kavc.training.evaluate import evaluate
-from kavc.training.examples import Examples
 from kavc.training.fit import train
 from kavc.training.index import build_index
 from kavc.training.run import Run
@@ -47,32 +44,6 @@ def test_every_loss_is_a_number_and_every_stage_trains_something(small, run):
     ]
     assert sum(moved) > len(moved) / 2
     assert all(np.isfinite(weight).all() for weight in after.get_weights())
-
-
-def flat(dataset):
-    return [value for batch in dataset.as_numpy_iterator() for value in keras.tree.flatten(batch)]
-
-
-def same(one, other):
-    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
-
-
-def test_an_epochs_data_are_a_function_of_its_number_and_the_seed(small, tmp_path):
-    network, examples = begun(small, 0), Examples(small.system, small.source)
-    for stage in small.system.stages(small.config):
-        data = {}
-        for split in ("train", "validation"):
-            load = partial(examples.load, stage, split, small.config)
-            data[split] = stage.prepare(network, load, tmp_path / stage.name / split)
-        epoch = stage.dataset(data["train"], 1, 7)
-        assert epoch.cardinality() == stage.dataset(data["train"], 2, 7).cardinality() > 0
-        first = flat(epoch)
-        assert same(first, flat(stage.dataset(data["train"], 1, 7)))
-        assert same(first, flat(stage.dataset(data["train"], tf.constant(1, tf.int64), 7)))
-        assert not same(first, flat(stage.dataset(data["train"], 2, 7)))
-        assert not same(first, flat(stage.dataset(data["train"], 1, 8)))
-        validation = stage.dataset(data["validation"], None, 7)
-        assert same(flat(validation), flat(stage.dataset(data["validation"], None, 7)))
 
 
 def test_the_report_has_a_headline_tables_and_figures(run):
@@ -127,8 +98,16 @@ def test_every_modality_has_embeddings_of_norm_1_and_an_index(run, tmp_path):
         np.testing.assert_allclose(scores[:, 0], 1, atol=1e-5)  # each finds itself, or its equal
 
 
-def test_a_run_that_is_killed_and_resumed_ends_with_the_same_bits(small, run, tmp_path):
-    """Killed after an epoch of the last stage, so that what came before is found again."""
+def test_a_run_that_is_killed_and_resumed_ends_with_the_same_bits(
+    small, run, tmp_path, monkeypatch
+):
+    """Killed after an epoch of the last stage, so that what came before is found again.
+
+    Longer than ten seconds: two trainings, whose graphs are traced.
+    """
+    # Of equal weights there is an equal report, as another test says.
+    report = Report("none", run.report.headline)
+    monkeypatch.setattr(type(small.system), "evaluate", lambda *_: report)
     last = small.system.stages(small.config)[-1].name
 
     def die(stage, state):
@@ -145,4 +124,3 @@ def test_a_run_that_is_killed_and_resumed_ends_with_the_same_bits(small, run, tm
         np.testing.assert_array_equal(parts, whole)
     histories = [(each.path / "history.csv").read_text() for each in (run, resumed)]
     assert histories[0] == histories[1]
-    assert resumed.report.headline == run.report.headline
