@@ -68,9 +68,7 @@ def run(
     ] = None,
     cluster: Annotated[
         str | None,
-        typer.Option(
-            "--cluster", metavar="HOST:PORT", help="Head of a Ray cluster: train there."
-        ),
+        typer.Option("--cluster", metavar="HOST:PORT", help="Head of a Ray cluster: train there."),
     ] = None,
     gpus: Annotated[
         str | None, typer.Option("--gpus", metavar="0,1,...", help="A GPU for each worker in turn.")
