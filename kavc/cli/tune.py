@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kavc.cli import tune_shared
 from kavc.cli.output import epoch_line, print_json, print_report, print_table, progress
 from kavc.cli.train import AsJson, Data, Splits
-from kavc.cli.tune_shared import MaxMinutes, MaxTrialMinutes, Out, Resume
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -22,13 +23,14 @@ if TYPE_CHECKING:
 
 HELP = "Vary a system's options: sweeps that survive being killed."
 SUFFIXES = (".yaml", ".yml")
+TIME_UP_EXIT = 3
 
 
 def run(
     what: Annotated[
         str | None, typer.Argument(metavar="[SWEEP.yaml|SYSTEM]", help="Sweep file, or a system.")
     ] = None,
-    out: Out = ...,  # type: ignore[assignment]
+    out: Annotated[Path, typer.Option("--out", help="Sweep folder to write.")] = ...,  # type: ignore[assignment]
     data: Data = None,
     splits: Splits = None,
     preset: Annotated[str | None, typer.Option("--preset", help="Named configuration.")] = None,
@@ -55,15 +57,23 @@ def run(
             "--space", metavar="NAME=...", help="VALUE, [A, B] or {low: A, high: B}: vary so."
         ),
     ] = None,
-    max_minutes: MaxMinutes = math.inf,
-    max_trial_minutes: MaxTrialMinutes = math.inf,
+    max_minutes: Annotated[
+        float, typer.Option("--max-minutes", min=0, help="End the sweep after so many.")
+    ] = math.inf,
+    max_trial_minutes: Annotated[
+        float, typer.Option("--max-trial-minutes", min=0, help="A longer trial has failed.")
+    ] = math.inf,
     workers: Annotated[
         int | None, typer.Option("--workers", min=1, help="Processes that train trials.")
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="HOST:PORT", help="Head of a Ray cluster: train there."),
     ] = None,
     gpus: Annotated[
         str | None, typer.Option("--gpus", metavar="0,1,...", help="A GPU for each worker in turn.")
     ] = None,
-    resume: Resume = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a sweep.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Run a sweep, or go on with one; options here override the sweep file.
@@ -82,41 +92,83 @@ def run(
         "set": _values("--set", overrides),
         "space": _values("--space", space),
     }
-    if gpus is not None and workers is None:
-        raise ConfigError("--gpus deals GPUs out to --workers; give both")
+    _check_places(workers, cluster, gpus)
     settings = _settings(what, out, resume, changes)
     own = _own_source(out) if what is None and data is None and splits is None else None
     from kavc.tuning.checks import check_sweep
 
     check_sweep(settings, out, resume=resume, source=own)
     from kavc.tuning.attempt import Limits, minutes_since
-    from kavc.tuning.distribute.launcher import run_shared, terminable
-    from kavc.tuning.progress import Progress
-    from kavc.tuning.run import run_sweep
 
     began, limits = time.monotonic(), Limits(max_minutes, max_trial_minutes)
+    how: dict[str, Any] = {"resume": resume, "source": own, "limits": limits}
     try:
-        if workers is None:
-            told = Progress(progress, epoch_line)
-            with terminable():
-                sweep = run_sweep(
-                    settings, out, resume=resume, source=own, limits=limits, listener=told
-                )
-        else:
-            sweep = run_shared(
-                settings,
-                out,
-                workers,
-                gpus=gpus.split(",") if gpus else (),
-                resume=resume,
-                limits=limits,
-                report=progress,
+        with _terminable():
+            sweep = (
+                _alone(settings, out, how)
+                if workers is None
+                else _beside(settings, out, how, workers, cluster, gpus)
             )
     except KeyboardInterrupt:
         progress(_how_to_resume(out))
         raise
     if _print(sweep, as_json) and minutes_since(began) >= max_minutes:
-        raise typer.Exit(tune_shared.TIME_UP_EXIT)
+        raise typer.Exit(TIME_UP_EXIT)
+
+
+def _check_places(workers: int | None, cluster: str | None, gpus: str | None) -> None:
+    for option, given in {"--gpus": gpus, "--cluster": cluster}.items():
+        if given is not None and workers is None:
+            raise ConfigError(f"{option} says where --workers are; say how many")
+    if gpus is not None and cluster is not None:
+        raise ConfigError("--gpus names this machine's; a cluster deals its own out")
+
+
+def _alone(settings: SweepSettings, out: Path, how: dict[str, Any]) -> Sweep:
+    """Trains one trial after another, in this process."""
+    from kavc.tuning.progress import Progress
+    from kavc.tuning.run import run_sweep
+
+    return run_sweep(settings, out, listener=Progress(progress, epoch_line), **how)
+
+
+def _beside(
+    settings: SweepSettings,
+    out: Path,
+    how: dict[str, Any],
+    workers: int,
+    cluster: str | None,
+    gpus: str | None,
+) -> Sweep:
+    """Has other processes train trials side by side."""
+    from kavc.tuning.progress import SharedProgress
+    from kavc.tuning.shared import run_shared
+
+    return run_shared(
+        settings,
+        out,
+        workers,
+        cluster=cluster,
+        gpus=gpus.split(",") if gpus else (),
+        listener=SharedProgress(progress, epoch_line),
+        report=progress,
+        **how,
+    )
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """Lets SIGTERM interrupt the block, as Ctrl-C does; and a closed terminal, unless by nohup."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] == signal.SIG_IGN:
+        del before[signal.SIGHUP]
+    for number in before:
+        signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def space(
@@ -246,4 +298,4 @@ def _when(parameter: dict[str, Any]) -> str:
     )
 
 
-COMMANDS = (run, space, report, *tune_shared.COMMANDS)
+COMMANDS = (run, space, report)

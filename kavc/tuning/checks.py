@@ -70,5 +70,5 @@ def _refuse_keras_tuners_chief() -> None:
         if name in os.environ:
             raise ConfigError(
                 f"{name} is set, for KerasTuner's own chief; unset it, and share a sweep by "
-                "--workers or `kavc tune chief`"
+                "--workers or --cluster"
             )

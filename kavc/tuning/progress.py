@@ -65,6 +65,21 @@ class Progress(Listener):
         return seconds / epochs * max(0, self.planned["epochs"] - epochs)
 
 
+class SharedProgress(Progress):
+    """As `Progress`, of trials that are trained side by side: what is left goes as they all do."""
+
+    def on_sweep_begin(self, sweep: Sweep) -> None:
+        super().on_sweep_begin(sweep)
+        self.before = len(self.ended)
+
+    def seconds_left(self) -> float:
+        """Returns what the trials to come take if all processes go on as they do."""
+        here = sum(trial.budget for trial in self.ended[self.before :])
+        all_epochs = sum(trial.budget for trial in self.ended)
+        left = max(0, self.planned["epochs"] - all_epochs)
+        return (time.monotonic() - self.began) / here * left
+
+
 def changes(trial: Trial) -> str:
     """Returns what a trial changes from the first one, in one line."""
     return listed(trial.changed) or "as the first trial"

@@ -39,6 +39,7 @@ class Trial:
         seconds: "fit", in Keras' `fit` of all stages, and "whole".
         curve: stage to one dict of logged values an epoch; of a trial that failed, of the epochs
             before it did.
+        where: the process that trained it, if others trained beside it.
     """
 
     id: str
@@ -55,6 +56,7 @@ class Trial:
     reason: str | None = None
     seconds: Mapping[str, float] = field(default_factory=dict)
     curve: Mapping[str, Sequence[Mapping[str, float]]] = field(default_factory=dict)
+    where: str | None = None
 
     @classmethod
     def read(cls, folder: Path) -> Trial:

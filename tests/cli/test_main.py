@@ -106,7 +106,6 @@ def test_brackets_in_a_help_are_no_markup(cli):
                 (1, ("serve", "nowhere"), "--poll"),
                 (1, ("serve", "nowhere"), "--grace"),
                 (1, ("predict", "--server", "x:1", "--model", "m", "--list"), "--timeout"),
-                (2, ("tune", "work", "--chief", "x:1", "--id", "a"), "--wait"),
             )
         ),
     ],
