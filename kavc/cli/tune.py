@@ -239,8 +239,8 @@ def _own_source(out: Path) -> Source:
 
 def _values(option: str, texts: list[str] | None) -> dict[str, Any] | None:
     """Reads `["k=v", ...]`; values as in a sweep file."""
+    from kavc.inputs.yaml_files import parse_yaml
     from kavc.systems.config import parse_overrides
-    from kavc.tuning.settings import parse_yaml
 
     given = parse_overrides(texts or [])
     return {name: parse_yaml(text, f"{option} {name}") for name, text in given.items()} or None

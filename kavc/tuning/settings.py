@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from kavc.errors import ConfigError, unknown
-from kavc.inputs.yaml_files import parse_yaml as parse_yaml
 from kavc.inputs.yaml_files import read_yaml
 from kavc.systems.registry import SYSTEMS
 
