@@ -8,13 +8,20 @@ building the network, of what a stage fits in closed form, and of compiling, whi
 train has too.
 
     python benchmarks/sweep_overhead.py ti-avc --data synthetic:CORPUS --preset improved
+
+With `--workers N` the trials are trained side by side by N processes of Ray, and all bare fits come
+after the sweep. Then CPU time counts: that of this process and of all below it, Ray's own as well,
+over that of the bare fits, on as many threads as a worker has. What was spent until the first trial
+began (Ray, TensorFlow and the data, in each process) stands apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -33,10 +40,12 @@ from kavc.systems.config import parse_overrides
 from kavc.training.stages import epochs_of
 from kavc.tuning.run import make_hypermodel, run_sweep
 from kavc.tuning.settings import SweepSettings
+from kavc.tuning.shared import run_shared
 from kavc.tuning.trial import COMPLETED, Trial
 from kavc.tuning.tuner import Listener
 
 RESULTS = Path(__file__).parent / "results"
+TICKS = os.sysconf("SC_CLK_TCK")
 COLUMNS = (
     Column("sweep"),
     Column("trials", "d"),
@@ -138,6 +147,82 @@ def measure(settings: SweepSettings, name: str) -> tuple:
     return name, trials, taken[0], by_hand.fit[0], by_hand.whole[0], *ratio, beside[0]
 
 
+BESIDE = (
+    Column("sweep"),
+    Column("workers", "d"),
+    Column("trials", "d"),
+    Column("start, wall", ".1f", "s"),
+    Column("start, CPU", ".1f", "s"),
+    Column("sweep after that, wall", ".1f", "s"),
+    Column("sweep after that, CPU", ".1f", "s"),
+    Column("bare fits, CPU", ".1f", "s"),
+    Column("CPU / bare", ".3f"),
+    Column("with start", ".3f"),
+)
+
+
+def measure_beside(settings: SweepSettings, name: str, workers: int) -> tuple:
+    """Runs the sweep on Ray, then its trials by hand; returns the row."""
+    tf.config.threading.set_intra_op_parallelism_threads(max(1, (os.cpu_count() or 1) // workers))
+    ready = np.zeros(2)
+
+    class Begun(Listener):
+        def on_trial_begin(self, trial: Trial) -> None:
+            if trial.number <= workers:  # until all are ready: each begins one of the first
+                ready[:] = time.perf_counter(), family.seconds()
+
+    with tempfile.TemporaryDirectory() as folder, Family() as family:
+        began = np.array([time.perf_counter(), family.seconds()])
+        sweep = run_shared(settings, Path(folder) / "sweep", workers, listener=Begun())
+        ended = np.array([time.perf_counter(), family.seconds()])
+        trials = sweep.trials
+    by_hand = ByHand(settings)
+    for trial in trials:
+        by_hand.on_trial_end(trial)
+    start, after, bare = ready - began, ended - ready, by_hand.fit[1]
+    ratios = after[1] / bare, (start[1] + after[1]) / bare
+    return name, workers, len(trials), *start, *after, bare, *ratios
+
+
+class Family:
+    """The CPU time of this process and of all that it has started, those that ended included."""
+
+    def __enter__(self) -> Family:
+        self._spent: dict[int, float] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def seconds(self) -> float:
+        """Returns the seconds so far."""
+        self._look()
+        return sum(self._spent.values())
+
+    def _watch(self) -> None:
+        while not self._over.wait(0.5):
+            self._look()
+
+    def _look(self) -> None:
+        parents: dict[int, int] = {}
+        spent: dict[int, float] = {}
+        for file in Path("/proc").glob("[0-9]*/stat"):
+            with contextlib.suppress(OSError):
+                fields = file.read_text().rpartition(")")[2].split()
+                parents[int(file.parent.name)] = int(fields[1])
+                spent[int(file.parent.name)] = sum(map(int, fields[11:13])) / TICKS
+        for process in parents:
+            above = process
+            while above in parents and above != os.getpid():
+                above = parents[above]
+            if above == os.getpid():
+                self._spent[process] = spent[process]
+
+
 def main() -> None:
     """Measures one sweep and adds its row to the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -146,6 +231,7 @@ def main() -> None:
     parser.add_argument("--splits")
     parser.add_argument("--preset", default="paper")
     parser.add_argument("--trials", type=int, default=8)
+    parser.add_argument("--workers", type=int, help="processes of Ray that train trials")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
     options = parser.parse_args()
     settings = SweepSettings(
@@ -159,8 +245,13 @@ def main() -> None:
         patience=10_000,
     )
     name = " ".join([options.system, options.preset, *options.set])
-    table = Table("sweep-overhead", COLUMNS, [measure(settings, name)], source=provenance())
-    write_text(RESULTS / f"sweep_overhead_{options.system}.csv", table.to_csv())
+    if options.workers is None:
+        columns, row, file = COLUMNS, measure(settings, name), "sweep_overhead"
+    else:
+        row = measure_beside(settings, name, options.workers)
+        columns, file = BESIDE, "sweep_overhead_workers"
+    table = Table("sweep-overhead", columns, [row], source=provenance())
+    write_text(RESULTS / f"{file}_{options.system}.csv", table.to_csv())
     print_table(table)
 
 

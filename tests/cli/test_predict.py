@@ -188,7 +188,7 @@ def test_wrong_requests(refused, predict, changes, code, parts):
         (["--server", "localhost:1"], 1, "no server answers at localhost:1"),
         (["--input", "nowhere.npz"], 2, "nowhere.npz: no such file"),
         (["--list"], 2, "expected --input, or --list"),
-        (["--tls-ca", "nowhere.pem"], 2, "nowhere.pem: can't be read"),
+        (["--tls-ca", "nowhere.pem"], 2, "nowhere.pem: no such file"),
         (["--tls-cert", "mine.pem"], 2, "only the client's certificate was given"),
     ],
 )
