@@ -68,6 +68,7 @@ class Local:
             own["CUDA_VISIBLE_DEVICES"] = ",".join(self.gpus)
         with _environment(own), _folder() as folder:
             options: dict[str, Any] = {
+                "address": "local",  # whatever RAY_ADDRESS says
                 "num_cpus": self.slots,
                 "num_gpus": len(self.gpus),
                 "object_store_memory": STORE_BYTES,
@@ -82,7 +83,9 @@ class Local:
         """Returns what Ray reserves for each slot, and the environment that keeps it to that."""
         del ray
         threads = max(1, len(os.sched_getaffinity(0)) // slots)
-        return {"num_cpus": 1, "num_gpus": min(1.0, len(self.gpus) / slots)}, _threads(threads)
+        # The share of the fullest GPU: a process can't have parts of two.
+        share = 1 / -(-slots // len(self.gpus)) if self.gpus else 0.0
+        return {"num_cpus": 1, "num_gpus": share}, _threads(threads)
 
 
 class Cluster:
@@ -119,8 +122,18 @@ class Cluster:
             yield ray
 
     def shares(self, ray: Any, slots: int) -> Shares:
-        """Returns what Ray reserves for each slot, and the environment that keeps it to that."""
+        """Returns what Ray reserves for each slot, and the environment that keeps it to that.
+
+        Raises:
+            ConfigError: the cluster has no room for all slots; some would wait for ever.
+        """
         total = ray.cluster_resources()
+        for name in {"CPU", "GPU"} & set(total):
+            if total[name] < slots:
+                raise ConfigError(
+                    f"cluster {self.address}: has {total[name]:g} {name}s, one for each of {slots}"
+                    f" workers is needed; ask for {max(1, int(total[name]))} or add nodes"
+                )
         nodes = sum(node["Alive"] for node in ray.nodes())
         threads = max(1, int(total.get("CPU", 1) / nodes // -(-slots // nodes)))
         return {"num_cpus": 1, "num_gpus": float("GPU" in total)}, _threads(threads)
@@ -130,24 +143,32 @@ class Cluster:
 def _initialised(**options: Any) -> Iterator[Any]:
     import ray
 
-    try:
-        ray.init(**options, **QUIET)
-    except Exception as error:
-        ray.shutdown()
-        line = " ".join(str(error).split())
-        raise KavcError(f"Ray can't be started or joined: {line}") from None
-    _silence()
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+    if ray.is_initialized():  # a user's own, which is not ours to end
+        raise ConfigError("Ray is in use in this process already; call ray.shutdown() first")
+    with _silence():
+        try:
+            ray.init(**options, **QUIET)
+        except Exception as error:
+            ray.shutdown()
+            line = " ".join(str(error).split())
+            raise KavcError(f"Ray can't be started or joined: {line}") from None
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
 
 
-def _silence() -> None:
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
     """Keeps Ray from printing on standard output who dies: that is this program's to say."""
     from ray._private import worker  # it has no option for that
 
+    before = worker.print_to_stdstream
     worker.print_to_stdstream = lambda data, ignore_prefix: None
+    try:
+        yield
+    finally:
+        worker.print_to_stdstream = before
 
 
 def _check_installed() -> None:

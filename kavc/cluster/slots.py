@@ -57,7 +57,11 @@ class _Worker:
         os.environ.update(environment)  # before TensorFlow is imported, by what makes it ready
 
     def prepare(self, ready: Callable[[], Callable[[Any], Any]]) -> str:
-        self.work = ready()
+        try:
+            self.work = ready()
+        except KavcError as error:
+            error.args = (f"{socket.gethostname()}: {error}",)
+            raise
         return f"{socket.gethostname()}, process {os.getpid()}"
 
     def run(self, job: Any) -> Any:

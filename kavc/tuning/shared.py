@@ -52,14 +52,15 @@ def run_shared(
 ) -> Sweep:
     """Runs a sweep by several processes; call it as `kavc.tuning.run.run_sweep`.
 
-    What is proposed depends on which trials have ended, and so on the machines.
+    What is proposed depends on which trials have ended, and so on the machines. This process trains
+    nothing, and sees no GPU from then on.
 
     Args:
         settings, out, resume, source, limits, listener: as of `run_sweep`. On a cluster the data
             must be at the same place on each node.
         workers: how many processes train trials.
         cluster: "HOST:PORT" of the head of a Ray cluster; None for processes of this machine.
-        gpus: names of this machine's GPUs, one for each worker in turn; all as they are, if empty.
+        gpus: names of this machine's GPUs, dealt out evenly; each worker sees all, if empty.
         report: told, a line each, of processes that die and nodes that can't take part.
 
     Raises:

@@ -151,9 +151,38 @@ def test_a_slots_share_of_the_machine(monkeypatch):
     monkeypatch.setattr(engines.os, "sched_getaffinity", lambda pid: set(range(8)))
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     reserved, environment = engines.Local(3, ["GPU-a", "GPU-b"]).shares(None, 3)
-    assert reserved == {"num_cpus": 1, "num_gpus": 2 / 3}
+    assert reserved == {"num_cpus": 1, "num_gpus": 1 / 2}
     assert environment == {
         "OMP_NUM_THREADS": "7",
         "TF_NUM_INTRAOP_THREADS": "2",
         "TF_NUM_INTEROP_THREADS": "2",
     }
+
+
+@pytest.mark.parametrize(("slots", "gpus"), [(1, 2), (2, 2), (3, 2), (5, 2), (7, 3)])
+def test_all_slots_find_room_on_the_gpus(slots, gpus):
+    """A process can't have parts of two GPUs: Ray would have the last one wait for ever."""
+    reserved, _ = engines.Local(slots, [f"GPU-{i}" for i in range(gpus)]).shares(None, slots)
+    assert gpus * int(1 / reserved["num_gpus"]) >= slots
+
+
+class FewCpus:
+    """A cluster that was joined."""
+
+    def cluster_resources(self):
+        return {"CPU": 4.0, "GPU": 2.0}
+
+    def nodes(self):
+        return [{"Alive": True}, {"Alive": False}, {"Alive": True}]
+
+
+def test_a_cluster_without_room_is_refused(head, monkeypatch):
+    monkeypatch.setenv(engines.TOKEN, OWN)
+    for name in engines.THREADS:
+        monkeypatch.delenv(name, raising=False)
+    cluster = engines.Cluster(head(OWN))
+    reserved, environment = cluster.shares(FewCpus(), 2)
+    assert reserved == {"num_cpus": 1, "num_gpus": 1.0}
+    assert environment["OMP_NUM_THREADS"] == "2"
+    with pytest.raises(ConfigError, match="has 2 GPUs, one for each of 3 workers is needed"):
+        cluster.shares(FewCpus(), 3)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -123,9 +125,20 @@ def test_a_machine_that_can_not_take_part(slots, told):
     slots_of_its_own = Slots(1, report=told.append)
     slots_of_its_own._ray, slots_of_its_own._ready = slots._ray, refuses
     slots_of_its_own._share, slots_of_its_own._environment = {"num_cpus": 0}, {}
-    with pytest.raises(ConfigError, match="no process is left to work; w1: kavc is 2 here"):
+    with pytest.raises(
+        ConfigError, match=f"left to work; w1: {socket.gethostname()}: kavc is 2 here"
+    ):
         for _ in range(LIMIT):
             slots_of_its_own.wait(1)
+
+
+def test_a_ray_that_is_not_ours_stays(slots):
+    with (
+        pytest.raises(ConfigError, match="in use in this process already"),
+        Slots(1).open(ready),
+    ):
+        pass
+    assert slots._ray.is_initialized()
 
 
 @pytest.mark.slow  # another Ray
