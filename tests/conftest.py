@@ -16,6 +16,13 @@ import pytest
 ROOT = Path(__file__).parent.parent
 
 
+def pytest_runtest_setup() -> None:
+    """Draws what a test draws without a seed of its own the same, whatever was run before it."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+
+
 @pytest.fixture(scope="session")
 def shared() -> Path:
     """Folder of golden arrays and real data beside the repository; skips where there is none."""
