@@ -26,7 +26,7 @@ from kavc.evaluation.plain import check_name, from_json_number, to_json_number
 
 MISSING = "–"
 FORMAT = re.compile(r"\+?,?(d|\.\d{1,2}[efg%])")
-SHARE = re.compile(r"(\w+_)?(auc|accuracy|mrr|(recall|precision|ndcg)_at_\d+)")
+SHARE = re.compile(r"(\w+_)?(auc|accuracy|mrr|(recall|precision|ndcg)_at_\d+|(type|event)_at_av)")
 
 Value = str | int | float | None
 
