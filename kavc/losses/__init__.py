@@ -9,6 +9,10 @@ __getattr__, __dir__, __all__ = attach(
         "class_term": ".pairs",
         "cosine_pair_loss": ".pairs",
         "info_nce": ".contrastive",
+        "modality_cross_entropy": ".parsing",
         "multilabel_cross_entropy": ".pairs",
+        "parsing_losses": ".parsing",
+        "probability_cross_entropy": ".parsing",
+        "smooth_labels": ".parsing",
     },
 )
