@@ -16,9 +16,7 @@ from kavc.metrics.parsing import (
     class_counts,
     class_scores,
     event_scores,
-    exclusive,
     parsing_metrics,
-    predictions,
     segment_scores,
 )
 from kavc.metrics.parsing_events import by_runs, by_table
@@ -223,60 +221,19 @@ def test_scores_of_a_class_add_its_counts_over_videos():
         assert np.isnan(found[:, 1]).all()
 
 
-def test_audible_only_and_visible_only():
-    masks = np.array([[1, 1], [1, 0], [0, 1], [0, 0]]).reshape(1, 4, 2, 1)
-    expected = [[False, False], [True, False], [False, True], [False, False]]
-    assert exclusive(masks)[0, :, :, 0].tolist() == expected
-    three = np.concatenate([masks, np.ones_like(masks[:, :, :1])], axis=2)
-    assert exclusive(three)[0, :, :, 0].tolist() == expected
-
-
-def test_predictions_compare_in_float32():
-    tenth = np.full((1, 1, 2, 1), np.float32(0.1))  # 1.5e-9 above 0.1
-    assert predictions(tenth, threshold=0.1).all()
-    seven = np.full((1, 1, 2, 1), np.float32(0.7))  # 1.2e-8 below 0.7
-    assert predictions(seven, threshold=0.7).all()
-    assert not predictions(seven, threshold=np.nextafter(np.float32(0.7), np.float32(1))).any()
-
-
-def test_gates_and_thresholds():
-    segment = np.full((2, 3, 2, 2), 0.6)
-    video = np.array([[0.5, 0.4], [0.4, 0.5]])
-    found = predictions(segment, video)
-    assert found.shape == segment.shape and found.dtype == bool
-    np.testing.assert_array_equal(
-        found, np.broadcast_to((video >= 0.5)[:, None, None], (2, 3, 2, 2))
-    )
-    own = np.stack([video, 1 - video], axis=1)
-    np.testing.assert_array_equal(predictions(segment, own)[:, 0], own >= 0.5)
-    assert predictions(segment, video, 0.4).all()  # the gate uses the same threshold
-    assert predictions(segment, threshold=[0.6, 0.7]).any(axis=(0, 1, 2)).tolist() == [True, False]
-    assert predictions(segment, video, [0.4, 0.5])[:, 0, 0].tolist() == [
-        [True, False],
-        [True, True],
-    ]
-
-
-SEGMENT = np.zeros((2, 3, 2, 4))
+MASKS = np.zeros((2, 3, 2, 4))
 
 
 @pytest.mark.parametrize(
     "call, message",
     [
-        (lambda: predictions(SEGMENT[0]), r"segment_probability \(3, 2, 4\): expected"),
-        (lambda: predictions(SEGMENT[:, :, :1]), r"segment_probability \(2, 3, 1, 4\)"),
-        (lambda: predictions(SEGMENT, SEGMENT), r"gate .*: expected \(2, 4\) or \(2, 2, 4\)"),
-        (lambda: predictions(SEGMENT * np.nan), "segment_probability holds NaN"),
-        (lambda: predictions(SEGMENT, threshold=np.nan), "threshold holds NaN"),
-        (lambda: predictions(SEGMENT, threshold=[0.5] * 3), r"threshold \(3,\): .* or \(4,\)"),
-        (lambda: segment_scores(SEGMENT, SEGMENT[:1]), r"predicted \(2, 3, 2, 4\) and truth \(1,"),
-        (lambda: event_scores(SEGMENT[..., 0], SEGMENT), r"predicted: .*, got float64 \(2, 3, 2\)"),
-        (lambda: exclusive(SEGMENT[:, :, :1]), r"masks: expected numbers \(videos, segments, 2 or"),
-        (lambda: class_counts(SEGMENT.astype(str)), "truth: expected numbers"),
-        (lambda: event_scores(SEGMENT, SEGMENT, 0), "iou is 0, expected above 0 and at most 1"),
-        (lambda: event_scores(SEGMENT, SEGMENT, 1.1), "iou is 1.1"),
-        (lambda: parsing_metrics(SEGMENT[:0], SEGMENT[:0]), "no video; expected 1 or more"),
-        (lambda: class_scores(SEGMENT, SEGMENT, "segments"), "did you mean 'segment'"),
+        (lambda: segment_scores(MASKS, MASKS[:1]), r"predicted \(2, 3, 2, 4\) and truth \(1,"),
+        (lambda: event_scores(MASKS[..., 0], MASKS), r"predicted: .*, got float64 \(2, 3, 2\)"),
+        (lambda: class_counts(MASKS.astype(str)), "truth: expected numbers"),
+        (lambda: event_scores(MASKS, MASKS, 0), "iou is 0, expected above 0 and at most 1"),
+        (lambda: event_scores(MASKS, MASKS, 1.1), "iou is 1.1"),
+        (lambda: parsing_metrics(MASKS[:0], MASKS[:0]), "no video; expected 1 or more"),
+        (lambda: class_scores(MASKS, MASKS, "segments"), "did you mean 'segment'"),
     ],
 )
 def test_refused(call, message):
