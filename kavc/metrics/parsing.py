@@ -68,7 +68,8 @@ def predictions(
         raise DataError(
             f"gate {whole.shape}: expected ({videos}, {classes}) or ({videos}, 2, {classes})"
         )
-    return found & (whole.reshape(videos, 1, -1, classes) >= level)
+    streams = 1 if whole.ndim == 2 else 2
+    return found & (whole.reshape(videos, 1, streams, classes) >= level)
 
 
 def exclusive(masks: ArrayLike) -> np.ndarray:

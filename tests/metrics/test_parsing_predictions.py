@@ -41,6 +41,12 @@ def test_gates_and_thresholds():
     ]
 
 
+def test_no_video_has_no_prediction():
+    nothing = np.zeros((0, 3, 2, 4))
+    for gate in (None, np.zeros((0, 4)), np.zeros((0, 2, 4))):
+        assert predictions(nothing, gate).shape == nothing.shape
+
+
 SEGMENT = np.zeros((2, 3, 2, 4))
 
 
