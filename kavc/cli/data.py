@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kavc.cli.output import print_json, print_table, progress, results
 from kavc.cli.train import AsJson, Overrides, Splits
 
+if TYPE_CHECKING:
+    from kavc.data.source import Source
+
 HELP = "Make, convert and describe data."
 PRINTED = ("counts", "widths", "classes", "fingerprint", "notes")  # of `SourceInfo`, as JSON
+Strict = Annotated[
+    bool, typer.Option("--strict", help="llp: refuse odd tables and missing features.")
+]
 
 
 def synth(
@@ -46,6 +52,13 @@ def describe(
     system: Annotated[str, typer.Option("--system", help="As this system reads it.")] = "ti-avc",
     splits: Splits = None,
     overrides: Overrides = None,
+    strict: Strict = False,
+    missing: Annotated[
+        Path | None,
+        typer.Option(
+            "--missing", help="llp: new file for the names of all files of features that lack."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say what a data source holds: splits, counts, widths, themes."""
@@ -55,7 +68,9 @@ def describe(
     from kavc.systems.registry import get
 
     found = get(system)
-    source = Source.parse(data, splits)
+    source = Source.parse(data, splits, strict=strict)
+    if missing is not None:
+        _list_missing(source, missing)
     config = found.Config().replace(**parse_overrides(overrides or []))
     info = found.describe(source, config)
     if as_json:
@@ -72,7 +87,9 @@ def describe(
 
 
 def convert(
-    features: Annotated[Path, typer.Argument(help="Folder of <id>.npz, or of <array>/<id>.npy.")],
+    features: Annotated[
+        str, typer.Argument(help="Folder of <id>.npz, or of <array>/<id>.npy; or llp:PATH.")
+    ],
     table: Annotated[
         Path | None,
         typer.Argument(help="CSV with the columns id, [theme], [split]; or labels (a|b)."),
@@ -87,13 +104,55 @@ def convert(
     keep: Annotated[
         list[str] | None, typer.Option("--keep", help="Column to keep as text; repeatable.")
     ] = None,
+    strict: Strict = False,
 ) -> None:
-    """Turn arrays of your own and a table into a corpus that every system reads."""
+    """Turn arrays of your own and a table, or LLP, into a corpus that every system reads."""
+    from kavc.data import layouts
     from kavc.data.features.convert import convert as run
 
+    if features.partition(":")[0] in layouts.names() and not Path(features).exists():
+        _pack(features, out, strict, own=bool(table or arrays or keep))
+        return
     named = {new: name or new for new, _, name in (one.partition("=") for one in arrays or [])}
     run(features, table, out, arrays=named, keep=keep or ())
     results.print(f"features:{out}", highlight=False, soft_wrap=True)
+
+
+def _pack(data: str, out: Path, strict: bool, *, own: bool) -> None:
+    """Packs LLP into a corpus."""
+    from kavc.data.llp.convert import convert as run
+    from kavc.data.source import Source
+    from kavc.errors import ConfigError
+
+    source = Source.parse(data, strict=strict)
+    if source.layout != "llp":
+        raise ConfigError(f"{source}: convert packs llp:PATH, or a folder of arrays of your own;"
+                          f" {source.layout}: is read as it lies")  # fmt: skip
+    if own:
+        raise ConfigError(f"{source}: brings its own tables and arrays; a table, --array and --keep"
+                          " are for arrays of your own")  # fmt: skip
+    progress(f"packing {source}")
+    counts, notes = run(source.path, out, strict=source.strict)
+    for note in (*(f"{split}: {count} videos" for split, count in counts.items()), *notes):
+        progress(note)
+    results.print(f"features:{out}", highlight=False, soft_wrap=True)
+
+
+def _list_missing(source: Source, file: Path) -> None:
+    """Writes the names of the files of features that an LLP folder lacks, one a line."""
+    from kavc.data.llp.folder import missing_features
+    from kavc.errors import ConfigError
+    from kavc.files import write_text
+
+    if source.layout != "llp":
+        raise ConfigError(f"{source}: --missing lists the files of features that llp:PATH lacks;"
+                          f" {source.layout}: has none of that kind")  # fmt: skip
+    if file.exists():
+        raise ConfigError(f"{file}: exists; choose another file for --missing or remove it")
+    lacking = missing_features(source.path)
+    names = [f"{folder}/{id_}.npy" for folder, ids in lacking.items() for id_ in ids]
+    write_text(file, "".join(f"{name}\n" for name in names))
+    progress(f"{len(names)} missing files of features are listed in {file}")
 
 
 def _number(text: str) -> int | float | str:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import abc
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kavc.data.ids import shown
 from kavc.data.shards import files_in
 from kavc.errors import DataError, unknown
 
@@ -34,6 +35,10 @@ class View:
             left out.
         min_theme_count: YouTube-8M. Fewest training videos of a theme that is kept.
         frames: YouTube-8M, frame level. Picks that many visual rows, evenly spaced; None for all.
+        rows: name of an array in the view to the numbers of rows that a video may have of it, as
+            {"audio": (10,), "audio_events": (0, 10)}; any, where it names none. `features:` and
+            `llp:` are checked when they are described. Silent videos keep their rows of "audio" if
+            it is named here.
     """
 
     arrays: Mapping[str, str] = field(
@@ -44,6 +49,31 @@ class View:
     theme: bool = False
     min_theme_count: int = 1
     frames: int | None = None
+    rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+
+    def check_rows(self, name: str, ids: Iterable[bytes], rows: Iterable[int], where: str) -> None:
+        """Raises if a video has another number of rows of an array than `rows` allows.
+
+        Args:
+            name: of the array, in the view.
+            ids: of the videos.
+            rows: of each, how many it has.
+            where: names the source in the message.
+
+        Raises:
+            DataError: it names the first such video and says how many there are.
+        """
+        allowed = self.rows.get(name)
+        if allowed is None:
+            return
+        others = [(id_, n) for id_, n in zip(ids, rows, strict=True) if n not in allowed]
+        if others:
+            id_, found = others[0]
+            more = f" ({len(others)} videos do not fit)" if len(others) > 1 else ""
+            wanted = " or ".join(map(str, allowed))
+            raise DataError(f"{where}: video {shown(id_)!r} has {found} rows of {name!r}, {wanted}"
+                            f" are needed{more}; extract or convert it again, or leave it out by a"
+                            " splits file (--splits)")  # fmt: skip
 
 
 class Reader(abc.ABC):
@@ -175,6 +205,12 @@ register(
     "another name of features",
     "kavc.data.features.reader:FeaturesReader",
     holds="corpus.json",
+)
+register(
+    "llp",
+    "the published LLP annotations (AVVP_*.csv) and features (.npy), for parsing",
+    "kavc.data.llp.reader:LlpReader",
+    holds="AVVP_*.csv",
 )
 register(
     "synthetic",

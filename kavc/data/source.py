@@ -29,6 +29,8 @@ class Source:
         kept: optional copy of the splits file that is read in its place, as a run folder keeps
             one. What lies beside the splits file is still looked for beside `splits`.
         said: optional. What was read in it, once and for all: see `settled`.
+        strict: refuses what is odd in the published files of LLP, and missing features, which are
+            noted otherwise. Other layouts ignore it.
 
     Example:
         source = Source.parse("youtube8m:~/yt8m", splits="splits.json")
@@ -39,6 +41,7 @@ class Source:
     splits: Path | None = None
     kept: Path | None = None
     said: Mapping[str, Part] | None = field(default=None, repr=False, compare=False)
+    strict: bool = False
 
     @classmethod
     def parse(
@@ -47,6 +50,7 @@ class Source:
         splits: str | os.PathLike | None = None,
         *,
         kept: str | os.PathLike | None = None,
+        strict: bool = False,
     ) -> Source:
         """Reads `LAYOUT:PATH`; the folder must exist and hold data of that layout.
 
@@ -54,6 +58,7 @@ class Source:
             text: the layout's name, a colon, the folder; a leading `~` is the home folder.
             splits: optional path of a splits file; `~` likewise.
             kept: optional copy of that file, which need not exist then; `~` likewise.
+            strict: as of the class.
 
         Returns:
             The source; `str` of it is `text` again, but for `~`.
@@ -70,7 +75,7 @@ class Source:
             )
         layouts.get(layout)
         files = [None if file is None else _path(file) for file in (splits, kept)]
-        source = cls(layout, _path(path), splits=files[0], kept=files[1])
+        source = cls(layout, _path(path), splits=files[0], kept=files[1], strict=strict)
         source._check()
         return source
 

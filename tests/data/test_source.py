@@ -10,7 +10,7 @@ from kavc.errors import DataError
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "corpus").mkdir()
-    for name in ("file", "corpus.json", "train0000.tfrecord"):
+    for name in ("file", "corpus.json", "train0000.tfrecord", "AVVP_train.csv"):
         (tmp_path / "corpus" / name).write_text("x")
     return tmp_path / "corpus"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from kavc.files import write_npz
 from kavc.inputs.arrays import read_npz
 
 MAX_BYTES = 256 * 2**20
+_AGAIN = "write the corpus again, or remove this file: the records are read in its place"
 
 
 def members_path(file: Path) -> Path:
@@ -90,28 +92,71 @@ def read_roster(file: Path, audio: str | None, visual: str | None) -> Roster | N
     Raises:
         DataError: they are damaged, or of another file.
     """
+    columns = _columns(file)
+    if columns is None:
+        return None
+    with _named(file):
+        roster = _roster(columns, audio, visual)
+    records = read_manifest(file).records
+    if len(roster) != records:
+        raise DataError(f"{members_path(file)}: {len(roster)} videos, the file holds {records};"
+                        f" {_AGAIN}")  # fmt: skip
+    return roster
+
+
+def read_lengths(
+    file: Path, arrays: Iterable[str]
+) -> tuple[np.ndarray, dict[str, np.ndarray]] | None:
+    """Reads how many rows the videos of a file have, from what lies beside it.
+
+    Args:
+        file: of a corpus, with its manifest.
+        arrays: names.
+
+    Returns:
+        Ids, (videos,) bytes, and name of an array to (videos,) int64; None where no members lie
+        beside the file.
+
+    Raises:
+        DataError: as `read_roster`.
+    """
+    columns = _columns(file)
+    if columns is None:
+        return None
+    with _named(file):
+        return _ids(columns), {name: columns[f"rows/{name}"] for name in arrays}
+
+
+def _columns(file: Path) -> dict[str, np.ndarray] | None:
     path = members_path(file)
     if not os.path.lexists(path):
         return None
     columns = read_npz(path, most=MAX_BYTES)
-    manifest = read_manifest(file)
-    again = "write the corpus again, or remove this file: the records are read in its place"
-    if str(columns.get("sha256")) != manifest.sha256:
-        raise DataError(f"{path}: not the members of the file beside it; {again}")
+    if str(columns.get("sha256")) != read_manifest(file).sha256:
+        raise DataError(f"{path}: not the members of the file beside it; {_AGAIN}")
+    return columns
+
+
+@contextlib.contextmanager
+def _named(file: Path) -> Iterator[None]:
+    """Names the members of a file in what is raised about their columns."""
     try:
-        roster = _roster(columns, audio, visual)
+        yield
     except (KeyError, ValueError, TypeError, IndexError) as error:
-        raise DataError(f"{path}: not what this release writes ({error}); {again}") from None
-    if len(roster) != manifest.records:
-        raise DataError(f"{path}: {len(roster)} videos, the file holds {manifest.records}; {again}")
-    return roster
+        raise DataError(f"{members_path(file)}: not what this release writes ({error});"
+                        f" {_AGAIN}") from None  # fmt: skip
 
 
-def _roster(columns: Mapping[str, np.ndarray], audio: str | None, visual: str | None) -> Roster:
+def _ids(columns: Mapping[str, np.ndarray]) -> np.ndarray:
     content = columns["ids"].tobytes()
     ends = np.cumsum(columns["id_lengths"])
     starts = ends - columns["id_lengths"]
     ids = [content[start:end] for start, end in zip(starts, ends, strict=True)]
+    return np.array(ids, object)
+
+
+def _roster(columns: Mapping[str, np.ndarray], audio: str | None, visual: str | None) -> Roster:
+    ids = _ids(columns)
     everyone = np.ones(len(ids), bool)
     splits = np.concatenate([[0], np.cumsum(columns["label_lengths"])])
     filled = everyone if audio is None else columns[f"filled/{audio}"]
@@ -121,4 +166,4 @@ def _roster(columns: Mapping[str, np.ndarray], audio: str | None, visual: str | 
         columns["labels"]
     ):
         raise ValueError("columns of different lengths")
-    return Roster(np.array(ids, object), columns["labels"], splits, heard, seen)
+    return Roster(ids, columns["labels"], splits, heard, seen)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +13,9 @@ import numpy as np
 import tensorflow as tf
 
 from kavc.data import splits as split_files
+from kavc.data.damage import data_errors
 from kavc.data.features.header import NAME, Header, read_header
-from kavc.data.features.members import read_roster
+from kavc.data.features.members import read_lengths, read_roster
 from kavc.data.layouts import Reader, View
 from kavc.data.manifest import check_records, count_records
 from kavc.data.membership import cache_key, members, read_rosters
@@ -22,15 +23,11 @@ from kavc.data.roster import Roster, collect, join, repeated
 from kavc.data.schema import ExampleSpec, Field
 from kavc.data.source import Source
 from kavc.data.splits import SPLITS, Part
-from kavc.data.tfrecord import one_by_one, read_batches
+from kavc.data.tfrecord import read_batches
+from kavc.data.views import Batch, silence, viewed, with_one_label
 from kavc.errors import DataError
 from kavc.inputs.json_files import MAX_BYTES
 from kavc.inputs.opening import read_bytes
-
-LABEL = Field((), "int32", "index of the video's theme")
-LABELS = Field((None,), "int64", "indices of the video's classes; none where it has none")
-QUIET = Field((), "bool", "whether there is nothing to hear")
-Batch = dict[str, tf.Tensor | tf.RaggedTensor]
 
 
 class FeaturesReader(Reader):
@@ -49,8 +46,9 @@ class FeaturesReader(Reader):
         by_hash = "no published split: 80/10/10 by the hash of the id"
         notes = [] if corpus.parts else [by_hash]
         if view.theme:
-            notes += [note for name in rosters if (note := _left_out(name, rosters[name]))]
-            rosters = {name: _with_one_label(roster) for name, roster in rosters.items()}
+            rosters, left_out = with_one_label(rosters)
+            notes += left_out
+        _check_rows(source, corpus, rosters, view)
         return {
             "counts": {split: len(roster) for split, roster in rosters.items()},
             "widths": {name: field.shape[-1] for name, field in corpus.arrays.items()},
@@ -66,32 +64,11 @@ class FeaturesReader(Reader):
         check_records(files, corpus.header.spec)
         batches = _batches(corpus, files).map(functools.partial(_standard, arrays=corpus.arrays))
         batches = members(batches, split, corpus.parts)
-        if view.theme:
-            batches = batches.map(_themed)
-        if view.means:
-            batches = batches.map(functools.partial(_means, names=tuple(corpus.arrays)))
-        else:
-            batches = batches.map(functools.partial(_rows, arrays=corpus.arrays))
-        return one_by_one(batches, example_spec(corpus.arrays, view))
+        return viewed(batches, corpus.arrays, view)
 
     def title(self, source: Source) -> str:
         title = read_header(source.path).content.get("title", "own features")
         return f"{title} ({source.path.name})"
-
-
-def example_spec(arrays: ExampleSpec, view: View) -> ExampleSpec:
-    """Returns what an example of a view holds.
-
-    Args:
-        arrays: name in the view to field, (width,) or (rows, ...).
-        view: the view.
-    """
-    spec = {"id": Field((), "string", "identifies the video; equal ids are the same video")}
-    for name, field in arrays.items():
-        row = field.shape[1:] if len(field.shape) > 1 else field.shape
-        spec[name] = replace(field, shape=row if view.means else (None, *row))
-    spec |= {"theme": LABEL} if view.theme else {"labels": LABELS}
-    return spec | ({"silent": QUIET} if view.means else {})
 
 
 @dataclass(frozen=True)
@@ -170,7 +147,8 @@ def _standard(batch: Batch, arrays: ExampleSpec) -> Batch:
         none = tf.zeros([tf.size(ids)], tf.int64)
         labels = tf.RaggedTensor.from_row_lengths(none[:0], none, validate=False)
     rows = {name: _ragged(batch[name]) for name in arrays}
-    return {"id": ids, "labels": labels, **rows, "silent": _silent(batch, rows)}
+    said = tf.cast(batch.get("silent", tf.zeros([tf.size(ids)], tf.int32)), tf.bool)
+    return {"id": ids, "labels": labels, **rows, "silent": said | silence({"id": ids, **rows})}
 
 
 def _ragged(values: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
@@ -179,46 +157,6 @@ def _ragged(values: tf.Tensor | tf.RaggedTensor) -> tf.RaggedTensor:
         return values
     rows = values[:, None] if values.shape.rank == 2 else values
     return tf.RaggedTensor.from_tensor(rows, row_splits_dtype=tf.int64)
-
-
-def _silent(batch: Batch, rows: Mapping[str, tf.RaggedTensor]) -> tf.Tensor:
-    """Tells which videos have no sound: no row, nothing but zeros, or so the record says."""
-    size = tf.size(batch["id"])
-    said = tf.cast(batch.get("silent", tf.zeros([size], tf.int32)), tf.bool)
-    if "audio" not in rows:
-        return said
-    values = rows["audio"].values
-    loudest = tf.reduce_max(tf.abs(values), axis=list(range(1, values.shape.rank)))
-    heard = tf.math.unsorted_segment_max(loudest, rows["audio"].value_rowids(), size)
-    return said | ~(heard > 0)
-
-
-def _themed(batch: Batch) -> Batch:
-    labels = batch["labels"]
-    keep = labels.row_lengths() == 1
-    kept = {name: tf.ragged.boolean_mask(values, keep) for name, values in batch.items()}
-    theme = tf.cast(kept.pop("labels").values, tf.int32)
-    return kept | {"theme": theme}
-
-
-def _means(batch: Batch, names: Sequence[str]) -> Batch:
-    def mean(rows: tf.RaggedTensor) -> tf.Tensor:
-        value = tf.reduce_mean(rows, axis=1)
-        return tf.where(tf.math.is_nan(value), 0.0, value)
-
-    return batch | {name: mean(batch[name]) for name in names}
-
-
-def _rows(batch: Batch, arrays: ExampleSpec) -> Batch:
-    """Leaves silent videos no row of sound."""
-    batch = dict(batch)
-    silent = batch.pop("silent")
-    if "audio" in arrays:
-        audio = batch["audio"]
-        lengths = tf.where(silent, tf.constant(0, tf.int64), audio.row_lengths())
-        values = tf.boolean_mask(audio.values, tf.gather(~silent, audio.value_rowids()))
-        batch["audio"] = tf.RaggedTensor.from_row_lengths(values, lengths, validate=False)
-    return batch
 
 
 @functools.lru_cache(maxsize=8)
@@ -268,11 +206,30 @@ def _roster(corpus: _Corpus, files: Sequence[Path]) -> Roster:
     return collect(_batches(corpus, files).map(marked), files)
 
 
-def _with_one_label(roster: Roster) -> Roster:
-    one = np.diff(roster.label_splits) == 1
-    return roster if one.all() else roster.select(one)
+def _check_rows(source: Source, corpus: _Corpus, rosters: Mapping[str, Roster], view: View) -> None:
+    """Raises if a video has another number of rows than the view needs."""
+    if not (names := {name: corpus.names[name] for name in view.rows if name in corpus.names}):
+        return
+    lengths = [_lengths(corpus, file, names) for file in corpus.files]
+    ids = np.concatenate([ids for ids, _ in lengths])
+    for name in names:
+        rows = dict(zip(ids, np.concatenate([found[name] for _, found in lengths]), strict=True))
+        for roster in rosters.values():
+            view.check_rows(name, roster.ids, [rows[id_] for id_ in roster.ids], str(source))
 
 
-def _left_out(split: str, roster: Roster) -> str | None:
-    count = int(np.sum(np.diff(roster.label_splits) != 1))
-    return f"{split}: {count} of {len(roster)} videos without exactly one theme" if count else None
+def _lengths(
+    corpus: _Corpus, file: Path, names: Mapping[str, str]
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Returns the ids of a file's videos and, by name in the view, how many rows each has."""
+    beside = read_lengths(file, names.values())
+    if beside is not None:
+        return beside[0], {name: beside[1][there] for name, there in names.items()}
+
+    def measured(batch: Batch) -> Batch:
+        return {"id": batch["id"]} | {name: _ragged(batch[name]).row_lengths() for name in names}
+
+    with data_errors([file]):
+        came = list(_batches(corpus, [file]).map(measured).as_numpy_iterator())
+    columns = {name: np.concatenate([batch[name] for batch in came]) for name in ("id", *names)}
+    return columns.pop("id"), columns

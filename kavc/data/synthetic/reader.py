@@ -15,7 +15,8 @@ from kavc.inputs.records import entries
 
 DESCRIBED = "corpus.json"
 FEATURES = "features"
-IMITATED = {FEATURES: "KWAI", "youtube8m": "YouTube-8M"}  # by the layout of the corpus
+# By the layout of the corpus.
+IMITATED = {FEATURES: "KWAI", "llp": "LLP", "youtube8m": "YouTube-8M"}
 
 
 class SyntheticReader(Reader):
