@@ -1,0 +1,103 @@
+"""What a network says of a split's videos, as arrays: what every table and figure is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import keras
+import numpy as np
+
+from kavc.data.store import VideoStore
+from kavc.metrics.parsing import THRESHOLD, parsing_metrics, predictions
+from kavc.metrics.parsing_threshold import fit_parsing_threshold
+from kavc.systems.av_parsing.videos import features, truth
+
+GATES = ("video", "modality", "none")  # as the config's
+BATCH_SIZE = 64
+NUMBERS = 5  # of a level: audio, visual, audio-visual, Type@AV, Event@AV
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Probabilities of the videos of a split, and what is true of them.
+
+    Args:
+        segment: (videos, segments, 2, classes) float32, audio first.
+        video: (videos, classes) float32; can exceed 1.
+        streams: (videos, 2, classes) float32. Of each modality's whole video.
+        truth: (videos, segments, 2, classes) bool.
+    """
+
+    segment: np.ndarray
+    video: np.ndarray
+    streams: np.ndarray
+    truth: np.ndarray
+
+    def decide(self, gate: str, threshold: float = THRESHOLD) -> np.ndarray:
+        """Returns what is predicted, (videos, segments, 2, classes) bool.
+
+        Args:
+            gate: one of `GATES`.
+            threshold: of segments and gates.
+        """
+        return predictions(self.segment, self._gate(gate), threshold)
+
+    def best_threshold(self, gate: str) -> float:
+        """Returns the threshold of the highest segment-level Type@AV on these videos."""
+        return fit_parsing_threshold(self.segment, self._gate(gate), self.truth).value
+
+    def _gate(self, gate: str) -> np.ndarray | None:
+        return {"video": self.video, "modality": self.streams, "none": None}[gate]
+
+
+def answers(network: keras.Model, store: VideoStore, segments: int) -> Answers:
+    """Asks a network about a split whose events are known.
+
+    Args:
+        network: of `kavc.systems.av_parsing.networks`.
+        store: as `load_videos` gives it.
+        segments: seconds of a video.
+    """
+    found = ask(network, store, np.arange(len(store)))
+    return Answers(
+        found["segment_probability"],
+        found["video_probability"],
+        np.stack([found["audio_probability"], found["visual_probability"]], axis=1),
+        truth(store, segments),
+    )
+
+
+def ask(model: keras.Model, store: VideoStore, rows: np.ndarray) -> dict[str, np.ndarray]:
+    """Returns what a model makes of some videos.
+
+    Args:
+        model: takes the features of `videos.features` and returns a dict.
+        store: as `load_videos` gives it.
+        rows: (rows,) integers, of the videos.
+
+    Returns:
+        Each output by name, (rows, ...) float32.
+    """
+    size = min(BATCH_SIZE, len(rows))
+    parts = []
+    for first in range(0, len(rows), size):
+        # The last batch is filled up from the first video on: one shape, one graph.
+        chosen = rows[np.arange(first, first + size) % len(rows)]
+        outputs = model.predict_on_batch(features(store, {"audio": chosen, "visual": chosen}))
+        wanted = min(size, len(rows) - first)
+        parts.append({name: np.asarray(x[:wanted], np.float32) for name, x in outputs.items()})
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def per_video(predicted: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
+    """Scores each video.
+
+    Args:
+        predicted, true: (videos, segments, 2, classes) bool.
+
+    Returns:
+        "segment" and "event" to (videos, 5) float64, in per cent: audio, visual, audio-visual,
+        Type@AV, Event@AV. The corpus' numbers are the means over videos.
+    """
+    found = parsing_metrics(predicted, true).per_video
+    return {"segment": found[:, :NUMBERS], "event": found[:, NUMBERS:]}
