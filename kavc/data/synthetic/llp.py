@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from kavc.data.synthetic.llp_knobs import KNOB_SETS, PUBLISHED_CLASSES, LlpKnobs, knobs
+from kavc.data.llp.classes import CLASSES
+from kavc.data.synthetic.llp_knobs import KNOB_SETS, LlpKnobs, knobs
 from kavc.data.synthetic.llp_world import SEGMENTS, LlpVideo, LlpWorld, check_seed
 from kavc.errors import ConfigError, DataError
 from kavc.files import write_json, write_npz, write_text
@@ -27,12 +28,6 @@ EVENTS = {"audio_events": "AVVP_eval_audio", "visual_events": "AVVP_eval_visual"
 FEATURES = {"audio": "vggish", "visual": "res152", "visual_3d": "r2plus1d_18"}
 NONE = np.empty(0, np.float32)
 MAX_TRUTH_BYTES = 128 * 2**20
-CLASSES = (
-    *("Speech", "Car", "Cheering", "Dog", "Cat", "Frying_(food)", "Basketball_bounce"),
-    *("Fire_alarm", "Chainsaw", "Cello", "Banjo", "Singing", "Chicken_rooster", "Violin_fiddle"),
-    *("Vacuum_cleaner", "Baby_laughter", "Accordion", "Lawn_mower", "Motorcycle", "Helicopter"),
-    *("Acoustic_guitar", "Telephone_bell_ringing", "Baby_cry_infant_cry", "Blender", "Clapping"),
-)
 
 
 def write(
@@ -102,7 +97,7 @@ def read_truth(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray, np.nda
     ids = found.get("ids")
     if ids is None or ids.dtype.kind != "S" or ids.ndim != 1:
         raise DataError(f"{path}: 'ids' is missing or of another kind; generate the corpus again")
-    shape = (len(ids), SEGMENTS, PUBLISHED_CLASSES)
+    shape = (len(ids), SEGMENTS, len(CLASSES))
     for name in EVENTS:
         mask = found.get(name)
         if mask is None or mask.dtype.kind != "b" or mask.shape != shape:
@@ -179,7 +174,6 @@ def _truth(rows: Sequence[LlpVideo]) -> dict[str, np.ndarray]:
 
 
 __all__ = [
-    "CLASSES",
     "KNOB_SETS",
     "LlpKnobs",
     "LlpVideo",

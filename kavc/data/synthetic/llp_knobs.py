@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kavc.data.llp.classes import CLASSES
 from kavc.errors import ConfigError, unknown
 
-PUBLISHED_CLASSES = 25
 SHARES = {"audible", "visible", "mean_length", "synchrony", "split", "persistence", "echo"}
 SHARES |= {"label_noise"}
 LARGEST_COUNT, LARGEST_SCALE = 1_000_000, 1000.0
 RANGES: Mapping[str, tuple[float, float]] = {  # of what is neither a share, a count nor a scale
-    "classes": (1, PUBLISHED_CLASSES),
+    "classes": (1, len(CLASSES)),
     "events": (0, 100),
     "class_skew": (0, 10),
     "habit_concentration": (0.1, LARGEST_SCALE),
@@ -57,7 +57,7 @@ class LlpKnobs:
         ConfigError: a knob is out of its range.
     """
 
-    classes: int = PUBLISHED_CLASSES
+    classes: int = len(CLASSES)
     events: float = 0.8
     max_events: int = 4
     class_skew: float = 0.8

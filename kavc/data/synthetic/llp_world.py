@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kavc.data.synthetic.llp_knobs import PUBLISHED_CLASSES, LlpKnobs
+from kavc.data.llp.classes import CLASSES
+from kavc.data.synthetic.llp_knobs import LlpKnobs
 from kavc.errors import ConfigError
 
 SEGMENTS, FRAMES = 10, 8  # of a video, and of a segment
@@ -101,7 +102,7 @@ class LlpWorld:
         active = gains > 0
         labels = self._labels(rng, np.flatnonzero(active.any(axis=(0, 1))))
         audio, visual = self._latents(rng, gains + self._echo(rng, active))
-        masks = np.zeros((2, SEGMENTS, PUBLISHED_CLASSES), bool)
+        masks = np.zeros((2, SEGMENTS, len(CLASSES)), bool)
         masks[..., : self.knobs.classes] = active
         return LlpVideo(name, labels, *self._features(rng, audio, visual), *masks)
 
