@@ -120,7 +120,7 @@ def convert(
 
 def _pack(data: str, out: Path, strict: bool, *, own: bool) -> None:
     """Packs LLP into a corpus."""
-    from kavc.data.llp.convert import convert as run
+    from kavc.data.llp.packing import convert as run
     from kavc.data.source import Source
     from kavc.errors import ConfigError
 

@@ -46,6 +46,13 @@ MISTAKES = {
     ("data", "describe", "features:{}/nope"): "no such folder",
     ("data", "convert", "{}/nope", "--out", "{}/new"): "no such folder",
     ("data", "convert", "{}/arrays", "{}/nope.csv", "--out", "{}/new"): "no such file",
+    ("data", "convert", "llp:{}/nope", "--out", "{}/new"): "no such folder",
+    ("data", "convert", "llp:{}/corpus", "--out", "{}/new"): "holds no AVVP_*.csv",
+    ("data", "convert", "llp:{}/llp", "--out", "{}/new"): "did you mean 'Dog'",
+    ("data", "convert", "llp:{}/llp", "--keep", "x", "--out", "{}/new"): "brings its own tables",
+    ("data", "convert", "features:{}/corpus", "--out", "{}/new"): "packs llp:PATH, or a folder",
+    ("data", "describe", "features:{}/corpus", "--missing", "{}/new"): "has none of that kind",
+    ("data", "describe", "llp:{}/llp", "--missing", "{}/cut.json"): "exists; choose another file",
     ("data", "synth", "ti-avc", "--knobs", "defalt", "--out", "{}/new"): "did you mean 'default'",
     ("export", "{}/nope", "--to", "{}/models"): "no run folder",
     ("export", "--check", "{}/nope"): "no such folder",
@@ -63,6 +70,8 @@ def answers(tmp_path_factory):
     (folder / "corpus/corpus.json").write_text("{}")  # that it is none is not reached
     (folder / "arrays").mkdir()
     np.savez(folder / "arrays/v.npz", audio=np.zeros((2, 3), "float32"))
+    (folder / "llp").mkdir()
+    (folder / "llp/AVVP_train.csv").write_text("filename\tevent_labels\n-a_b-c_d-e0_0_10\tDgo\n")
     (folder / "cut.json").write_text('{"train": [')
     commands = [[word.format(folder) for word in words] for words in MISTAKES]
     done = subprocess.run(

@@ -14,7 +14,7 @@ __getattr__, __dir__, __all__ = attach(
     {
         "CLASSES": ".classes",
         "LlpReader": ".reader",
-        "convert": ".convert",
+        "convert": ".packing",
         "dense_masks": ".truth",
         "missing_features": ".folder",
     },

@@ -376,3 +376,32 @@ def test_a_file_ends_at_so_many_bytes(tmp_path, monkeypatch):
     source = Source("features", tmp_path / "corpus")
     assert len(list(source.path.glob("*.tfrecord"))) > 1
     assert ids(source, "train") == [f"v{i}" for i in range(6)]
+
+
+def test_numbers_of_rows_are_checked_when_described(tmp_path):
+    """From the members, and, without them, from the records."""
+    train = [
+        {"id": f"v{i}", "audio": np.zeros((rows, 4)), "clip": np.ones(3), "labels": [0] * (i != 2)}
+        for i, rows in enumerate((10, 7, 9, 7))
+    ]
+    write_corpus(tmp_path / "corpus", {"train": train}, THEMES)
+    source = Source("features", tmp_path / "corpus")
+    arrays = {"audio": "audio", "visual": "clip"}
+    fits = View(arrays, rows={"audio": (7, 9, 10), "visual": (1,), "other": (3,)})
+    themed = View(arrays, rows={"audio": (7, 10)}, theme=True)
+    unfit = View(arrays, rows={"audio": (10,)})
+    first = View(arrays, rows={"audio": (10, 9)})
+    only = overridden(source, {"train": {"ids": ["v0"]}})
+    for beside in (True, False):
+        assert READER.describe(source, fits)["counts"] == {"train": 4}
+        assert READER.describe(source, themed)["counts"] == {"train": 3}  # the other is left out
+        assert READER.describe(only, unfit)["counts"] == {"train": 1}
+        words = r"^features:.*corpus: video 'v1' has 7 rows of 'audio', 10 are needed \(3 videos do"
+        with pytest.raises(DataError, match=words):
+            READER.describe(source, unfit)
+        with pytest.raises(DataError, match=r"'v1' has 7 rows of 'audio', 10 or 9 are needed"):
+            READER.describe(source, first)
+        if beside:
+            members_path(source.path / "train-00000.tfrecord").unlink()
+    steps = [len(e["audio"]) for e in READER.read(source, "train", fits).as_numpy_iterator()]
+    assert steps == [10, 7, 9, 7]  # of silence, since the view says how many
