@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from kavc.systems.base import System
 
 SYSTEMS = {
+    "av-parsing": ("kavc.systems.av_parsing.system", "AVParsingSystem"),
     "cross-modal-embedding": (
         "kavc.systems.cross_modal_embedding.system",
         "CrossModalEmbeddingSystem",

@@ -1,0 +1,70 @@
+"""A dense layer that begins as PyTorch's does, for networks that were published in PyTorch."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+BIAS = ("uniform", "zeros")
+
+
+@keras.saving.register_keras_serializable(package="kavc")
+class Linear(keras.layers.Layer):
+    """`activation(x @ kernel + bias)`; both begin uniform in ±1/√dim, as `torch.nn.Linear`.
+
+    What has more than two axes is one matrix product over all its rows.
+
+    Args:
+        units: int. Width of the output.
+        activation: optional name of an activation.
+        bias: "uniform" or "zeros": what the bias begins with.
+
+    Call arguments:
+        x: `(..., dim)`.
+
+    Returns:
+        `(..., units)`.
+    """
+
+    def __init__(self, units, activation=None, bias="uniform", **kwargs):
+        super().__init__(**kwargs)
+        if bias not in BIAS:
+            raise ValueError(f"bias must be one of {', '.join(BIAS)}; received: {bias!r}")
+        self.units = units
+        self.activation = keras.activations.get(activation)
+        self.bias_begins = bias
+
+    def build(self, x_shape):
+        dim = x_shape[-1]
+        begin = uniform(dim**-0.5)
+        self.kernel = self.add_weight(shape=(dim, self.units), initializer=begin, name="kernel")
+        begin = uniform(dim**-0.5) if self.bias_begins == "uniform" else "zeros"
+        self.bias = self.add_weight(shape=(self.units,), initializer=begin, name="bias")
+
+    def call(self, x):
+        return self.activation(rows_times(x, self.kernel) + self.bias)
+
+    def compute_output_spec(self, x):
+        return keras.KerasTensor((*x.shape[:-1], self.units), dtype=self.compute_dtype)
+
+    def get_config(self):
+        return {
+            **super().get_config(),
+            "units": self.units,
+            "activation": keras.activations.serialize(self.activation),
+            "bias": self.bias_begins,
+        }
+
+
+def rows_times(x, kernel):
+    """Returns `x @ kernel` as one product over all rows: `(..., dim)` to `(..., units)`."""
+    if len(x.shape) == 2:
+        return ops.matmul(x, kernel)
+    dim, units = kernel.shape
+    rows = ops.matmul(ops.reshape(x, (-1, dim)), kernel)
+    return ops.reshape(rows, (*ops.shape(x)[:-1], units))
+
+
+def uniform(limit):
+    """Returns an initializer that draws from ±`limit`."""
+    return keras.initializers.RandomUniform(-limit, limit)

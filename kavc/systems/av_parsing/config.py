@@ -1,0 +1,145 @@
+"""What parsing can be told: its options with their source, presets, search space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from kavc.systems.choices import Choices
+from kavc.systems.config import Config, option
+
+VARIANTS = ("han", "base", "base-gcaa", "base-adv-skip", "base-adv-skip-gcaa")
+ADVERSARIAL = ("base-adv-skip", "base-adv-skip-gcaa")
+
+# HAN is trained as its own authors did; Tian et al., 2020, section 5.1 and code.
+HAN_TRAINING: Mapping[str, Any] = {
+    "variant": "han",
+    "guided_weight": 1.0,
+    "decay": 0.1,
+    "decay_epochs": 10,
+    "batch_size": 16,
+}
+
+
+@dataclass(frozen=True)
+class AVParsingConfig(Config):
+    """Options of audio-visual video parsing. The defaults are the paper's.
+
+    Sections and equations are those of Lamba et al., 2021 (arXiv 2104.04598), whose code is "code";
+    HAN is Tian et al., 2020.
+    """
+
+    variant: str = option("base-adv-skip-gcaa", "row of Tables 1 and 2", choices=VARIANTS)
+    # What the data fix
+    classes: int = option(25, "number of event classes; 25 in LLP", low=1)
+    audio_dim: int = option(128, "width of the audio features; VGGish (section 4)", low=1)
+    visual_dim: int = option(2048, "width of the frames' features; ResNet-152 (4)", low=1)
+    visual_3d_dim: int | None = option(
+        512, "width of the clips' features; R(2+1)D-18 (4); none: no such features", low=1
+    )
+    # Data
+    segments: int = option(10, "seconds of a video, each a segment (4)", low=1)
+    audio_array: str = option("audio", "features: name of the array that is heard")
+    visual_array: str = option("visual", "features: name of the frames' array, one row a second")
+    visual_3d_array: str | None = option(
+        "visual_3d", "features: name of the clips' array; none: networks without it"
+    )
+    audio_events_array: str = option(
+        "audio_events", "features: name of the array of what is heard: (seconds, classes), 0 or 1"
+    )
+    visual_events_array: str = option(
+        "visual_events", "features: name of the array of what is seen"
+    )
+    pseudo_labels: str | None = option(
+        None, "npz file of soft labels of training segments by modality, as README describes"
+    )
+    # Network
+    dim: int = option(512, "width of all features (4)", low=1)
+    units: int = option(512, "width of the feed-forward parts; code", low=1)
+    heads: int = option(1, "of every attention; code", low=1)
+    dropout: float = option(0.1, "in attention and feed-forward parts; code", low=0, high=0.9)
+    gcaa_first_segment: bool = option(
+        False, "the code's fault: the first segment's attention is added to every segment"
+    )
+    # Losses
+    guided_weight: float = option(0.6, "lambda_g, of both modalities' losses (4); 1 in HAN", low=0)
+    adversarial_weight: float = option(0.4, "lambda_ad, of the discriminator's loss (4)", low=0)
+    audio_keep: float = option(1.0, "audio labels are smoothed to keep y + (1 - keep) / 2; HAN",
+                               low=0, high=1)  # fmt: skip
+    visual_keep: float = option(0.9, "visual labels likewise; HAN", low=0, high=1)
+    reversal_from: int = option(
+        0,
+        "epoch that the reversal's schedule counts from; 1 in the code",
+        low=0,
+        high=1,
+    )
+    # Optimisation
+    optimizer: str = option("adam", "HAN's code", choices=("adam", "adamw"))
+    learning_rate: float = option(3e-4, "section 4", low=1e-8, high=1)
+    weight_decay: float = option(0.0, "decoupled; for adamw", low=0)
+    clip_norm: float = option(0.0, "largest norm of the whole gradient; 0, the code: any", low=0)
+    schedule: str = option(
+        "step", "step: times decay every decay_epochs (4); cosine: to 0", choices=("step", "cosine")
+    )
+    decay: float = option(0.5, "factor of the learning rate (4)", low=0, high=1)
+    decay_epochs: int = option(5, "epochs between two of them (4)", low=1)
+    warm_up_epochs: int = option(0, "epochs in which the rate rises to its value", low=0)
+    batch_size: int = option(64, "videos in a batch (4)", low=2)
+    epochs: int = option(40, "epochs; the best on validation is kept (4; code)", low=1)
+    steps_per_execution: int = option(8, "training steps per call of the compiled graph", low=1)
+    dtype: str = option("float32", "dtype policy", choices=("float32", "mixed_bfloat16"))
+    # Decisions
+    gate: str = option(
+        "video",
+        "a segment counts if its video does: by the video's probability (HAN), by that of its own "
+        "modality (Wu and Yang, 2021), or in any case",
+        choices=("video", "modality", "none"),
+    )
+    threshold: str = option(
+        "half", "half, as published; validation: the best one there", choices=("half", "validation")
+    )
+
+    PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "paper": {},
+        "published-code": {
+            "learning_rate": 6e-4,
+            "decay_epochs": 6,
+            "guided_weight": 0.3,
+            "adversarial_weight": 0.3,
+            "reversal_from": 1,
+            "gcaa_first_segment": True,
+        },
+        "improved": {"variant": "han", "gate": "modality"},
+    }
+
+
+def search_space(hp: Any, config: AVParsingConfig) -> AVParsingConfig:
+    """Returns the config with what a sweep chose; the defaults of all choices are `config`'s.
+
+    Args:
+        hp: `keras_tuner.HyperParameters`.
+        config: the starting point, the paper's for instance.
+    """
+    ask = Choices(hp, config)
+    ask.log_range("learning_rate", 1e-4, 3e-3)
+    ask.one_of("batch_size", 16, 32, 64)
+    ask.one_of("dim", 128, 256, 512)
+    ask.one_of("units", 128, 256, 512)
+    ask.one_of("heads", 1, 4)
+    ask.one_of("dropout", 0.0, 0.1, 0.2, 0.3, 0.5)
+    ask.one_of("guided_weight", 0.3, 0.6, 1.0, 2.0)
+    ask.one_of("audio_keep", 0.8, 0.9, 1.0)
+    ask.one_of("visual_keep", 0.8, 0.9, 1.0)
+    if config.variant in ADVERSARIAL:
+        ask.one_of("adversarial_weight", 0.0, 0.1, 0.4)
+    ask.one_of("schedule", "step", "cosine")
+    with ask.where("schedule", lambda name: name == "step"):
+        ask.one_of("decay", 0.1, 0.5)
+        ask.one_of("decay_epochs", 5, 10)
+    with ask.where("schedule", lambda name: name == "cosine"):
+        ask.one_of("warm_up_epochs", 0, 2)
+    ask.one_of("optimizer", "adam", "adamw")
+    with ask.where("optimizer", lambda name: name == "adamw"):
+        ask.one_of("weight_decay", 0.001, 0.01, 0.1)
+    return ask.config()

@@ -1,0 +1,130 @@
+"""The fit of a parser: which videos, against which labels, at which rate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kavc.data.epochs import Columns, of_epoch
+from kavc.data.store import VideoStore
+from kavc.evaluation.parsing_monitor import ParsingMonitor
+from kavc.optimizers import TorchAdam
+from kavc.systems.av_parsing.config import ADVERSARIAL, AVParsingConfig
+from kavc.systems.av_parsing.trainees import Adversarial, Weak
+from kavc.systems.av_parsing.videos import all_features, features, load_videos, truth
+from kavc.systems.base import Stage
+
+
+class ParsingStage(Stage):
+    """The only fit of every row of the paper: weak labels, the best epoch on validation."""
+
+    name = "parsing"
+    monitor = "val_segment_type_at_av"
+    direction = "max"
+    headline = ("val_segment_type_at_av", "max")
+    patience = None
+
+    def __init__(self, config: AVParsingConfig):
+        self.config = config
+        self.epochs = config.epochs
+        self.steps_per_execution = config.steps_per_execution
+        self.steps = 1  # of an epoch; known once the training split is
+
+    def load(self, examples: tf.data.Dataset) -> VideoStore:
+        return load_videos(examples, self.config.classes)
+
+    def prepare(
+        self, network: keras.Model, load: Callable[[], VideoStore], folder: Path
+    ) -> VideoStore:
+        store = load()
+        if folder.name == "train":
+            self.steps = -(-len(store) // self.config.batch_size)
+        return store
+
+    def trainee(self, network: keras.Model) -> keras.Model:
+        config = self.config
+        weak = {
+            "guided_weight": config.guided_weight,
+            "audio_keep": config.audio_keep,
+            "visual_keep": config.visual_keep,
+        }
+        if config.variant not in ADVERSARIAL:
+            return Weak(network, **weak)
+        return Adversarial(
+            network,
+            adversarial_weight=config.adversarial_weight,
+            total_steps=self.steps * self.epochs,
+            first_step=self.steps * config.reversal_from,
+            **weak,
+        )
+
+    def compile_arguments(self) -> dict[str, Any]:
+        return {"optimizer": optimizer(self.config, self.steps, self.epochs)}
+
+    def callbacks(self, validation: VideoStore) -> Sequence[keras.callbacks.Callback]:
+        config = self.config
+        return [
+            ParsingMonitor(
+                all_features(validation), truth(validation, config.segments), gate=config.gate
+            )
+        ]
+
+    def dataset(
+        self, examples: VideoStore, epoch: tf.Tensor | int | None, seed: int
+    ) -> tf.data.Dataset:
+        def batch(rows: tf.Tensor) -> tuple:
+            labels = examples.gather({"labels": rows})["labels"]
+            inputs = features(examples, {"audio": rows, "visual": rows})
+            return inputs, dict.fromkeys(("video", "audio", "visual"), labels)
+
+        rows = tf.data.Dataset.from_tensor_slices(_shuffled(len(examples), epoch, seed))
+        batches = rows.batch(self.config.batch_size)  # the last one may be smaller, as published
+        return batches.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+
+def optimizer(config: AVParsingConfig, steps: int, epochs: int) -> keras.optimizers.Optimizer:
+    """Returns the optimizer of a config, whose rate follows the schedule.
+
+    Args:
+        config: of the fit.
+        steps: of an epoch.
+        epochs: that are planned.
+    """
+    rate = learning_rate(config, steps, epochs)
+    clip = config.clip_norm or None
+    if config.optimizer == "adamw":
+        return keras.optimizers.AdamW(rate, weight_decay=config.weight_decay, global_clipnorm=clip)
+    return TorchAdam(rate, global_clipnorm=clip)
+
+
+def learning_rate(
+    config: AVParsingConfig, steps: int, epochs: int
+) -> keras.optimizers.schedules.LearningRateSchedule:
+    """Returns the schedule of a config; see `optimizer`."""
+    if config.schedule == "cosine":
+        warm_up = min(config.warm_up_epochs, epochs - 1) * steps
+        return keras.optimizers.schedules.CosineDecay(
+            0.01 * config.learning_rate if warm_up else config.learning_rate,
+            epochs * steps - warm_up,
+            warmup_target=config.learning_rate if warm_up else None,
+            warmup_steps=warm_up,
+        )
+    return keras.optimizers.schedules.ExponentialDecay(
+        config.learning_rate, config.decay_epochs * steps, config.decay, staircase=True
+    )
+
+
+def _shuffled(count: int, epoch: tf.Tensor | int | None, seed: int) -> tf.Tensor | np.ndarray:
+    """Returns all rows in the order of (seed, epoch), or as they are for validation."""
+    if epoch is None:
+        return np.arange(count, dtype=np.int32)
+
+    def draw(epoch: int) -> Columns:
+        return (np.random.default_rng([seed, epoch]).permutation(count).astype(np.int32),)
+
+    return of_epoch(draw, epoch, (tf.int32,))[0]

@@ -1,0 +1,154 @@
+"""Audio-visual video parsing behind the interface that every system has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kavc.data.layouts import View
+from kavc.data.schema import ExampleSpec, Field
+from kavc.errors import DataError
+from kavc.systems.av_parsing.config import HAN_TRAINING, AVParsingConfig, search_space
+from kavc.systems.av_parsing.paper import (
+    IMPROVED,
+    PAPER,
+    SEGMENT,
+    TYPE_AT_AV,
+    VARIANT_OF_ROW,
+)
+from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
+
+if TYPE_CHECKING:
+    import keras
+
+    from kavc.data.roster import Roster
+    from kavc.data.source import Source
+    from kavc.evaluation.report import Report
+
+
+class AVParsingSystem(System):
+    """Weakly supervised audio-visual video parsing (Lamba et al., 2021; Tian et al., 2020)."""
+
+    name = "av-parsing"
+    summary = "which events are heard, seen or both, and when?"
+    paper = PAPER
+    Config = AVParsingConfig
+    data_options = (
+        "segments",
+        "audio_array",
+        "visual_array",
+        "visual_3d_array",
+        "audio_events_array",
+        "visual_events_array",
+    )
+    evaluated_on = ("validation", "test")
+
+    def examples(self, config: AVParsingConfig) -> ExampleSpec:
+        events = {
+            name: Field((None, config.classes), "float32", f"1 where an event is {seen}", 1.0)
+            for name, seen in (("audio_events", "heard"), ("visual_events", "seen"))
+        }
+        spec = {
+            "id": Field((), "string", "identifies the video; equal ids are the same video"),
+            "labels": Field((None,), "int64", "indices of the events of the video, wherever"),
+            "audio": Field((None, config.audio_dim), "float32", "audio features", 1.0),
+            "visual": Field((None, config.visual_dim), "float32", "features of frames", 1.0),
+            "visual_3d": Field((None, config.visual_3d_dim), "float32", "features of clips", 1.0),
+        }
+        if config.visual_3d_dim is None:
+            del spec["visual_3d"]
+        return spec | events
+
+    def view(self, config: AVParsingConfig) -> View:
+        arrays = {
+            "audio": config.audio_array,
+            "visual": config.visual_array,
+            "audio_events": config.audio_events_array,
+            "visual_events": config.visual_events_array,
+        }
+        if config.visual_3d_array is not None:
+            arrays["visual_3d"] = config.visual_3d_array
+        every = (config.segments,)
+        rows = {name: (0, *every) if name.endswith("_events") else every for name in arrays}
+        return View(arrays, rows=rows)
+
+    def adapt(self, config: AVParsingConfig, info: SourceInfo) -> AVParsingConfig:
+        return config.replace(
+            classes=len(info.classes),
+            audio_dim=info.widths["audio"],
+            visual_dim=info.widths["visual"],
+            visual_3d_dim=info.widths.get("visual_3d"),
+        )
+
+    def check_split(self, split: str, roster: Roster, config: AVParsingConfig) -> None:
+        count = len(roster.usable("drop"))
+        if count < 2:
+            raise DataError(
+                f"split {split!r}: {count} of its {len(roster)} videos can be used (others are "
+                "without sound, without pictures or twice there), at least 2 are needed"
+            )
+
+    def build(self, config: AVParsingConfig) -> keras.Model:
+        from kavc.systems.av_parsing import recipe
+
+        return recipe.build(config)
+
+    def stages(self, config: AVParsingConfig) -> list[Stage]:
+        from kavc.systems.av_parsing import recipe
+
+        return recipe.stages(config)
+
+    def evaluate(self, network: keras.Model, source: Source, config: AVParsingConfig) -> Report:
+        from kavc.systems.av_parsing import evaluation, held
+
+        return evaluation.evaluate(network, held.read_held(self, source, config), config)
+
+    def rows(self, config: AVParsingConfig) -> list[Row]:
+        rows = [
+            Row(
+                label,
+                HAN_TRAINING if variant == "han" else {"variant": variant},
+                SEGMENT[label][TYPE_AT_AV],
+            )
+            for label, variant in VARIANT_OF_ROW.items()
+        ]
+        return [*rows, Row(IMPROVED, self.Config.PRESETS["improved"])]
+
+    def summarise(
+        self, reports: Mapping[str, Sequence[Report]], source: Source, config: AVParsingConfig
+    ) -> Report:
+        from kavc.systems.av_parsing import summary
+
+        return summary.summarise(reports, source.title())
+
+    def compare(self, reports: Mapping[str, Report]) -> Report:
+        from kavc.systems.av_parsing import summary
+
+        return summary.compare(reports)
+
+    def signatures(
+        self, network: keras.Model, config: AVParsingConfig, assets: Any = None
+    ) -> dict[str, Signature]:
+        from kavc.systems.av_parsing import signatures
+
+        return signatures.signatures(network, config)
+
+    def search_space(self, hp: Any, config: AVParsingConfig) -> AVParsingConfig:
+        return search_space(hp, config)
+
+    def synthesise(
+        self,
+        out: Path,
+        *,
+        videos: int,
+        seed: int,
+        world_seed: int,
+        knobs: str = "default",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        from kavc.data.synthetic import llp
+        from kavc.data.synthetic.llp_knobs import knobs as named
+
+        chosen = named(knobs, **(overrides or {}))
+        llp.write(out, chosen, videos=videos, sample_seed=seed, world_seed=world_seed)

@@ -1,0 +1,129 @@
+"""What the fits train: a network under the losses of weak labels, and against an adversary."""
+
+from __future__ import annotations
+
+import keras
+from keras import ops
+
+from kavc.layers.gradient_reversal import GradientReversal, reversal_strength
+from kavc.layers.modality_discriminator import ModalityDiscriminator
+from kavc.layers.network import Network
+from kavc.losses.parsing import (
+    modality_cross_entropy,
+    parsing_losses,
+    probability_cross_entropy,
+)
+from kavc.losses.reduction import batch_mean
+
+
+class Weak(keras.Model):
+    """A network under `L_wsl + guided_weight * L_g`: labels of whole videos, all that is known.
+
+    Where segments have labels of their own, which come from elsewhere, they bear a loss too.
+
+    Args:
+        network: of `kavc.systems.av_parsing.networks`; shares its layers.
+        guided_weight: float. lambda_g: weight of the losses of either modality.
+        audio_keep, visual_keep: float. See `kavc.losses.parsing.smooth_labels`.
+        segment_weight: float. Weight of the loss of segments.
+
+    `fit` takes targets "video", "audio" and "visual" `(batch, classes)` and, for a segment weight
+    above 0, "segments" `(batch, segments, 2, classes)`.
+
+    Reference:
+        Tian et al., ECCV 2020, equations 7 and 8; Lamba et al., 2021, equation 3.
+    """
+
+    def __init__(
+        self, network, *, guided_weight=0.6, audio_keep=1.0, visual_keep=0.9, segment_weight=0.0
+    ):
+        super().__init__(name="weak", dtype=network.dtype_policy)
+        self.network = network
+        self.guided_weight = guided_weight
+        self.audio_keep = audio_keep
+        self.visual_keep = visual_keep
+        self.segment_weight = segment_weight
+        self.built = True
+
+    def call(self, inputs, training=None):
+        return self.network(inputs, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        losses = parsing_losses(y_pred, y, audio_keep=self.audio_keep, visual_keep=self.visual_keep)
+        total = losses["video"] + self.guided_weight * (losses["audio"] + losses["visual"])
+        if self.segment_weight:
+            segments = probability_cross_entropy(y_pred["segment_probability"], y["segments"])
+            total = total + self.segment_weight * ops.mean(segments, axis=(1, 2))
+        return batch_mean(total)
+
+
+class Adversarial(Weak):
+    """`Weak`, and a discriminator that looks for the modality behind a gradient reversal.
+
+    It sees the rectified joint features of every segment of either modality. What it learns makes
+    them tell less: it descends `adversarial_weight * L_ad`, the encoder the same times minus the
+    reversal's strength, which rises over the training as Ganin et al. have it.
+
+    Args:
+        network: as of `Weak`, with `network.features["joint"]`.
+        adversarial_weight: float. lambda_ad.
+        total_steps: int. Steps of the whole training, over which the strength rises.
+        first_step: int. Step at which it is thought to begin; the code counts epochs from 1.
+        **weak: arguments of `Weak`.
+
+    Attributes:
+        gather: function of a device's part of a batch, `(part, ...)`, that returns the whole. On
+            one device the part is the whole; training on several sets it, so that the
+            discriminator normalises over all.
+
+    Reference:
+        Lamba et al., 2021, equations 2 and 3; Ganin et al., JMLR 2016, section 5.2.2.
+    """
+
+    def __init__(self, network, *, adversarial_weight=0.4, total_steps=1, first_step=0, **weak):
+        super().__init__(network, **weak)
+        self.adversarial_weight = adversarial_weight
+        self.total_steps = total_steps
+        self.first_step = first_step
+        # Of the model, not of a callback, so that the strength is exact whatever is resumed.
+        self.steps = self.add_weight(
+            shape=(),
+            initializer="zeros",
+            dtype="int32",
+            trainable=False,
+            aggregation="only_first_replica",
+            name="steps",
+        )
+        joint = network.features["joint"]
+        self.forward = Network(
+            network.input, network.output | {"joint": joint}, config={}, dtype=network.dtype_policy
+        )
+        self.reversal = GradientReversal(dtype=network.dtype_policy)
+        self.discriminator = ModalityDiscriminator(dtype=network.dtype_policy)
+        self.discriminator.build((None, joint.shape[-1]))
+        self.gather = lambda part: part
+        self.adversarial_loss = keras.metrics.Mean(name="adversarial_loss")
+
+    def call(self, inputs, training=None):
+        return self.forward(inputs, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        weak = super().compute_loss(x, y, y_pred, sample_weight, training)
+        adversarial = ops.mean(self.tell_apart(y_pred["joint"], training))
+        if training:
+            self.steps.assign_add(1)
+        self.adversarial_loss.update_state(adversarial)
+        return weak + batch_mean(self.adversarial_weight * adversarial)
+
+    def strength(self):
+        """Returns the reversal's strength at this step, a scalar."""
+        done = ops.cast(self.steps + self.first_step, "float32") / self.total_steps
+        return reversal_strength(done)
+
+    def tell_apart(self, joint, training):
+        """Returns the discriminator's loss of each segment of either modality, `(rows,)`."""
+        rows = ops.reshape(self.gather(ops.relu(joint)), (-1, joint.shape[-1]))
+        logits = self.discriminator(self.reversal(rows, self.strength()), training=training)
+        segments = joint.shape[2]
+        is_visual = ops.arange(ops.shape(rows)[0]) // segments % 2
+        return modality_cross_entropy(ops.cast(logits, "float32"), is_visual)

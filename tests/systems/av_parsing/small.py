@@ -1,0 +1,21 @@
+"""How audio-visual video parsing joins the contract: see `contract/conftest.py`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kavc.data.synthetic import llp
+from kavc.data.synthetic.llp_knobs import knobs
+
+PRESET = "paper"  # an adversary, skip connections, global context
+OPTIONS = {"dim": 8, "units": 8, "heads": 1, "batch_size": 16, "epochs": 2}
+VARIANTS = {
+    "heads": {"variant": "base", "heads": 4},
+    "without clips": {"variant": "han", "visual_3d_dim": None},
+}
+
+
+def corpus(folder: Path) -> str:
+    small = knobs("default", audio_dim=12, visual_dim=16, visual_3d_dim=12)
+    llp.write(folder / "corpus", small, videos=90, sample_seed=0, world_seed=0)
+    return f"synthetic:{folder / 'corpus'}"
