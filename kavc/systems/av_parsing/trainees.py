@@ -126,4 +126,5 @@ class Adversarial(Weak):
         logits = self.discriminator(self.reversal(rows, self.strength()), training=training)
         segments = joint.shape[2]
         is_visual = ops.arange(ops.shape(rows)[0]) // segments % 2
-        return modality_cross_entropy(ops.cast(logits, "float32"), is_visual)
+        logits = ops.cast(logits, keras.backend.result_type(logits.dtype, "float32"))
+        return modality_cross_entropy(logits, is_visual)
