@@ -96,11 +96,12 @@ def scores_of_classes(
         panels = canvas.subplots(1, 2, sharey=True)
         for m, axes in enumerate(panels):
             plain_axes(axes, value_label, "", MODALITIES[m])
-            of_class = {system: found[m] for system, found in values.items()}
-            _best_scores(axes, np.stack(list(of_class.values())))
-            for (system, found), colour in zip(of_class.items(), PALETTE, strict=False):
+            _best_scores(axes, np.stack([found[m] for found in values.values()]))
+            for at, (system, found) in enumerate(values.items()):
+                # Side by side, so that none hides another.
+                places = np.arange(len(classes)) + 0.2 * (at - (len(values) - 1) / 2)
                 axes.plot(
-                    found, np.arange(len(classes)), "o", color=colour, markersize=5,
+                    found[m], places, "o", color=PALETTE[at], markersize=5,
                     clip_on=False, zorder=3, label=literal(system),
                 )  # fmt: skip
         panels[0].set_yticks(range(len(classes)), list(map(literal, classes)))
@@ -111,11 +112,11 @@ def scores_of_classes(
 
 
 def _best_scores(axes: Axes, scores: np.ndarray) -> None:
-    """A grey bar that ends at the best score of each class, or joins the scores of several."""
+    """A pale bar of each class, as long as its best score."""
     known = ~np.isnan(scores).all(axis=0)
     places = np.arange(scores.shape[1])
     best = np.where(known, np.nanmax(np.where(np.isnan(scores), -1, scores), axis=0), np.nan)
-    axes.barh(places, best, 0.55, color=LIGHT)
+    axes.barh(places, best, 0.6, color=LIGHT)
     for place in places[~known]:
         axes.text(1, place, "n/a", va="center", fontsize=8, color=GREY)
     axes.set_xlim(0, RIGHT)

@@ -30,8 +30,8 @@ def linear_probe(
     seed 0); on these, scikit-learn's logistic regression (L-BFGS) for each class.
 
     Args:
-        train: "audio" (videos, segments, width), "visual" and "visual_3d" likewise; the frames of
-            a segment pooled to one row.
+        train: "audio" (videos, segments, width), "visual" and, if there are such, "visual_3d"
+            likewise; the frames of a segment pooled to one row.
         truth: (videos, segments, 2, classes) bool or 0/1. What is heard and seen in `train`.
         test: as `train`, of other videos.
         components: most principal components of a modality.
@@ -63,7 +63,7 @@ def linear_probe(
 
 def _rows(features: Mapping[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
     """Returns (videos · segments, width), the arrays side by side."""
-    joined = np.concatenate([features[name] for name in names], axis=-1)
+    joined = np.concatenate([features[name] for name in names if name in features], axis=-1)
     return joined.reshape(-1, joined.shape[-1])
 
 

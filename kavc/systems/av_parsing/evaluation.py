@@ -17,7 +17,7 @@ from kavc.systems.av_parsing import paper
 from kavc.systems.av_parsing.config import AVParsingConfig
 from kavc.systems.av_parsing.held import PROBE, Held
 from kavc.systems.av_parsing.probes import probe_table
-from kavc.systems.av_parsing.scoring import GATES, Answers, answers, per_video
+from kavc.systems.av_parsing.scoring import GATES, Answers, answers, asker, per_video
 from kavc.systems.av_parsing.tables import (
     ELSEWHERE,
     HERE,
@@ -58,8 +58,9 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
     Raises:
         DataError: the network answers NaN.
     """
+    ask = asker(network)
     test, validation = (
-        answers(network, store, config.segments) for store in (held.test, held.validation)
+        answers(ask, store, config.segments) for store in (held.test, held.validation)
     )
     best = {gate: validation.best_threshold(gate) for gate in GATES}
     half = config.threshold == "half"

@@ -73,12 +73,16 @@ def read_held(system: System, source: Source, config: AVParsingConfig) -> Held:
         classes=info.classes,
         source=source.title(),
         reference=reference,
-        published=source.layout == "llp"
-        and source.parts() is None
-        and not (source.path / CORPUS_FILE).exists(),
+        published=is_published(source),
         notes=info.notes,
         **stores,
     )
+
+
+def is_published(source: Source) -> bool:
+    """Whether the test split of a source is that of the paper."""
+    made = (source.path / CORPUS_FILE).exists()
+    return source.layout == "llp" and source.parts() is None and not made
 
 
 def check_events(split: str, store: VideoStore) -> None:

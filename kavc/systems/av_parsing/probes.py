@@ -14,7 +14,7 @@ import numpy as np
 from kavc.data.store import VideoStore
 from kavc.evaluation.table import Column, Table
 from kavc.layers.network import Network
-from kavc.systems.av_parsing.scoring import ask
+from kavc.systems.av_parsing.scoring import asker
 
 SEED = 0  # of which videos are looked at, and of the classifiers
 VIDEOS = {"validation": 200, "test": 400}  # at most
@@ -46,8 +46,9 @@ def probe_table(
         config={},
         dtype=network.dtype_policy,
     )
+    ask = asker(model)
     fitted, asked = (
-        ask(model, store, some_videos(len(store), VIDEOS[split]))
+        ask(store, some_videos(len(store), VIDEOS[split]))
         for split, store in (("validation", validation), ("test", test))
     )
     rows = [

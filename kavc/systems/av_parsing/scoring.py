@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from kavc.data.store import VideoStore
 from kavc.metrics.parsing import THRESHOLD, parsing_metrics, predictions
@@ -13,7 +15,8 @@ from kavc.metrics.parsing_threshold import fit_parsing_threshold
 from kavc.systems.av_parsing.videos import features, truth
 
 GATES = ("video", "modality", "none")  # as the config's
-BATCH_SIZE = 64
+BATCH_SIZE = 256
+Ask = Callable[[VideoStore, np.ndarray], dict[str, np.ndarray]]  # see `asker`
 NUMBERS = 5  # of a level: audio, visual, audio-visual, Type@AV, Event@AV
 
 
@@ -50,15 +53,15 @@ class Answers:
         return {"video": self.video, "modality": self.streams, "none": None}[gate]
 
 
-def answers(network: keras.Model, store: VideoStore, segments: int) -> Answers:
+def answers(ask: Ask, store: VideoStore, segments: int) -> Answers:
     """Asks a network about a split whose events are known.
 
     Args:
-        network: of `kavc.systems.av_parsing.networks`.
+        ask: `asker` of a network of `kavc.systems.av_parsing.networks`.
         store: as `load_videos` gives it.
         segments: seconds of a video.
     """
-    found = ask(network, store, np.arange(len(store)))
+    found = ask(store, np.arange(len(store)))
     return Answers(
         found["segment_probability"],
         found["video_probability"],
@@ -67,26 +70,29 @@ def answers(network: keras.Model, store: VideoStore, segments: int) -> Answers:
     )
 
 
-def ask(model: keras.Model, store: VideoStore, rows: np.ndarray) -> dict[str, np.ndarray]:
-    """Returns what a model makes of some videos.
+def asker(model: keras.Model) -> Ask:
+    """Returns a function of a store and rows of it, (rows,), that asks a model about these videos.
+
+    It returns each output by name, (rows, ...) float32.
 
     Args:
-        model: takes the features of `videos.features` and returns a dict.
-        store: as `load_videos` gives it.
-        rows: (rows,) integers, of the videos.
-
-    Returns:
-        Each output by name, (rows, ...) float32.
+        model: takes the features of `videos.features`, and returns a dict.
     """
-    size = min(BATCH_SIZE, len(rows))
-    parts = []
-    for first in range(0, len(rows), size):
-        # The last batch is filled up from the first video on: one shape, one graph.
-        chosen = rows[np.arange(first, first + size) % len(rows)]
-        outputs = model.predict_on_batch(features(store, {"audio": chosen, "visual": chosen}))
-        wanted = min(size, len(rows) - first)
-        parts.append({name: np.asarray(x[:wanted], np.float32) for name, x in outputs.items()})
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+    specs = {name: tf.TensorSpec(x.shape, x.dtype, name) for name, x in model.input.items()}
+    answer = tf.function(lambda batch: model(batch, training=False), input_signature=[specs])
+
+    def ask(store: VideoStore, rows: np.ndarray) -> dict[str, np.ndarray]:
+        parts = []
+        for first in range(0, len(rows), BATCH_SIZE):
+            chosen = rows[first : first + BATCH_SIZE]
+            batch = features(store, {"audio": chosen, "visual": chosen})
+            parts.append(answer({name: batch[name] for name in specs}))
+        return {
+            name: np.concatenate([part[name].numpy() for part in parts]).astype(np.float32)
+            for name in parts[0]
+        }
+
+    return ask
 
 
 def per_video(predicted: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
