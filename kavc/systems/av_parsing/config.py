@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kavc.errors import ConfigError
 from kavc.systems.choices import Choices
 from kavc.systems.config import Config, option
 
@@ -99,6 +100,13 @@ class AVParsingConfig(Config):
     threshold: str = option(
         "half", "half, as published; validation: the best one there", choices=("half", "validation")
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dim % self.heads:
+            raise ConfigError(
+                f"option 'heads' must divide option 'dim'; not heads={self.heads}, dim={self.dim}"
+            )
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},

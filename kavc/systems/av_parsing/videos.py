@@ -63,7 +63,10 @@ def truth(store: VideoStore, segments: int) -> np.ndarray:
         store: as `load_videos` gives it, of a split whose events are known.
         segments: seconds of a video.
     """
-    rows = np.arange(len(store))
-    batch = store.gather(dict.fromkeys(EVENTS, rows))
-    streams = [batch[name].numpy()[:, :segments] == 1 for name in EVENTS]
-    return np.stack(streams, axis=2)
+    batch = store.gather(dict.fromkeys(EVENTS, np.arange(len(store))))
+    classes = batch[EVENTS[0]].shape[-1]
+    found = np.zeros((len(store), segments, len(EVENTS), classes), bool)
+    for stream, name in enumerate(EVENTS):
+        events = batch[name].numpy()[:, :segments]  # as long as the longest, which may be none
+        found[:, : events.shape[1], stream] = events == 1
+    return found
