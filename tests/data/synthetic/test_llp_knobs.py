@@ -17,7 +17,7 @@ from kavc.errors import ConfigError
         ("classes", 26), ("classes", 0), ("classes", 3), ("classes", 9.0), ("max_events", True),
         ("events", -0.1), ("events", float("nan")), ("echo", 1.5), ("synchrony", "0.7"),
         ("audio_noise", float("inf")), ("habit_concentration", 0), ("label_noise", -1),
-        ("audible", 0.8), ("latent_dim", 200), ("visual_3d_dim", 15), ("class_skew", 11),
+        ("audible", 0.96), ("latent_dim", 200), ("visual_3d_dim", 15), ("class_skew", 11),
     ],
 )  # fmt: skip
 def test_knobs_out_of_range(knob, value):

@@ -19,7 +19,7 @@ MASKS = ("audio_events", "visual_events")
 
 
 def draw(videos: int = 400, *, world_seed: int = 3, **changed):
-    world = LlpWorld(knobs(**{**SMALL, **changed}), world_seed)
+    world = LlpWorld(knobs("clear", **{**SMALL, **changed}), world_seed)
     return world, [world.video(5, index) for index in range(videos)]
 
 
@@ -99,7 +99,7 @@ def test_kinds_follow_the_habits_of_the_classes():
 
 
 def test_habits_are_drawn_about_the_mean_shares():
-    habits = np.concatenate([LlpWorld(knobs(**SMALL), seed).habits for seed in range(40)])
+    habits = np.concatenate([LlpWorld(knobs("clear", **SMALL), seed).habits for seed in range(40)])
     mean = np.array([0.45, 0.25, 0.3])
     np.testing.assert_allclose(habits.mean(axis=0), mean, atol=0.03)  # five standard errors
     np.testing.assert_allclose(habits.var(axis=0), mean * (1 - mean) / 7, rtol=0.25)
