@@ -11,7 +11,9 @@ from kavc.layers.attention_block import AttentionBlock
 from kavc.layers.segment_attention import ContextAttention, HybridAttention, SegmentAttention
 
 DIM, UNITS = 8, 6
-EXACT = {"rtol": 1e-12, "atol": 1e-12}
+# Float64, sums in another order; but some operations of Keras on JAX answer in float32 (3.15).
+TOLERANCE = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-6
+EXACT = {"rtol": TOLERANCE, "atol": TOLERANCE}
 
 
 def built(kind=SegmentAttention, dropout=0.0):
@@ -67,8 +69,8 @@ def test_dropout_of_the_feed_forward_part():
     layer.drop_hidden.rate = 0.0
     layer.norm_2 = lambda x: x  # what is normalised
     found = ops.convert_to_numpy(layer(x, training=True)) - u
-    kept = np.abs(found) > 1e-9
-    np.testing.assert_allclose(found[kept], 2 * fed[kept], rtol=1e-9)
+    kept = np.abs(found) > 1e-3
+    np.testing.assert_allclose(found[kept], 2 * fed[kept], **EXACT)
     assert 0.3 < kept.mean() < 0.7  # of 160
 
 

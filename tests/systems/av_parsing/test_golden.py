@@ -11,7 +11,8 @@ from kavc.optimizers import TorchAdam
 from kavc.systems.av_parsing.networks import HAN
 from kavc.systems.av_parsing.trainees import Weak
 
-EXACT = 1e-12  # float64, sums in another order
+# Float64, sums in another order; but some operations of Keras on JAX answer in float32 (3.15).
+EXACT = 1e-12 if keras.backend.backend() == "tensorflow" else 1e-6
 ADAM = 1e-8  # Keras keeps the learning rate in float32
 SINGLE = 2e-6  # the published class run in float32 is 4e-7 off
 
