@@ -64,10 +64,10 @@ class Folder:
         """Returns published split to the videos that have a file of each array.
 
         Args:
-            arrays: names; those that have no files do not count.
+            arrays: names; those of events, which have no files, do not count.
 
         Raises:
-            DataError: no video of a split has its features, or no such array.
+            DataError: no video of a split has its features.
         """
         needed = [array for array in arrays if array in KINDS]
         for array in needed:

@@ -1,6 +1,8 @@
 """What may be wrong with the tables, each told in one line with its file and line."""
 
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -105,3 +107,10 @@ def test_labels_with_crlf_a_byte_order_mark_and_space(llp):
         f"\ufeff{WEAK}{NAME}\tDog, Speech\n\n".replace("\n", "\r\n").encode()
     )
     assert [v.labels for v in open_folder(path).videos["train"]] == [[0, 3]]
+
+
+def test_evaluation_needs_no_tensorflow():
+    code = "from kavc.data.llp import CLASSES, convert, dense_masks, missing_features; import sys;"
+    code += "print(len(CLASSES), 'tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "25 False\n"
