@@ -59,6 +59,14 @@ def test_each_modality_is_asked_for_itself(quiet):
         assert not np.array_equal(other[:, :, changed], found[:, :, changed])
 
 
+def test_clips_may_be_missing(quiet):
+    train, truth, test, wanted, found = quiet
+    bare = [{name: x for name, x in of.items() if name != "visual_3d"} for of in (train, test)]
+    other = linear_probe(bare[0], truth, bare[1])
+    np.testing.assert_array_equal(other[:, :, 0], found[:, :, 0])
+    assert np.mean((other >= 0.5) == wanted) > 0.97
+
+
 def test_probabilities_are_calibrated():
     noise = {"audio_noise": 0.6, "echo": 0.0, "classes": 4}
     (train, truth), (test, wanted) = draw(300, 0, **noise), draw(300, 1, **noise)
