@@ -22,6 +22,7 @@ from kavc.cli import (
     demo,
     evaluate,
     index,
+    parse,
     predict,
     retrieve,
     serve,
@@ -197,7 +198,7 @@ def _options(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-for module in (demo, systems, train, evaluate, retrieve, serve, predict):
+for module in (demo, systems, train, evaluate, retrieve, parse, serve, predict):
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))
 for name, group in {"data": data, "index": index, "tune": tune}.items():

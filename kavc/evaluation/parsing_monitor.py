@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from kavc.errors import ConfigError, DataError, unknown
 from kavc.metrics.parsing import THRESHOLD, parsing_metrics, predictions
+from kavc.metrics.parsing_threshold import fit_parsing_threshold
 
 SEGMENT = "segment_probability"
 GATES = {
@@ -40,7 +41,9 @@ class ParsingMonitor(keras.callbacks.Callback):
         batch_size: videos parsed at a time; all batches have this shape, so one graph is traced.
         gate: which probability of the whole video a class must reach the threshold in: "video",
             one for both modalities, "modality", each one's own, or "none".
-        threshold: see `kavc.metrics.predictions`.
+        threshold: see `kavc.metrics.predictions`. None for the one that is best on these videos,
+            found anew after each epoch, see `kavc.metrics.fit_parsing_threshold`.
+        keep: optional function that is given that threshold each time, as a weight's `assign`.
         network: the model to ask; the one that is trained, if None. It gives
             "segment_probability" `(batch, segments, 2, classes)` and, as the gate asks for,
             "video_probability" or "audio_probability" and "visual_probability",
@@ -63,7 +66,8 @@ class ParsingMonitor(keras.callbacks.Callback):
         *,
         batch_size: int = 64,
         gate: str = "video",
-        threshold: ArrayLike = THRESHOLD,
+        threshold: ArrayLike | None = THRESHOLD,
+        keep: Callable[[float], Any] | None = None,
         network: keras.Model | None = None,
     ):
         super().__init__()
@@ -80,6 +84,7 @@ class ParsingMonitor(keras.callbacks.Callback):
         self.batch_size = min(batch_size, len(truth))
         self.gate = gate
         self.threshold = threshold
+        self.keep = keep
         self.network = network
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
@@ -92,7 +97,12 @@ class ParsingMonitor(keras.callbacks.Callback):
         if not all(np.isfinite(found).all() for found in (segment, *gates)):
             return {f"val_{name}": float("nan") for name in LOGGED}
         gate = np.stack(gates, axis=1) if len(gates) > 1 else next(iter(gates), None)
-        predicted = predictions(segment, gate, self.threshold)
+        threshold = self.threshold
+        if threshold is None:
+            threshold = fit_parsing_threshold(segment, gate, self.truth).value
+            if self.keep is not None:
+                self.keep(threshold)
+        predicted = predictions(segment, gate, threshold)
         numbers = parsing_metrics(predicted, self.truth).as_dict()
         return {f"val_{name}": numbers[name] / 100 for name in LOGGED}
 

@@ -59,7 +59,8 @@ def export_run(
 
     name = name or run.system.name
     version = next_version(models_dir, name) if version is None else version
-    assets = None if index is None else {INDEX: Path(index)}
+    classes = tuple(run.data["classes"])
+    assets = {"classes": classes} | ({} if index is None else {INDEX: Path(index)})
     check_config_files(models_dir, name)
     report = run.report if (run.path / REPORT).is_file() else None
     signatures = run.system.signatures(run.network, run.config, assets)
@@ -71,7 +72,7 @@ def export_run(
             models_dir,
             name=name,
             card=card,
-            assets={run.system.class_file: "".join(f"{label}\n" for label in run.data["classes"])},
+            assets={run.system.class_file: "".join(f"{label}\n" for label in classes)},
             version=version,
         )
         with _withdrawn_on_error(folder), written(models_dir):

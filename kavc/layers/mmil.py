@@ -50,7 +50,9 @@ class AttentiveMMILPooling(keras.layers.Layer):
         "audio_probability" and "visual_probability", `(batch, classes)`; see `mmil_pooling`.
 
     Weights:
-        heads, dim to 3 * classes: probability, attention over time, attention over streams.
+        heads, dim to 3 * classes: probability, attention over time, attention over streams;
+        threshold (), not trained: the least probability of what is decided for, 0.5 until another
+        is assigned, as one that is best on validation. No output depends on it.
 
     Reference:
         Tian et al., "Unified Multisensory Perception: Weakly-Supervised Audio-Visual Video
@@ -64,6 +66,13 @@ class AttentiveMMILPooling(keras.layers.Layer):
 
     def build(self, x_shape):
         self.heads.build(x_shape)
+        self.threshold = self.add_weight(
+            shape=(),
+            initializer=keras.initializers.Constant(0.5),
+            trainable=False,
+            autocast=False,
+            name="threshold",
+        )
 
     def call(self, x):
         probability, time_weights, stream_weights = self.parts(x)

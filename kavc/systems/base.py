@@ -328,7 +328,8 @@ class System(abc.ABC):
         Args:
             network: trained.
             config: the config that it was built with.
-            assets: name, one of the attribute `assets`, to path; None for none.
+            assets: name, one of the attribute `assets`, to path; and "classes" to the names of
+                the classes, by index. None for none.
         """
 
     @abc.abstractmethod

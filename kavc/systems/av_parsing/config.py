@@ -98,7 +98,10 @@ class AVParsingConfig(Config):
         choices=("video", "modality", "none"),
     )
     threshold: str = option(
-        "half", "half, as published; validation: the best one there", choices=("half", "validation")
+        "half",
+        "least probability of what is decided for: one half (HAN), or what is best on validation, "
+        "which the network keeps",
+        choices=("half", "validation"),
     )
 
     def __post_init__(self) -> None:

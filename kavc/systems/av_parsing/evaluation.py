@@ -11,7 +11,7 @@ from kavc.evaluation.figure import Figure
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.mean_bootstrap import mean_bootstrap
 from kavc.evaluation.report import Report
-from kavc.metrics.parsing import THRESHOLD, class_counts, class_scores
+from kavc.metrics.parsing import class_counts, class_scores
 from kavc.metrics.parsing_events import event_numbers
 from kavc.systems.av_parsing import paper
 from kavc.systems.av_parsing.config import AVParsingConfig
@@ -63,8 +63,7 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
         answers(ask, store, config.segments) for store in (held.test, held.validation)
     )
     best = {gate: validation.best_threshold(gate) for gate in GATES}
-    half = config.threshold == "half"
-    chosen = Decision(config.gate, THRESHOLD if half else best[config.gate], config.threshold)
+    chosen = Decision(config.gate, float(network.pooling.threshold), config.threshold)
     predicted = test.decide(chosen.gate, chosen.threshold)
     scores = per_video(predicted, test.truth)
     label = LABEL_OF_VARIANT[config.variant]

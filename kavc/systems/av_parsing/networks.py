@@ -62,6 +62,7 @@ class _Parser(Network):
         first of these can exceed 1, see `mmil_pooling`.
 
     Attributes:
+        pooling: the `AttentiveMMILPooling`, which keeps the decision threshold.
         features: dict of what is on the way, as symbolic tensors `(batch, 2, segments, dim)`:
             "encoded", after the FCs; "self_attended", where there is self-attention by itself; and
             "joint", before the pooling, which the discriminator sees.
@@ -91,7 +92,7 @@ class _Parser(Network):
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
         # === Layers ===
         parts = Parts(dim, units, heads, dropout, policy)
-        pooling = AttentiveMMILPooling(classes, dtype=policy, name="mmil_pooling")
+        self.pooling = AttentiveMMILPooling(classes, dtype=policy, name="mmil_pooling")
 
         # === Graph ===
         frames = segments * frames_per_segment
@@ -105,7 +106,7 @@ class _Parser(Network):
         self.features = {"encoded": encoded, **self.attend(encoded, parts, **own)}
         super().__init__(
             inputs,
-            pooling(self.features["joint"]),
+            self.pooling(self.features["joint"]),
             config={
                 "classes": classes,
                 "audio_dim": audio_dim,

@@ -48,6 +48,7 @@ class ParsingStage(Stage):
 
     def trainee(self, network: keras.Model) -> keras.Model:
         config = self.config
+        self.keep_threshold = network.pooling.threshold.assign
         weak = {
             "guided_weight": config.guided_weight,
             "audio_keep": config.audio_keep,
@@ -67,10 +68,13 @@ class ParsingStage(Stage):
         return {"optimizer": optimizer(self.config, self.steps, self.epochs)}
 
     def callbacks(self, validation: VideoStore) -> Sequence[keras.callbacks.Callback]:
-        config = self.config
+        fitted = self.config.threshold == "validation"
         return [
             ParsingMonitor(
-                all_features(validation), truth(validation, config.segments), gate=config.gate
+                all_features(validation),
+                truth(validation, self.config.segments),
+                gate=self.config.gate,
+                **({"threshold": None, "keep": self.keep_threshold} if fitted else {}),
             )
         ]
 

@@ -82,11 +82,11 @@ class AVParsingSystem(System):
         )
 
     def check_split(self, split: str, roster: Roster, config: AVParsingConfig) -> None:
-        count = len(roster.usable("drop"))
+        count = len(roster.usable("keep"))
         if count < 2:
             raise DataError(
                 f"split {split!r}: {count} of its {len(roster)} videos can be used (others are "
-                "without sound, without pictures or twice there), at least 2 are needed"
+                "without pictures or twice there), at least 2 are needed"
             )
 
     def build(self, config: AVParsingConfig) -> keras.Model:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -26,7 +26,7 @@ OTHER = {"audio": "visual", "visual": "audio"}
 
 
 def signatures(
-    network: keras.Model, config: CrossModalConfig, assets: Mapping[str, Path] | None = None
+    network: keras.Model, config: CrossModalConfig, assets: Mapping[str, Any] | None = None
 ) -> dict[str, Signature]:
     """Returns "serving_default", "embed_audio", "embed_visual" and, with an index, its search.
 
@@ -45,7 +45,7 @@ def signatures(
     found = {"serving_default": _match(network, config)}
     for modality in OTHER:
         found[f"embed_{modality}"] = _embed(network, config, modality)
-    if assets:
+    if assets and "index" in assets:
         index = Index.load(assets["index"])
         if index.modality not in OTHER:
             raise ConfigError(

@@ -16,6 +16,6 @@ VARIANTS = {
 
 
 def corpus(folder: Path) -> str:
-    small = knobs("default", audio_dim=12, visual_dim=16, visual_3d_dim=12)
+    small = knobs("default", latent_dim=8, audio_dim=12, visual_dim=16, visual_3d_dim=12)
     llp.write(folder / "corpus", small, videos=90, sample_seed=0, world_seed=0)
     return f"synthetic:{folder / 'corpus'}"
