@@ -6,6 +6,7 @@ parallelism the pipeline around it has.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -97,6 +98,19 @@ class VideoStore:
             }
             columns = {name: values[keep] for name, values in columns.items()}
         return cls(ids[keep], sequences, columns, dropped=dropped)
+
+    def with_columns(self, columns: Mapping[str, np.ndarray]) -> VideoStore:
+        """Returns the store with further columns; all else is shared with this one.
+
+        Args:
+            columns: name to (videos, ...).
+        """
+        store = copy.copy(self)
+        store.columns = self.columns | {name: np.asarray(x) for name, x in columns.items()}
+        with tf.device("CPU:0"):
+            added = {name: tf.constant(store.columns[name]) for name in columns}
+        store._columns = self._columns | added
+        return store
 
     def gather(
         self, rows: Mapping[str, tf.Tensor], *, max_steps: Mapping[str, int | None] | None = None

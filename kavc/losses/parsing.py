@@ -7,13 +7,14 @@ from keras import ops
 EPSILON = 1e-7  # the published clip
 
 
-def probability_cross_entropy(probability, target, *, epsilon=EPSILON):
+def probability_cross_entropy(probability, target, *, positive_weight=1.0, epsilon=EPSILON):
     """Binary cross-entropy of probabilities that are no sigmoids of anything, mean over classes.
 
     Args:
         probability: `(batch, ..., classes)`. Clipped to [epsilon, 1 - epsilon]; what is outside has
             no gradient.
-        target: of that shape, in [0, 1].
+        target: broadcasts to that shape; in [0, 1].
+        positive_weight: float. Weight of what is there, against what is not.
         epsilon: float. 1e-7 in the published code.
 
     Returns:
@@ -21,7 +22,7 @@ def probability_cross_entropy(probability, target, *, epsilon=EPSILON):
     """
     probability = ops.clip(probability, epsilon, 1 - epsilon)
     target = ops.cast(target, probability.dtype)
-    yes = target * ops.log(probability)
+    yes = positive_weight * target * ops.log(probability)
     return -ops.mean(yes + (1 - target) * ops.log(1 - probability), axis=-1)
 
 
@@ -46,6 +47,7 @@ def parsing_losses(outputs, labels, *, audio_keep=1.0, visual_keep=0.9):
 
     Returns:
         dict of "video" (the paper's L_wsl), "audio" and "visual" (their sum is L_g), `(batch,)`.
+        Where the probabilities have more axes between, `(batch, ...)`.
 
     Reference:
         Tian et al., ECCV 2020, equations 7 and 8; smoothing as in section 4.3 and published code.

@@ -64,6 +64,8 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
     )
     best = {gate: validation.best_threshold(gate) for gate in GATES}
     chosen = Decision(config.gate, float(network.pooling.threshold), config.threshold)
+    if config.threshold == "validation":  # of the training's data, whichever these are
+        best[config.gate] = chosen.threshold
     predicted = test.decide(chosen.gate, chosen.threshold)
     scores = per_video(predicted, test.truth)
     label = LABEL_OF_VARIANT[config.variant]

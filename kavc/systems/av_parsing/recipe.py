@@ -21,19 +21,23 @@ NETWORKS = {
 def build(config: AVParsingConfig) -> keras.Model:
     """Returns the network of the config."""
     own = {"first_segment": config.gcaa_first_segment} if "gcaa" in config.variant else {}
-    return NETWORKS[config.variant](
-        config.classes,
-        config.audio_dim,
-        config.visual_dim,
-        config.visual_3d_dim,
-        segments=config.segments,
-        dim=config.dim,
-        units=config.units,
-        heads=config.heads,
-        dropout=config.dropout,
-        dtype=config.dtype,
+    network = NETWORKS[config.variant]
+    arguments = {
+        "classes": config.classes,
+        "audio_dim": config.audio_dim,
+        "visual_dim": config.visual_dim,
+        "visual_3d_dim": config.visual_3d_dim,
+        "segments": config.segments,
+        "dim": config.dim,
+        "units": config.units,
+        "heads": config.heads,
+        "dropout": config.dropout,
+        "dtype": config.dtype,
         **own,
-    )
+    }
+    if config.members == 1:
+        return network(**arguments)
+    return networks.Ensemble(config.members, network.__name__, **arguments)
 
 
 def stages(config: AVParsingConfig) -> list[Stage]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, Field
 from kavc.errors import DataError
+from kavc.systems.av_parsing import pseudo_labels
 from kavc.systems.av_parsing.config import HAN_TRAINING, AVParsingConfig, search_space
 from kavc.systems.av_parsing.paper import (
     IMPROVED,
@@ -17,7 +18,7 @@ from kavc.systems.av_parsing.paper import (
     TYPE_AT_AV,
     VARIANT_OF_ROW,
 )
-from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
+from kavc.systems.base import NEEDED, Row, Signature, SourceInfo, Stage, System
 
 if TYPE_CHECKING:
     import keras
@@ -74,12 +75,25 @@ class AVParsingSystem(System):
         return View(arrays, rows=rows)
 
     def adapt(self, config: AVParsingConfig, info: SourceInfo) -> AVParsingConfig:
+        found = None
+        if config.pseudo_labels is not None:
+            found = pseudo_labels.digest(config.pseudo_labels)
         return config.replace(
             classes=len(info.classes),
             audio_dim=info.widths["audio"],
             visual_dim=info.widths["visual"],
             visual_3d_dim=info.widths.get("visual_3d"),
+            pseudo_labels_sha256=found,
         )
+
+    def check(
+        self, info: SourceInfo, config: AVParsingConfig, splits: Sequence[str] = NEEDED
+    ) -> None:
+        super().check(info, config, splits)
+        if config.pseudo_labels is not None and info.rosters:
+            roster = info.rosters["train"]
+            ids = roster.ids[roster.usable("keep")]
+            pseudo_labels.read(config.pseudo_labels, ids, config.segments, config.classes)
 
     def check_split(self, split: str, roster: Roster, config: AVParsingConfig) -> None:
         count = len(roster.usable("keep"))
@@ -132,7 +146,7 @@ class AVParsingSystem(System):
     ) -> dict[str, Signature]:
         from kavc.systems.av_parsing import signatures
 
-        return signatures.signatures(network, config)
+        return signatures.signatures(network, config, assets)
 
     def search_space(self, hp: Any, config: AVParsingConfig) -> AVParsingConfig:
         return search_space(hp, config)

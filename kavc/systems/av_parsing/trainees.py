@@ -15,6 +15,8 @@ from kavc.losses.parsing import (
 )
 from kavc.losses.reduction import batch_mean
 
+APART = "apart_"  # in front of the names of what each member answers
+
 
 class Weak(keras.Model):
     """A network under `L_wsl + guided_weight * L_g`: labels of whole videos, all that is known.
@@ -26,6 +28,7 @@ class Weak(keras.Model):
         guided_weight: float. lambda_g: weight of the losses of either modality.
         audio_keep, visual_keep: float. See `kavc.losses.parsing.smooth_labels`.
         segment_weight: float. Weight of the loss of segments.
+        positive_weight: float. In that loss, weight of what is there.
 
     `fit` takes targets "video", "audio" and "visual" `(batch, classes)` and, for a segment weight
     above 0, "segments" `(batch, segments, 2, classes)`.
@@ -35,7 +38,14 @@ class Weak(keras.Model):
     """
 
     def __init__(
-        self, network, *, guided_weight=0.6, audio_keep=1.0, visual_keep=0.9, segment_weight=0.0
+        self,
+        network,
+        *,
+        guided_weight=0.6,
+        audio_keep=1.0,
+        visual_keep=0.9,
+        segment_weight=0.0,
+        positive_weight=1.0,
     ):
         super().__init__(name="weak", dtype=network.dtype_policy)
         self.network = network
@@ -43,18 +53,53 @@ class Weak(keras.Model):
         self.audio_keep = audio_keep
         self.visual_keep = visual_keep
         self.segment_weight = segment_weight
+        self.positive_weight = positive_weight
         self.built = True
 
     def call(self, inputs, training=None):
         return self.network(inputs, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        losses = parsing_losses(y_pred, y, audio_keep=self.audio_keep, visual_keep=self.visual_keep)
+        return batch_mean(self.losses_of(y_pred, y))
+
+    def losses_of(self, answers, targets):
+        """Returns the loss of each video, `(batch,)`."""
+        losses = parsing_losses(
+            answers, targets, audio_keep=self.audio_keep, visual_keep=self.visual_keep
+        )
         total = losses["video"] + self.guided_weight * (losses["audio"] + losses["visual"])
         if self.segment_weight:
-            segments = probability_cross_entropy(y_pred["segment_probability"], y["segments"])
-            total = total + self.segment_weight * ops.mean(segments, axis=(1, 2))
-        return batch_mean(total)
+            segments = probability_cross_entropy(
+                answers["segment_probability"],
+                targets["segments"],
+                positive_weight=self.positive_weight,
+            )
+            total = total + self.segment_weight * ops.mean(segments, axis=(-2, -1))
+        return total
+
+
+class WeakApart(Weak):
+    """`Weak` for an `Ensemble`: each member bears the losses by itself.
+
+    Args:
+        network: `Ensemble`.
+        **weak: arguments of `Weak`.
+    """
+
+    def __init__(self, network, **weak):
+        super().__init__(network, **weak)
+        apart = {f"{APART}{name}": x for name, x in network.apart.items()}
+        self.forward = Network(
+            network.input, network.output | apart, config={}, dtype=network.dtype_policy
+        )
+
+    def call(self, inputs, training=None):
+        return self.forward(inputs, training=training)
+
+    def losses_of(self, answers, targets):
+        members = {name: answers[f"{APART}{name}"] for name in self.network.apart}
+        alike = {name: ops.expand_dims(x, 1) for name, x in targets.items()}
+        return ops.mean(super().losses_of(members, alike), axis=1)
 
 
 class Adversarial(Weak):
