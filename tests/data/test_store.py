@@ -167,3 +167,11 @@ def test_features_are_captured_not_copied_into_the_graph():
     rows = tf.TensorSpec((None,), tf.int32)
     graph = tf.function(partial(gather, store)).get_concrete_function(rows, rows)
     assert graph.graph.as_graph_def().ByteSize() < 10_000  # the audio alone has 96,000 bytes
+
+
+def test_further_columns_leave_the_store_as_it_is():
+    store = VideoStore(np.array([b"a", b"b"]), {}, {"theme": np.array([3, 4])})
+    more = store.with_columns({"weight": np.array([0.5, 1.5], "float32")})
+    batch = more.gather({"theme": [1], "weight": [1]})
+    assert (batch["theme"].numpy(), batch["weight"].numpy()) == (4, 1.5)
+    assert set(store.columns) == {"theme"} and set(more.columns) == {"theme", "weight"}

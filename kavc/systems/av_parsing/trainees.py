@@ -68,7 +68,7 @@ class Weak(keras.Model):
             answers, targets, audio_keep=self.audio_keep, visual_keep=self.visual_keep
         )
         total = losses["video"] + self.guided_weight * (losses["audio"] + losses["visual"])
-        if self.segment_weight:
+        if self.segment_weight and "segments" in targets:  # of validation nothing is said
             segments = probability_cross_entropy(
                 answers["segment_probability"],
                 targets["segments"],

@@ -233,3 +233,31 @@ def test_held_out_videos_are_parsed_after_each_epoch(tmp_path, store, gate):
     np.testing.assert_array_equal(monitor.inputs["audio"][:, 0, 0], np.arange(VIDEOS))
     assert (stage.monitor, stage.direction) == stage.headline
     assert stage.headline == ("val_segment_type_at_av", "max")
+
+
+# === Mixed videos ===
+
+
+def test_mixed_videos_are_so_in_features_and_labels(tmp_path, store):
+    """Every number of a video is its own, so a share of two shows in it."""
+    (stage,) = stages(small_config(mixup=0.5))
+    labels = store.columns["labels"]
+    mixed = 0
+    for inputs, targets in stage.dataset(store, 0, 7).as_numpy_iterator():
+        for x in inputs.values():  # one share for all of a video's features
+            np.testing.assert_allclose(x, np.broadcast_to(x[:, :1, :1], x.shape), FLOAT32)
+        values = inputs["audio"][:, 0, 0]
+        for value, label in zip(values, targets["video"], strict=True):
+            shares = (value - np.arange(VIDEOS)[:, None]) / (
+                np.arange(VIDEOS) - np.arange(VIDEOS)[:, None] + 1e-9
+            )
+            found = (1 - shares)[..., None] * labels[:, None] + shares[..., None] * labels
+            fits = np.isclose(found, label, atol=1e-5).all(axis=-1)
+            assert fits.any()
+            mixed += value != round(value)
+    assert mixed > VIDEOS / 2
+
+
+def test_validation_is_not_mixed(store):
+    (stage,) = stages(small_config(mixup=0.5))
+    assert order_of(stage.dataset(store, None, 7)) == list(range(VIDEOS))
