@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,8 +14,7 @@ from kavc.cli.train import AsJson
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
-    import numpy as np
-
+    from kavc.serving.signature import SignatureInfo
     from kavc.systems.av_parsing.events import Event
     from kavc.training.run import Run
 
@@ -23,10 +22,16 @@ SYSTEM = "av-parsing"
 
 
 def parse(
-    run: Annotated[Path | None, typer.Argument(help="Run folder; or give --server.")] = None,
+    run: Annotated[
+        Path | None, typer.Argument(help="Run folder; leave it out with --server.")
+    ] = None,
     inputs: Annotated[
         Path | None,
-        typer.Option("--input", help=".npz of one video: audio, visual, visual_3d by second."),
+        typer.Option(
+            "--input",
+            help=".npz or .json of one video: audio, visual, visual_3d, one row a second (visual: "
+            "or 8); without a batch axis.",
+        ),
     ] = None,
     server: Annotated[
         str | None, typer.Option("--server", help="HOST:PORT of a server, in place of a run.")
@@ -41,14 +46,16 @@ def parse(
         float | None,
         typer.Option("--threshold", min=0, max=1, help="The run's by default."),
     ] = None,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.001, help="Seconds.")] = 10.0,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.001, help="Seconds, of a server.")
+    ] = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Say which events are heard or seen in a video, and when."""
     if (run is None) == (server is None):
-        raise ConfigError("give a run folder, or --server HOST:PORT")
+        raise ConfigError("expected a run folder, or --server HOST:PORT")
     if inputs is None:
-        raise ConfigError("give the features of a video: --input FEATURES.npz")
+        raise ConfigError("expected the features of a video, --input FEATURES.npz")
     if server is not None and (gate is not None or threshold is not None):
         raise ConfigError("--gate and --threshold are part of what is served; leave them out")
     from kavc.serving.arrays import load_inputs
@@ -65,52 +72,57 @@ def parse(
 
 
 def of_run(
-    run: Run, features: Any, *, gate: str | None = None, threshold: float | None = None
+    run: Run,
+    features: Mapping[str, Any],
+    *,
+    gate: str | None = None,
+    threshold: float | None = None,
 ) -> list[Event]:
     """Parses a video with a run's network.
 
     Args:
         run: of this system.
-        features: arrays of one video, see `kavc.systems.av_parsing.events.parse`.
+        features: arrays of one video, see `kavc.systems.av_parsing.events.windows`.
         gate, threshold: in place of the run's.
     """
     from kavc.systems.av_parsing import events
+
+    config: Any = run.config if gate is None else run.config.replace(gate=gate)
+    windows = events.windows(features, events.widths(config), config.segments)
+    # What needs no TensorFlow was asked for by now.
     from kavc.systems.av_parsing.signatures import decisions
 
-    config = run.config if gate is None else run.config.replace(gate=gate)
     least = float(run.network.pooling.threshold) if threshold is None else threshold
-
-    def ask(windows: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-        answers = run.network.predict(windows, batch_size=64, verbose=0)
-        decided = decisions(answers, gate=config.gate, threshold=least)
-        return answers["segment_probability"], decided.numpy()
-
-    widths = {name: tensor.shape[-1] for name, tensor in run.network.input.items()}
-    found = events.parse(ask, features, widths, config.segments)
-    return events.events(*found, run.data["classes"])
+    answers = run.network.predict(dict(windows.inputs), batch_size=64, verbose=0)
+    decided = decisions(answers, gate=config.gate, threshold=least).numpy()
+    probability = windows.join(answers["segment_probability"])
+    return events.events(probability, windows.join(decided), run.data["classes"])
 
 
-def of_server(server: str, model: str, features: Any, *, timeout: float) -> list[Event]:
-    """Parses a video with a served model; see `of_run`."""
-    from kavc.errors import ServingError
+def of_server(
+    server: str, model: str, features: Mapping[str, Any], *, timeout: float
+) -> list[Event]:
+    """Parses a video with a served model.
+
+    Args:
+        server: HOST:PORT.
+        model: its name there.
+        features: arrays of one video, see `kavc.systems.av_parsing.events.windows`.
+        timeout: seconds of each call.
+    """
     from kavc.serving.client.blocking import Client
     from kavc.systems.av_parsing import events
 
     with Client(server, timeout=timeout) as client:
         offered = client.signatures(model).get("parse")
-        if offered is None:
-            raise ServingError(f"{model} at {server}: has no signature 'parse'; is it {SYSTEM}?")
-        shapes = {name: tensor.shape for name, tensor in offered.inputs.items()}
-        names: list[str] = []
-
-        def ask(windows: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-            answers = client.predict(model, windows, signature="parse")
-            names[:] = [name.decode() for name in answers["class_names"][0]]
-            return answers["segment_probability"], answers["events"] == 1
-
-        widths = {name: int(shape[-1]) for name, shape in shapes.items()}
-        found = events.parse(ask, features, widths, int(shapes["audio"][1]))
-    return events.events(*found, names)
+        segments, widths = _shapes(offered, f"{model} at {server}")
+        windows = events.windows(features, widths, segments)
+        answers = client.predict(model, windows.inputs, signature="parse")
+    probability, decided = (
+        windows.join(answers[name]) for name in ("segment_probability", "events")
+    )
+    names = [name.decode() for name in answers["class_names"][0]]
+    return events.events(probability, decided == 1, names)
 
 
 def _opened(path: Path) -> Run:
@@ -124,6 +136,14 @@ def _opened(path: Path) -> Run:
     return run
 
 
+def _shapes(offered: SignatureInfo | None, where: str) -> tuple[int, dict[str, int]]:
+    """Returns the seconds of a window, and the width of each input, of a served parser."""
+    if offered is None or "class_names" not in offered.outputs:
+        raise ConfigError(f"{where}: has no signature 'parse' as {SYSTEM} has it; name its model")
+    shapes: dict[str, Any] = {name: tensor.shape for name, tensor in offered.inputs.items()}
+    return shapes["audio"][1], {name: shape[-1] for name, shape in shapes.items()}
+
+
 def _print(found: Sequence[Event], title: str) -> None:
     from kavc.evaluation.table import Column, Table
 
@@ -135,7 +155,7 @@ def _print(found: Sequence[Event], title: str) -> None:
         Column("score", ".3f"),
     ]
     rows = [(each.start, each.end, each.modality, each.label, each.score) for each in found]
-    caption = f"{title}: {len(found)} events" if found else f"{title}: no event"
+    caption = f"Events of {title}" if found else f"{title}: no event"
     print_table(Table("events", columns, rows, caption=caption))
 
 

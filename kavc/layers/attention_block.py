@@ -47,7 +47,8 @@ class AttentionBlock(keras.layers.Layer):
         self.drop_output = keras.layers.Dropout(dropout, dtype=policy, name="drop_output")
 
     def build(self, x_shape):
-        self.attention.build(x_shape)
+        if not self.attention.built:  # it comes built where Keras makes the block from its config
+            self.attention.build(x_shape)
         self.norm_1.build(x_shape)
         self.hidden.build(x_shape)
         self.output_layer.build((*x_shape[:-1], self.units))
@@ -71,8 +72,8 @@ class AttentionBlock(keras.layers.Layer):
 
     @classmethod
     def from_config(cls, config):
-        attention = keras.saving.deserialize_keras_object(config.pop("attention"))
-        return cls(attention, **config)
+        attention = keras.saving.deserialize_keras_object(config["attention"])
+        return cls(**config | {"attention": attention})
 
 
 def layer_norm(dtype, name):

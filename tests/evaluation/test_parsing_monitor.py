@@ -65,6 +65,19 @@ def test_gates_are_not_the_same():
     assert len({numbers["val_segment_type_at_av"] for numbers in found}) == 3
 
 
+@pytest.mark.parametrize("gate", ["video", "modality", "none"])
+def test_a_threshold_that_is_fitted_is_given_to_who_keeps_it(gate):
+    model, kept = parser(), []
+    found = monitor_of(model, gate=gate, threshold=None, keep=kept.append).measure()
+    (threshold,) = kept
+    assert found == monitor_of(model, gate=gate, threshold=threshold).measure()
+    tried = [x / 100 for x in range(1, 100)]
+    scores = [monitor_of(model, gate=gate, threshold=x).measure() for x in tried]
+    best = max(score["val_segment_type_at_av"] for score in scores)
+    assert found["val_segment_type_at_av"] == best
+    assert threshold == tried[[score["val_segment_type_at_av"] for score in scores].index(best)]
+
+
 class Seen(keras.callbacks.Callback):
     def __init__(self):
         super().__init__()
@@ -113,9 +126,10 @@ def test_what_is_not_finite_is_no_number(wrong):
             return outputs
 
     model = parser()
-    found = monitor_of(model, network=Diverged()).measure()
-    assert list(found) == NAMES
-    assert np.isnan(list(found.values())).all()
+    for options in ({}, {"threshold": None, "keep": pytest.fail}):
+        found = monitor_of(model, network=Diverged(), **options).measure()
+        assert list(found) == NAMES
+        assert np.isnan(list(found.values())).all()
     without_gate = monitor_of(model, network=Diverged(), gate="none").measure()
     assert np.isnan(without_gate["val_segment_type_at_av"]) == (wrong == "segment_probability")
 

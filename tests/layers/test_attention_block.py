@@ -105,3 +105,13 @@ def test_config_and_shape():
     assert type(again.attention) is HybridAttention
     assert (again.attention.heads, again.units, again.dropout) == (2, 6, 0.3)
     assert layer(keras.Input((2, 5, 8))).shape == (None, 2, 5, 8)
+
+
+def test_a_block_that_is_built_is_made_again_from_its_config():
+    """Keras hands it an attention that is built, and may use the config once more."""
+    layer, x = built()
+    config = keras.saving.serialize_keras_object(layer)
+    for _ in range(2):
+        again = keras.saving.deserialize_keras_object(config)
+        again.set_weights(layer.get_weights())
+        np.testing.assert_array_equal(again(x), layer(x))

@@ -6,20 +6,19 @@ seconds, the last of which ends with the video. Events go on from one window to 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from kavc.errors import DataError
+from kavc.serving.arrays import NO_FLOATS, is_no_float
+from kavc.systems.av_parsing.config import AVParsingConfig
 
 MODALITIES = ("audio", "visual", "audio-visual")
 FRAMES = 8  # of a second, in the published features of frames
 MAX_SECONDS = 24 * 3600
-
-# From a batch of windows by name to probabilities and decisions, (windows, segments, 2, classes).
-Ask = Callable[[dict[str, np.ndarray]], tuple[np.ndarray, np.ndarray]]
 
 
 @dataclass(frozen=True)
@@ -40,38 +39,78 @@ class Event:
     score: float
 
 
-def parse(
-    ask: Ask, features: Mapping[str, Any], widths: Mapping[str, int], segments: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Asks for every second of a video.
+@dataclass(frozen=True)
+class Windows:
+    """A video, cut to what a network takes.
 
     Args:
-        ask: the network or a server.
-        features: "audio" (seconds, width), "visual" (seconds, width) or 8 frames a second, and
-            whatever else `widths` names, (seconds, width); of numbers.
-        widths: name to width of what the network takes.
-        segments: seconds of its windows.
+        inputs: name to (windows, segments, width) float32, a batch for the network or a server.
+        starts: (windows,) seconds at which these begin.
+        seconds: of the video.
+    """
 
-    Returns:
-        Probabilities (seconds, 2, classes) float32 and decisions, bool of that shape, audio first.
+    inputs: Mapping[str, np.ndarray]
+    starts: Sequence[int]
+    seconds: int
+
+    def join(self, values: np.ndarray) -> np.ndarray:
+        """Returns answers of (windows, segments, ...) as (seconds, ...).
+
+        Where the last window begins within the one before, that one has the last word.
+        """
+        values = np.asarray(values)
+        whole = np.empty((self.seconds, *values.shape[2:]), values.dtype)
+        for start, found in zip(reversed(self.starts), values[::-1], strict=True):
+            whole[start : start + len(found)] = found
+        return whole
+
+
+def widths(config: AVParsingConfig) -> dict[str, int]:
+    """Returns the width of each input of a config's network, by name."""
+    found = {
+        "audio": config.audio_dim,
+        "visual": config.visual_dim,
+        "visual_3d": config.visual_3d_dim,
+    }
+    return {name: width for name, width in found.items() if width is not None}
+
+
+def windows(features: Mapping[str, Any], widths: Mapping[str, int], segments: int) -> Windows:
+    """Cuts the features of one video.
+
+    Args:
+        features: "audio" (seconds, width), "visual" (seconds, width) or 8 frames a second, and
+            whatever else `widths` names, (seconds, width); floats, or nested lists of numbers.
+            What the network does not take is left out.
+        widths: name to width of what the network takes.
+        segments: seconds of a window.
 
     Raises:
-        DataError: an array is missing, of another shape or width, or not finite; the video is
-            shorter than a window.
+        DataError: an array is missing, of another shape or width, of whole numbers or not finite;
+            the video is shorter than a window or longer than a day.
     """
-    arrays = _checked(features, widths, segments)
+    arrays = {name: _rows(features, name, widths) for name in widths}
     seconds = len(arrays["audio"])
+    if not segments <= seconds <= MAX_SECONDS:
+        raise DataError(
+            f"'audio' has {seconds} rows, one a second; the network parses videos of {segments} to "
+            f"{MAX_SECONDS:,} s"
+        )
+    if len(arrays["visual"]) == FRAMES * seconds:
+        frames = arrays["visual"].reshape(seconds, FRAMES, -1)
+        arrays["visual"] = frames.mean(axis=1, dtype=np.float64).astype(np.float32)
+    for name, array in arrays.items():
+        if len(array) != seconds:
+            more = f", or {FRAMES} a second" if name == "visual" else ""
+            raise DataError(
+                f"{name!r} has {len(array)} rows and 'audio' {seconds}; expected as many{more}"
+            )
     starts = [*range(0, seconds - segments, segments), seconds - segments]
-    windows = {
+    cut = {
         name: np.stack([array[start : start + segments] for start in starts])
         for name, array in arrays.items()
     }
-    found = [np.asarray(value) for value in ask(windows)]
-    whole = [np.zeros((seconds, *value.shape[2:]), value.dtype) for value in found]
-    for at, start in reversed(list(enumerate(starts))):  # an earlier window has the last word
-        for into, value in zip(whole, found, strict=True):
-            into[start : start + segments] = value[at]
-    return whole[0].astype(np.float32), whole[1].astype(bool)
+    return Windows(cut, starts, seconds)
 
 
 def events(
@@ -90,17 +129,15 @@ def events(
         >>> [(e.start, e.end, e.modality) for e in events(decided * 0.9, decided, ["Dog"])]
         [(0.0, 2.0, 'audio'), (1.0, 3.0, 'visual'), (1.0, 2.0, 'audio-visual')]
     """
-    both = {"probability": probability.min(axis=1), "decided": decided.all(axis=1)}
-    streams = [
-        *((probability[:, at], decided[:, at]) for at in range(2)),
-        (both["probability"], both["decided"]),
-    ]
+    both = probability.min(axis=1, keepdims=True), decided.all(axis=1, keepdims=True)
+    scores = np.concatenate([probability, both[0]], axis=1)
+    masks = np.concatenate([decided, both[1]], axis=1)
     found = []
-    for modality, (scores, mask) in zip(MODALITIES, streams, strict=True):
-        for label, start, end in _runs(mask):
-            score = float(scores[start:end, label].mean())
+    for stream, modality in enumerate(MODALITIES):
+        for label, start, end in _runs(masks[:, stream]):
+            score = float(scores[start:end, stream, label].mean(dtype=np.float64))
             times = start * seconds, end * seconds
-            found.append(Event(*times, modality, classes[label], round(score, 4)))
+            found.append(Event(*times, modality, classes[label], score))
     return sorted(found, key=lambda each: (each.start, MODALITIES.index(each.modality), each.label))
 
 
@@ -112,35 +149,24 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int, int]]:
     return list(zip(labels.tolist(), starts.tolist(), ends.tolist(), strict=True))
 
 
-def _checked(
-    features: Mapping[str, Any], widths: Mapping[str, int], segments: int
-) -> dict[str, np.ndarray]:
-    arrays = {}
-    for name, width in widths.items():
-        if name not in features:
-            raise DataError(f"no array {name!r}; expected {', '.join(widths)}")
-        array = np.asarray(features[name])
-        if array.dtype.kind != "f" or array.ndim != 2 or array.shape[1] != width:
-            raise DataError(
-                f"{name!r} is {array.dtype} of shape {array.shape}; expected floats (seconds, "
-                f"{width}), of one video"
-            )
-        if not np.isfinite(array).all():
-            raise DataError(f"{name!r} holds NaN or infinite values")
-        arrays[name] = array.astype(np.float32)
-    seconds = len(arrays["audio"])
-    if not segments <= seconds <= MAX_SECONDS:
+def _rows(features: Mapping[str, Any], name: str, widths: Mapping[str, int]) -> np.ndarray:
+    """Returns one array of `features` as float32, checked by itself."""
+    if name not in features:
         raise DataError(
-            f"'audio' has {seconds} rows, one a second; the network parses videos of {segments} s "
-            f"and more, up to {MAX_SECONDS}"
+            f"no array {name!r} among {', '.join(features) or 'none'}; the network takes "
+            f"{', '.join(widths)}"
         )
-    if len(arrays["visual"]) == FRAMES * seconds:
-        frames = arrays["visual"].reshape(seconds, FRAMES, -1)
-        arrays["visual"] = frames.mean(axis=1, dtype=np.float64).astype(np.float32)
-    for name, array in arrays.items():
-        if len(array) != seconds:
-            more = f", or {FRAMES} a second" if name == "visual" else ""
-            raise DataError(
-                f"{name!r} has {len(array)} rows and 'audio' {seconds}; expected as many{more}"
-            )
-    return arrays
+    array = np.asarray(features[name])
+    wanted = f"{name!r} is {array.dtype} of shape {array.shape}; expected (seconds, {widths[name]})"
+    if array.ndim != 2 or array.shape[1] != widths[name]:
+        cure = "; leave its batch axis out" if array.ndim == 3 and len(array) == 1 else ""
+        raise DataError(f"{wanted}, of one video{cure}")
+    if is_no_float(features[name]):
+        raise DataError(f"{wanted}, {NO_FLOATS}")
+    if array.dtype.kind not in "fi":
+        raise DataError(f"{wanted}, floats")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise DataError(f"{name!r} holds NaN, infinite values, or such as float32 does not hold")
+    return array

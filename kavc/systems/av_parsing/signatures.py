@@ -39,8 +39,8 @@ def signatures(
     }
     per_segment = (config.segments, 2, config.classes)
     example = {
-        name: np.random.default_rng(0).normal(size=(1, *field.shape)).astype(np.float32)
-        for name, field in inputs.items()
+        name: np.random.default_rng(0).normal(size=(1, *x.shape[1:])).astype(np.float32)
+        for name, x in network.input.items()
     }
     names = (assets or {}).get("classes") or [str(at) for at in range(config.classes)]
     video = {
@@ -79,10 +79,11 @@ def decisions(answers: Mapping[str, Any], *, gate: str, threshold: Any) -> tf.Te
     """Returns which events are decided for, (batch, segments, 2, classes) bool.
 
     Args:
-        answers: what a network gives.
+        answers: what a network gives, in float32.
         gate: see the options of `AVParsingConfig`.
         threshold: float or scalar, least probability of segments and of what gates them.
     """
+    threshold = tf.cast(threshold, tf.float32)  # what is decided in, as `predictions` does
     decided = answers["segment_probability"] >= threshold
     if gate == "video":
         return decided & (answers["video_probability"] >= threshold)[:, None, None]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
@@ -30,9 +32,10 @@ class Telling(Network):
 
     Args:
         video: float. What the video's probability, the largest of all, is multiplied by.
+        threshold: float. What a fit has found, as `AttentiveMMILPooling` keeps it.
     """
 
-    def __init__(self, video=1.0):
+    def __init__(self, video=1.0, threshold=0.5):
         inputs = {name: keras.Input((10, 5), name=name) for name in ("audio", "visual")}
         segment = ops.stack([inputs["audio"], inputs["visual"]], axis=2)
         streams = ops.max(segment, axis=1)
@@ -45,6 +48,7 @@ class Telling(Network):
             "visual_probability": streams[:, 1],
         }
         super().__init__(inputs, outputs, config={})
+        self.pooling = SimpleNamespace(threshold=np.float32(threshold))
 
 
 def random_truth(videos, seed):
@@ -167,23 +171,25 @@ def test_the_papers_row(held, label, corpus):
 def test_gates_and_thresholds_are_those_of_the_config():
     truth = random_truth(VIDEOS, 1)
     held = make_held(lambda truth: 0.4 * truth + 0.05)
-    timid = Telling(video=0.1)  # its videos' probabilities reach no threshold that cuts anything
     nothing = parsing_metrics(np.zeros_like(truth), truth).segment_type_at_av
-    for gate, threshold, value in (
-        ("video", "half", nothing),
-        ("modality", "half", nothing),
-        ("modality", "validation", 100),
-        ("none", "validation", 100),
+    for gate, threshold, kept, value in (
+        ("video", "half", 0.5, nothing),
+        ("modality", "half", 0.5, nothing),
+        ("modality", "validation", 0.06, 100),
+        ("none", "validation", 0.06, 100),
+        ("none", "validation", 0.46, nothing),  # whatever is best on these data
     ):
+        # Its videos' probabilities reach no threshold that cuts anything.
+        timid = Telling(video=0.1, threshold=kept)
         found = evaluate(timid, held, CONFIG.replace(gate=gate, threshold=threshold))
         assert found.headline.value == pytest.approx(value)
         rows = found.table("gates").to_records()
         (chosen,) = [row for row in rows if row["config"]]
         assert (chosen["gate"], chosen["threshold by"]) == (gate, threshold)
         assert chosen["segment, Type@AV"] == pytest.approx(value)
-        assert chosen["threshold"] == found.predictions["threshold"]
+        assert chosen["threshold"] == found.predictions["threshold"] == pytest.approx(kept)
     fitted = {row["gate"]: row for row in rows if row["threshold by"] == "validation"}
-    assert fitted["none"]["threshold"] == pytest.approx(0.06)  # the smallest above 0.05
+    assert fitted["modality"]["threshold"] == pytest.approx(0.06)  # the smallest above 0.05
     assert fitted["video"]["segment, Type@AV"] < 100
 
 
