@@ -285,9 +285,14 @@ MEMBERS = {"HAN": HAN, "Base": Base, "BaseGCAA": BaseGCAA}
 
 
 def _with_features(network):
-    """Returns a network that also answers with its features, by name."""
-    outputs = network.output | network.features
-    return Network(network.input, outputs, config={}, dtype=network.dtype_policy)
+    """Returns a network that also answers with its features, by name.
+
+    It becomes a layer, which Keras makes again from its graph, as a `Network` without a class of
+    its own can't be.
+    """
+    model = keras.Model(network.input, network.output | network.features)
+    model.dtype_policy = network.dtype_policy
+    return model
 
 
 def _inputs(policy, **shapes):
