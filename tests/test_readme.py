@@ -6,18 +6,25 @@ import json
 import re
 import shlex
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from kavc.cli.main import app
+from kavc.data.synthetic import llp
+from kavc.data.synthetic.llp_knobs import knobs
+from kavc.errors import ServingError
+from kavc.serving.client.blocking import Client
+from kavc.systems.base import Row
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 COMMENT = re.compile(r"\s+# .*")
 EXCEPTED = ("make ", ". .venv/bin/activate")
 SERVER = "localhost:8500"
+PATIENCE = 120  # seconds until a model is served: hangs, if it is longer
 
 SMALL = ("epochs=1", "embedding_dim=8", "filters=8", "units=8", "batch_size=64")
 VARIED = ("kernel_features", "units", "batch_size")
@@ -25,6 +32,8 @@ SMALL_EMBEDDING = (
     "members=1", "kernel_features=32", "units=32", "embedding_dim=16", "coordinates=16",
     "batch_size=64", "epochs=2",
 )  # fmt: skip
+SMALL_PARSING = ("dim=8", "units=8", "batch_size=8", "epochs=1")
+SMALL_OF = {"ti-avc": SMALL, "av-parsing": SMALL_PARSING}
 
 
 def steps() -> list[tuple[str, str]]:
@@ -47,9 +56,10 @@ def smaller(line: str) -> list[str]:
             at = words.index(option)
             words[at : at + 2] = [] if value is None else [option, value]
     given = " ".join(words)
+    small = next((SMALL_OF[word] for word in words if word in SMALL_OF), SMALL_EMBEDDING)
     options = [
         each
-        for each in (SMALL if "ti-avc" in words else SMALL_EMBEDDING)
+        for each in small
         if f"--set {each.partition('=')[0]}=" not in given
     ]
     if "--data" in words and words[0] in ("train", "reproduce"):
@@ -66,9 +76,11 @@ def smaller(line: str) -> list[str]:
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch, embedding_corpus):
-    """A reader's folder, with shards of YouTube-8M and this package's sweep files in it."""
+    """A reader's folder, with shards of YouTube-8M, an LLP and this package's sweep files in it."""
     shutil.copytree(embedding_corpus, tmp_path / "data" / "yt8m")
-    (tmp_path / "data" / "yt8m" / "corpus.json").unlink()
+    llp.write(tmp_path / "data" / "llp", knobs("default"), videos=18)
+    for published in ("yt8m", "llp"):
+        (tmp_path / "data" / published / "corpus.json").unlink()
     shutil.copytree(ROOT / "tuning", tmp_path / "tuning")
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -80,6 +92,10 @@ def quick(monkeypatch):
     import tensorflow as tf
 
     monkeypatch.setattr("kavc.systems.ti_avc.system.VARIANT_OF_ROW", {"Baseline-1": "baseline-1"})
+    row = Row("Base", {"variant": "base"}, 53.7)
+    monkeypatch.setattr(
+        "kavc.systems.av_parsing.system.AVParsingSystem.rows", lambda self, config: [row]
+    )
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -105,13 +121,32 @@ def server(monkeypatch):
         each.stop(grace=0)
 
 
+def until_served(line):
+    """Waits until the server has seen the model that a command is about to ask."""
+    words = shlex.split(line)
+    if "--server" not in words:
+        return
+    address, model = (words[words.index(option) + 1] for option in ("--server", "--model"))
+    end = time.monotonic() + PATIENCE
+    with Client(address) as client:
+        while True:
+            try:
+                client.signatures(model)
+                return
+            except ServingError as error:
+                if error.code != "NOT_FOUND" or time.monotonic() > end:
+                    raise
+                time.sleep(0.1)
+
+
 @pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions_eagerly")
 def test_every_command_and_snippet(reader, server, quick):
-    """Longer than ten seconds: eight trainings, as many as the README has."""
+    """Longer than ten seconds: ten trainings, as many as the README has."""
     typed = 0
     for kind, content in steps():
         content = content.replace(SERVER, server())
         if kind == "kavc":
+            until_served(content)
             done = CliRunner().invoke(app, smaller(content))
             assert done.exit_code == 0, f"{content}\n{done.stderr}\n{done.exception!r}"
         elif kind == "python":
