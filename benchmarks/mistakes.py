@@ -63,6 +63,8 @@ MISTAKES = {
     "folder to check": "export --check {}/nope",
     "run to index": "index build {}/nope --out {}/index --modality audio",
     "index to search": "retrieve {}/nope --run {}/nope --input {}/nope.npz",
+    "run to parse with": "parse {}/nope --input {}/arrays/v.npz",
+    "video to parse": "parse --server localhost:1 --input {}/nope.npz",
     "models to serve": "serve {}/nope",
     "request to predict": "predict --server localhost:1 --model ti-avc --input {}/nope.npz",
     "name of a system, to list": "systems ti-avx",

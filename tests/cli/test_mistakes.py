@@ -59,6 +59,12 @@ MISTAKES = {
     ("index", "build", "{}/nope", "--modality", "audio", "--out", "{}/index"): "no run folder",
     ("index", "info", "{}/nope"): "no index",
     ("serve", "{}/nope"): "no such folder",
+    ("parse", "{}/nope", "--input", "{}/arrays/v.npz"): "no run folder",
+    ("parse", "{}/parser", "--input", "{}/nope.npz"): "no such file",
+    ("parse", "{}/parser", "--input", "{}/arrays/v.npz"): "training has not ended",
+    ("parse", "--server", "localhost", "--input", "{}/arrays/v.npz"): "is not an address",
+    ("parse", "{}/trained", "--input", "{}/arrays/v.npz"): "expected (seconds, 128), of one video",
+    ("parse", "{}/trained", "--input", "{}/arrays/v.npz", "--gate", "vidio"): "one of video, moda",
 }  # fmt: skip
 
 
@@ -73,6 +79,11 @@ def answers(tmp_path_factory):
     (folder / "llp").mkdir()
     (folder / "llp/AVVP_train.csv").write_text("filename\tevent_labels\n-a_b-c_d-e0_0_10\tDgo\n")
     (folder / "cut.json").write_text('{"train": [')
+    settings = {"system": "av-parsing", "preset": "paper", "overrides": {}, "seed": 0}
+    for name in ("parser", "trained"):
+        (folder / name).mkdir()
+        (folder / name / "config.json").write_text(json.dumps(settings | {"options": {}}))
+    (folder / "trained/model.keras").touch()  # that it is none is not reached
     commands = [[word.format(folder) for word in words] for words in MISTAKES]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(commands)],
