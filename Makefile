@@ -10,7 +10,8 @@ STAMP := $(VENV)/.installed
 OPENVINO := .venv-openvino
 OPENVINO_STAMP := $(OPENVINO)/.installed
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
-PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --nbmake tests kavc $(NOTEBOOKS)
+# Notebooks first, in the order given: they take longest, and at the end one process would wait.
+PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --nbmake $(NOTEBOOKS) tests kavc
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export MPLBACKEND ?= Agg

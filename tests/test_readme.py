@@ -57,11 +57,7 @@ def smaller(line: str) -> list[str]:
             words[at : at + 2] = [] if value is None else [option, value]
     given = " ".join(words)
     small = next((SMALL_OF[word] for word in words if word in SMALL_OF), SMALL_EMBEDDING)
-    options = [
-        each
-        for each in small
-        if f"--set {each.partition('=')[0]}=" not in given
-    ]
+    options = [each for each in small if f"--set {each.partition('=')[0]}=" not in given]
     if "--data" in words and words[0] in ("train", "reproduce"):
         words += [word for each in options for word in ("--set", each)]
     if "--data" in words and words[0] == "tune":
