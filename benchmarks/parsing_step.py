@@ -40,6 +40,7 @@ from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.systems.av_parsing.config import HAN_TRAINING, AVParsingConfig
 from kavc.systems.av_parsing.recipe import build, stages
+from kavc.systems.av_parsing.trainees import Adversarial
 from kavc.systems.base import Stage
 
 OUT = Path(__file__).parent / "results" / "parsing_step.csv"
@@ -100,7 +101,7 @@ def main() -> None:
     """Measures with each number of threads, in a process of its own, and writes the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--torch-python", type=Path, required=True, help="has PyTorch")
-    parser.add_argument("--rounds", type=int, default=7, help="measured rounds")
+    parser.add_argument("--rounds", type=int, default=5, help="measured rounds")
     parser.add_argument("--threads", type=int, nargs="+", default=[2, 1], help="of every contender")
     parser.add_argument("--videos", type=int, default=2048, help="synthetic videos in memory")
     parser.add_argument("--out", type=Path, default=OUT)
@@ -197,7 +198,9 @@ def batches(stage: Stage, examples: VideoStore, count: int) -> tf.data.Dataset:
 def write_for_torch(folder: Path, stage: Stage, model: keras.Model, examples: VideoStore) -> None:
     """Writes options, weights, and batches whose frames have what ours takes as their means."""
     steps = {name: getattr(model, name, 0) for name in ("first_step", "total_steps")}
-    (folder / "options.json").write_text(json.dumps(stage.config.to_dict() | steps))
+    check = {"dropout": 0.0, "first_step": steps["total_steps"] // 2}
+    options = stage.config.to_dict() | steps | {"check": check}
+    (folder / "options.json").write_text(json.dumps(options))
     np.savez(folder / "weights.npz", **{each.path: each.numpy() for each in model.weights})
     draw = np.random.default_rng(0)
     data = batches(stage, examples, TORCH_BATCHES).as_numpy_iterator()
@@ -212,11 +215,16 @@ def write_for_torch(folder: Path, stage: Stage, model: keras.Model, examples: Vi
 def check_losses(
     stage: Stage, model: keras.Model, examples: VideoStore, torch: TorchProcess
 ) -> None:
-    """Trains both from the same weights without dropout; ends the program if they differ."""
+    """Trains both from the same weights without dropout; ends the program if they differ.
+
+    Gradients are reversed as in the middle of the training: at its start they hardly are.
+    """
     (without,) = stages(stage.config.replace(dropout=0.0))
     without.steps = stage.steps
     copy = compiled(without, 1)
     copy.set_weights(model.get_weights())
+    if isinstance(copy, Adversarial):
+        copy.first_step = copy.total_steps // 2
     ours = [
         copy.train_on_batch(*batch, return_dict=True)["loss"]
         for batch in batches(stage, examples, CHECKED_STEPS)

@@ -4,8 +4,8 @@
 
 FOLDER holds what `parsing_step.py` wrote: options, weights and batches. A line on standard input is
 a case and a number of steps: "published" trains on 80 frames a video, whose FC comes before their
-mean, "pooled" on means by 8, "check" as "published", without dropout. For each it prints its CPU
-seconds so far and the losses of the steps. It needs PyTorch and NumPy alone.
+mean, "pooled" on means by 8, "check" as "published", with the options of that name. For each line
+it prints its CPU seconds so far and the losses of the steps. It needs PyTorch and NumPy alone.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
     cases = {
         "published": training(weights, options, batches),
         "pooled": training(weights, options, pooled),
-        "check": training(weights, options | {"dropout": 0.0}, batches),
+        "check": training(weights, options | options["check"], batches),
     }
     print("ready", flush=True)
     for line in sys.stdin:
