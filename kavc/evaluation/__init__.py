@@ -14,6 +14,7 @@ __getattr__, __dir__, __all__ = attach(
         "Figure": ".figure",
         "Headline": ".headline",
         "PairedTest": ".delong",
+        "ParsingMonitor": ".parsing_monitor",
         "Report": ".report",
         "RetrievalMonitor": ".monitor",
         "Spread": ".spread",

@@ -42,7 +42,7 @@ class Linear(keras.layers.Layer):
         self.bias = self.add_weight(shape=(self.units,), initializer=begin, name="bias")
 
     def call(self, x):
-        return self.activation(rows_times(x, self.kernel) + self.bias)
+        return self.activation(affine(x, self.kernel, self.bias))
 
     def compute_output_spec(self, x):
         return keras.KerasTensor((*x.shape[:-1], self.units), dtype=self.compute_dtype)
@@ -56,12 +56,12 @@ class Linear(keras.layers.Layer):
         }
 
 
-def rows_times(x, kernel):
-    """Returns `x @ kernel` as one product over all rows: `(..., dim)` to `(..., units)`."""
+def affine(x, kernel, bias):
+    """Returns `x @ kernel + bias`, one product over all rows: `(..., dim)` to `(..., units)`."""
     if len(x.shape) == 2:
-        return ops.matmul(x, kernel)
+        return ops.add(ops.matmul(x, kernel), bias)
     dim, units = kernel.shape
-    rows = ops.matmul(ops.reshape(x, (-1, dim)), kernel)
+    rows = ops.add(ops.matmul(ops.reshape(x, (-1, dim)), kernel), bias)
     return ops.reshape(rows, (*ops.shape(x)[:-1], units))
 
 

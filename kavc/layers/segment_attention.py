@@ -9,7 +9,7 @@ from __future__ import annotations
 import keras
 from keras import ops
 
-from kavc.layers.linear import Linear, rows_times, uniform
+from kavc.layers.linear import Linear, affine, uniform
 
 KEYS = ("own", "other")
 
@@ -29,8 +29,9 @@ def dot_product_attention(query, key, value, *, heads=1, drop=None):
         Vaswani et al., 2017, section 3.2.
     """
     query, key, value = (_split_heads(x, heads) for x in (query, key, value))
-    scale = query.shape[-1] ** -0.5
-    weights = ops.softmax(ops.matmul(query * scale, ops.swapaxes(key, -1, -2)), axis=-1)
+    # The scores are far fewer than the queries: it is they that are scaled.
+    scores = ops.matmul(query, ops.swapaxes(key, -1, -2)) * query.shape[-1] ** -0.5
+    weights = ops.softmax(scores, axis=-1)
     return _join_heads(ops.matmul(weights if drop is None else drop(weights), value), heads)
 
 
@@ -259,12 +260,12 @@ def _add_projections(layer, width, parts):
 
 def _project(x, kernel, bias, parts):
     """Returns `parts` projections of `x`, `(..., dim)`, of one matrix product."""
-    return ops.split(rows_times(x, kernel) + bias, parts, axis=-1)
+    return ops.split(affine(x, kernel, bias), parts, axis=-1)
 
 
 def _gated(segments, context, gate, context_gate):
     share = ops.sigmoid(gate(segments) + context_gate(context))
-    return (1 - share) * segments + share * context
+    return segments + share * (context - segments)
 
 
 def _split_heads(x, heads):

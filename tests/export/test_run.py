@@ -46,7 +46,7 @@ def test_an_index_that_nobody_takes(tiny_run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_index_is_handed_to_the_system(tiny_run, tmp_path, monkeypatch):
+def test_an_index_and_the_names_of_classes_are_handed_to_the_system(tiny_run, tmp_path, monkeypatch):
     run = load_run(tiny_run)
     seen = []
 
@@ -57,7 +57,8 @@ def test_an_index_is_handed_to_the_system(tiny_run, tmp_path, monkeypatch):
     monkeypatch.setattr(type(run.system), "assets", ("index",))
     monkeypatch.setattr(run.system, "signatures", spy)
     export_run(run, tmp_path / "models", index=tmp_path / "index")
-    assert seen == [{"index": tmp_path / "index"}]
+    classes = tuple(run.data["classes"])
+    assert seen == [{"index": tmp_path / "index", "classes": classes}]
 
 
 @pytest.fixture

@@ -77,6 +77,9 @@ class AVParsingConfig(Config):
     positive_weight: float = option(
         1.0, "of what is there, in that loss: few segments have an event", low=0
     )
+    recombination: float = option(
+        0.0, "share of the videos that are taught with another one's pictures", low=0, high=1
+    )
     mixup: float = option(
         0.0, "videos are mixed in shares from Beta(mixup, mixup); 0, the paper: they are not", low=0
     )
@@ -172,6 +175,7 @@ def search_space(hp: Any, config: AVParsingConfig) -> AVParsingConfig:
     ask.one_of("heads", 1, 4)
     ask.one_of("dropout", 0.0, 0.1, 0.2, 0.3, 0.5)
     ask.one_of("mixup", 0.0, 0.2, 0.5, 1.0)
+    ask.one_of("recombination", 0.0, 0.3)
     ask.one_of("guided_weight", 0.3, 0.6, 1.0, 2.0)
     ask.one_of("audio_keep", 0.8, 0.9, 1.0)
     ask.one_of("visual_keep", 0.8, 0.9, 1.0)

@@ -7,20 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kavc.data.epochs import Columns, of_epoch
 from kavc.data.store import VideoStore
 from kavc.evaluation.parsing_monitor import ParsingMonitor
 from kavc.optimizers import TorchAdam
 from kavc.systems.av_parsing import pseudo_labels
+from kavc.systems.av_parsing.batches import SEGMENTS, batches
 from kavc.systems.av_parsing.config import ADVERSARIAL, AVParsingConfig
 from kavc.systems.av_parsing.trainees import Adversarial, Weak, WeakApart
-from kavc.systems.av_parsing.videos import all_features, features, load_videos, truth
+from kavc.systems.av_parsing.videos import all_features, load_videos, truth
 from kavc.systems.base import Stage
-
-Batch = dict[str, tf.Tensor]
 
 
 class ParsingStage(Stage):
@@ -57,7 +54,7 @@ class ParsingStage(Stage):
         segments = pseudo_labels.read(
             str(config.pseudo_labels), list(store.ids), config.segments, config.classes
         )
-        return store.with_columns({"segments": segments})
+        return store.with_columns({SEGMENTS: segments})
 
     def trainee(self, network: keras.Model) -> keras.Model:
         config = self.config
@@ -99,51 +96,14 @@ class ParsingStage(Stage):
     def dataset(
         self, examples: VideoStore, epoch: tf.Tensor | int | None, seed: int
     ) -> tf.data.Dataset:
-        labelled = "segments" if "segments" in examples.columns else None
-
-        def videos(rows: tf.Tensor) -> tuple[Batch, Batch]:
-            inputs = features(examples, {"audio": rows, "visual": rows})
-            labels = examples.gather({"labels": rows})["labels"]
-            targets = dict.fromkeys(("video", "audio", "visual"), labels)
-            if labelled:
-                segments = examples.gather({labelled: rows})[labelled]
-                # What is said of segments is said of the modalities, too.
-                targets["audio"], targets["visual"] = tf.unstack(tf.reduce_max(segments, 1), 2, 1)
-                targets["segments"] = segments
-            return inputs, targets
-
-        def batch(rows: tf.Tensor, others: tf.Tensor, share: tf.Tensor) -> tuple[Batch, Batch]:
-            if epoch is None or not self.config.mixup:
-                return videos(rows)
-            return tf.nest.map_structure(
-                lambda one, other: _mixed(one, other, share), videos(rows), videos(others)
-            )
-
-        columns = self._draw(len(examples), epoch, seed)
-        # The last batch may be smaller, as published.
-        batches = tf.data.Dataset.from_tensor_slices(columns).batch(self.config.batch_size)
-        return batches.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
-
-    def _draw(self, count: int, epoch: tf.Tensor | int | None, seed: int) -> Columns:
-        """Returns rows, the rows that they are mixed with, and their own shares, (count,) each."""
-        if epoch is None:
-            rows = np.arange(count, dtype=np.int32)
-            return rows, rows, np.ones(count, np.float32)
-        alpha = self.config.mixup
-
-        def draw(epoch: int) -> Columns:
-            rng = np.random.default_rng([seed, epoch])
-            rows, others = (rng.permutation(count).astype(np.int32) for _ in range(2))
-            share = rng.beta(alpha, alpha, count) if alpha else np.ones(count)
-            return rows, others, np.maximum(share, 1 - share).astype(np.float32)
-
-        return of_epoch(draw, epoch, (tf.int32, tf.int32, tf.float32))
-
-
-def _mixed(one: tf.Tensor, other: tf.Tensor, share: tf.Tensor) -> tf.Tensor:
-    """Returns the videos' share of `one` and the rest of `other`, (batch, ...)."""
-    share = tf.reshape(share, [-1] + [1] * (one.shape.rank - 1))
-    return share * one + (1 - share) * other
+        return batches(
+            examples,
+            epoch,
+            seed,
+            batch_size=self.config.batch_size,
+            recombination=self.config.recombination,
+            mixup=self.config.mixup,
+        )
 
 
 def optimizer(config: AVParsingConfig, steps: int, epochs: int) -> keras.optimizers.Optimizer:
