@@ -46,7 +46,7 @@ def test_an_index_that_nobody_takes(tiny_run, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_index_and_the_names_of_classes_are_handed_to_the_system(tiny_run, tmp_path, monkeypatch):
+def test_an_index_and_the_classes_are_handed_to_the_system(tiny_run, tmp_path, monkeypatch):
     run = load_run(tiny_run)
     seen = []
 
