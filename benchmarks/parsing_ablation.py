@@ -32,7 +32,7 @@ ORACLE = "oracle: told each segment"
 ABLATIONS = {
     "improved": {},
     "one member": {"members": 1},
-    "one member, width 512": {"members": 1, "dim": 512, "units": 512},
+    "width 128": {"dim": 128, "units": 128},
     "- mixed videos": {"mixup": 0.0},
     "- threshold from validation": {"threshold": "half"},
     "- gate of the modality": {"gate": "video"},
