@@ -69,6 +69,7 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
     predicted = test.decide(chosen.gate, chosen.threshold)
     scores = per_video(predicted, test.truth)
     label = LABEL_OF_VARIANT[config.variant]
+    called = label if config.members == 1 else f"{config.members} x {label}, their mean,"
     systems = {"this network": predicted, **held.reference}
     labels = held.test.columns["labels"] > 0
     tables = [
@@ -83,7 +84,7 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
         probe_table(network, held.validation, held.test, held.source),
     ]
     return Report(
-        title=f"{label} on {held.source}",
+        title=f"{called} on {held.source}",
         headline=headline(scores["segment"][:, TYPE]),
         tables=tables,
         figures=_figures(predicted, test, scores["segment"][:, TYPE], held),

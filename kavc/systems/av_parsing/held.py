@@ -11,11 +11,10 @@ from kavc.data.source import Source
 from kavc.data.store import VideoStore
 from kavc.data.synthetic.llp import read_truth
 from kavc.data.synthetic.llp_probe import linear_probe
-from kavc.errors import DataError
 from kavc.metrics.parsing import predictions
 from kavc.metrics.parsing_threshold import fit_parsing_threshold
 from kavc.systems.av_parsing.config import AVParsingConfig
-from kavc.systems.av_parsing.videos import EVENTS, all_features, load_videos, truth
+from kavc.systems.av_parsing.videos import all_features, check_events, load_videos, truth
 from kavc.systems.base import System
 
 NOTHING = "nothing predicted"
@@ -64,7 +63,7 @@ def read_held(system: System, source: Source, config: AVParsingConfig) -> Held:
         check_events(split, store)
     reference = known_lines(stores["test"], config.segments)
     # Of the splits that the corpus brings: its truth lies split by split.
-    if source.parts() is None and (source.path / "truth-train.npz").exists():
+    if source.layout == "synthetic" and source.parts() is None:
         key = (source, info.fingerprint, *(getattr(config, x) for x in system.data_options))
         if key not in _probes:
             _probes[key] = _probe(system, source, config, stores)
@@ -83,22 +82,6 @@ def is_published(source: Source) -> bool:
     """Whether the test split of a source is that of the paper."""
     made = (source.path / CORPUS_FILE).exists()
     return source.layout == "llp" and source.parts() is None and not made
-
-
-def check_events(split: str, store: VideoStore) -> None:
-    """Refuses a split of which it isn't known what is heard and seen when.
-
-    Raises:
-        DataError: it names the first video and the array.
-    """
-    for name in EVENTS:
-        unknown = store.ids[store.lengths[name] == 0]
-        if len(unknown):
-            raise DataError(
-                f"split {split!r}: video {unknown[0].decode(errors='replace')!r} has no rows of"
-                f" {name!r} ({len(unknown)} of {len(store)} have none), and an evaluation needs to"
-                " know what is heard and seen when; take videos of which that is known"
-            )
 
 
 def known_lines(test: VideoStore, segments: int) -> dict[str, np.ndarray]:

@@ -16,7 +16,7 @@ from kavc.systems.av_parsing import pseudo_labels
 from kavc.systems.av_parsing.batches import SEGMENTS, batches
 from kavc.systems.av_parsing.config import ADVERSARIAL, AVParsingConfig
 from kavc.systems.av_parsing.trainees import Adversarial, Weak, WeakApart
-from kavc.systems.av_parsing.videos import all_features, load_videos, truth
+from kavc.systems.av_parsing.videos import all_features, check_events, load_videos, truth
 from kavc.systems.base import Stage
 
 
@@ -46,6 +46,8 @@ class ParsingStage(Stage):
             self.steps = -(-len(store) // self.config.batch_size)
             if self.config.pseudo_labels is not None:
                 return self._with_segments(store)
+        else:  # what is watched after each epoch
+            check_events(folder.name, store)
         return store
 
     def _with_segments(self, store: VideoStore) -> VideoStore:

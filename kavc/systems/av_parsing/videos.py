@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kavc.data.store import VideoStore
+from kavc.errors import DataError
 
 FEATURES = ("audio", "visual", "visual_3d")
 EVENTS = ("audio_events", "visual_events")
@@ -70,3 +71,19 @@ def truth(store: VideoStore, segments: int) -> np.ndarray:
         events = batch[name].numpy()[:, :segments]  # as long as the longest, which may be none
         found[:, : events.shape[1], stream] = events == 1
     return found
+
+
+def check_events(split: str, store: VideoStore) -> None:
+    """Refuses a split of which it isn't known what is heard and seen when.
+
+    Raises:
+        DataError: it names the first video and the array.
+    """
+    for name in EVENTS:
+        unknown = store.ids[store.lengths[name] == 0]
+        if len(unknown):
+            raise DataError(
+                f"split {split!r}: video {unknown[0].decode(errors='replace')!r} has no rows of"
+                f" {name!r} ({len(unknown)} of {len(store)} have none), and an evaluation needs to"
+                " know what is heard and seen when; take videos of which that is known"
+            )

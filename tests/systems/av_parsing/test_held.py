@@ -13,7 +13,7 @@ from kavc.systems.av_parsing import held
 from kavc.systems.av_parsing.config import AVParsingConfig
 from kavc.systems.av_parsing.held import NOTHING, PROBE, WEAK, is_published, read_held
 from kavc.systems.av_parsing.system import AVParsingSystem
-from kavc.systems.av_parsing.videos import truth
+from kavc.systems.av_parsing.videos import check_events, truth
 
 
 @pytest.fixture(scope="module")
@@ -119,4 +119,4 @@ def test_a_split_whose_events_are_not_known_is_refused():
     store = VideoStore(np.array([b"a", b"-b_", b"c"], object), zeros)
     message = r"^split 'test': video '-b_' has no rows of 'audio_events' \(2 of 3 have none\)"
     with pytest.raises(DataError, match=message):
-        held.check_events("test", store)
+        check_events("test", store)

@@ -65,6 +65,8 @@ def test_a_stage_gives_them_to_segments_and_modalities(tmp_path, labels):
     rows = np.repeat(np.arange(3, dtype="float32"), 2)[:, None] * np.ones((1, 5), "float32")
     every = np.full(3, 2)
     sequences = dict.fromkeys(("audio", "visual", "visual_3d"), (rows, every))
+    nothing = np.zeros((6, 4), "float32"), every
+    sequences |= {"audio_events": nothing, "visual_events": nothing}
     store = VideoStore(np.array(IDS), sequences, {"labels": np.ones((3, 4), "float32")})
     (stage,) = stages(config)
     prepared = stage.prepare(build(config), lambda: store, tmp_path / "train")

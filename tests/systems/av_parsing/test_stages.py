@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kavc.data.store import VideoStore
+from kavc.errors import DataError
 from kavc.evaluation.parsing_monitor import ParsingMonitor
 from kavc.optimizers import TorchAdam
 from kavc.systems.av_parsing.config import HAN_TRAINING, AVParsingConfig
@@ -261,3 +262,11 @@ def test_mixed_videos_are_so_in_features_and_labels(tmp_path, store):
 def test_validation_is_not_mixed(store):
     (stage,) = stages(small_config(mixup=0.5))
     assert order_of(stage.dataset(store, None, 7)) == list(range(VIDEOS))
+
+
+def test_validation_of_which_nothing_is_known_is_refused_before_the_fit(tmp_path, store):
+    (stage,) = stages(small_config())
+    unknown = small_store(3)
+    unknown.lengths["audio_events"] = np.array([SEGMENTS, 0, SEGMENTS], "int32")
+    with pytest.raises(DataError, match=r"'validation': video 'video 1' has no rows of 'audio_ev"):
+        stage.prepare(build(small_config()), lambda: unknown, tmp_path / "validation")
