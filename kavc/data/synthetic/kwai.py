@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from kavc.data.schema import Field
+from kavc.data.synthetic.draws import check_seed, orthonormal, softplus
 from kavc.data.synthetic.kwai_knobs import KNOB_SETS, KwaiKnobs, knobs
 from kavc.errors import ConfigError, DataError
 from kavc.files import write_npz
@@ -141,17 +142,17 @@ class KwaiWorld:
 
     def __init__(self, knobs: KwaiKnobs, world_seed: int = 0):
         self.knobs = k = knobs
-        self.world_seed = _seed("world_seed", world_seed)
+        self.world_seed = check_seed("world_seed", world_seed)
         rng = np.random.default_rng([WORLD, world_seed])
         weights = np.arange(1, k.themes + 1, dtype=float) ** -k.theme_skew
         self.theme_probability = weights / weights.sum()
         self.audio_prototypes = _prototypes(rng, k, k.audio_family)
         self.visual_prototypes = _prototypes(rng, k, k.visual_family)
-        self.audio_shared_map = _orthonormal(rng, k.latent_dim, k.shared_dim)
-        self.visual_shared_map = _orthonormal(rng, k.latent_dim, k.shared_dim)
-        audio = _orthonormal(rng, k.audio_dim, k.latent_dim + 1)
+        self.audio_shared_map = orthonormal(rng, k.latent_dim, k.shared_dim)
+        self.visual_shared_map = orthonormal(rng, k.latent_dim, k.shared_dim)
+        audio = orthonormal(rng, k.audio_dim, k.latent_dim + 1)
         self.audio_map, self.flag = audio[:, :-1], audio[:, -1]
-        self.visual_map = _orthonormal(rng, k.visual_dim, k.latent_dim)
+        self.visual_map = orthonormal(rng, k.visual_dim, k.latent_dim)
         self.backgrounds = k.background_norm * _unit(rng, k.backgrounds, k.latent_dim)
         self.themeless_pictures = k.themeless_norm * _unit(rng, k.themeless_pictures, k.latent_dim)
         self.visual_bias = rng.normal(BIAS_MEAN, BIAS_SPREAD, k.visual_dim)
@@ -212,7 +213,7 @@ class KwaiWorld:
         latent = latent + k.visual_private * rng.standard_normal(k.latent_dim)
         noise = rng.standard_normal((k.frames, k.visual_dim), np.float32)
         centred = (self.visual_map @ latent).astype(np.float32) + np.float32(k.visual_noise) * noise
-        visual = _softplus(centred + self.visual_bias.astype(np.float32))
+        visual = softplus(centred + self.visual_bias.astype(np.float32))
 
         name = f"{self.world_seed}-{sample_seed}-{index:06d}".encode()
         example = {"id": name, "audio": audio, "visual": visual, "theme": np.int32(theme)}
@@ -283,7 +284,7 @@ def write(
         raise DataError(f"{folder}: exists; choose another folder or remove it")
     sizes = _sizes(videos, fractions, test_videos)
     world = KwaiWorld(knobs, world_seed)
-    _seed("sample_seed", sample_seed)
+    check_seed("sample_seed", sample_seed)
     truths: dict[str, list[Example]] = {split: [] for split in SPLITS}
 
     def examples(number: int, split: str) -> Iterator[Example]:
@@ -327,23 +328,9 @@ def _sizes(videos: int, fractions: Sequence[float], test_videos: int | None) -> 
     return sizes
 
 
-def _seed(name: str, value: int) -> int:
-    if not isinstance(value, (int, np.integer)) or value < 0:
-        raise ConfigError(f"{name} must be a whole number, 0 or more; got {value!r}")
-    return int(value)
-
-
-def _softplus(x: np.ndarray) -> np.ndarray:
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # a tenth of the time of logaddexp
-
-
 def _unit(rng: np.random.Generator, *shape: int) -> np.ndarray:
     vectors = rng.standard_normal(shape)
     return vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-
-
-def _orthonormal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    return np.linalg.qr(rng.standard_normal((rows, columns)))[0]
 
 
 def _prototypes(rng: np.random.Generator, k: KwaiKnobs, share: float) -> np.ndarray:

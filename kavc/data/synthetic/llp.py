@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from kavc.data.llp.classes import CLASSES
+from kavc.data.synthetic.draws import check_seed
 from kavc.data.synthetic.llp_knobs import KNOB_SETS, LlpKnobs, knobs
-from kavc.data.synthetic.llp_world import SEGMENTS, LlpVideo, LlpWorld, check_seed
+from kavc.data.synthetic.llp_world import SEGMENTS, LlpVideo, LlpWorld
 from kavc.errors import ConfigError, DataError
 from kavc.files import write_json, write_npz, write_text
 from kavc.folders import check_new

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kavc.data.llp.classes import CLASSES
+from kavc.data.synthetic.draws import check_seed, orthonormal, softplus
 from kavc.data.synthetic.llp_knobs import LlpKnobs
-from kavc.errors import ConfigError
 
 SEGMENTS, FRAMES = 10, 8  # of a video, and of a segment
 WORLD, VIDEO = 1, 2  # keep the random streams of worlds and of videos apart
@@ -85,9 +85,9 @@ class LlpWorld:
         self.habits = rng.dirichlet(k.habit_concentration * shares, k.classes)
         vectors = rng.standard_normal((2, k.classes, k.latent_dim))
         self.prototypes = vectors / np.linalg.norm(vectors, axis=-1, keepdims=True)
-        self.audio_map = _orthonormal(rng, k.audio_dim, k.latent_dim)
-        self.visual_map = _orthonormal(rng, k.visual_dim, k.latent_dim)
-        self.visual_3d_map = _orthonormal(rng, k.visual_3d_dim, k.latent_dim)
+        self.audio_map = orthonormal(rng, k.audio_dim, k.latent_dim)
+        self.visual_map = orthonormal(rng, k.visual_dim, k.latent_dim)
+        self.visual_3d_map = orthonormal(rng, k.visual_3d_dim, k.latent_dim)
 
     def video(self, sample_seed: int, index: int) -> LlpVideo:
         """Draws one video; which one depends on the world, the seed and the index alone.
@@ -177,22 +177,6 @@ class LlpWorld:
         )
 
 
-def softplus(x: np.ndarray) -> np.ndarray:
-    """Returns log(1 + exp(x)), of the dtype of `x`."""
-    return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))  # a tenth of the time of logaddexp
-
-
-def check_seed(name: str, value: int) -> int:
-    """Returns a seed.
-
-    Raises:
-        ConfigError: it is no whole number of at least 0.
-    """
-    if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
-        raise ConfigError(f"{name} must be a whole number, 0 or more; got {value!r}")
-    return int(value)
-
-
 def _name(rng: np.random.Generator) -> str:
     letters = "".join(rng.choice(LETTERS, ID_LENGTH))
     start = SEGMENTS * int(rng.integers(LATEST))
@@ -204,7 +188,3 @@ def _noisy(rng: np.random.Generator, mean: np.ndarray, noise: float) -> np.ndarr
     drawn *= np.float32(noise)
     drawn += mean.astype(np.float32)
     return drawn
-
-
-def _orthonormal(rng: np.random.Generator, rows: int, columns: int) -> np.ndarray:
-    return np.linalg.qr(rng.standard_normal((rows, columns)))[0]

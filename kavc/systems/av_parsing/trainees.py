@@ -8,6 +8,7 @@ from keras import ops
 from kavc.layers.gradient_reversal import GradientReversal, reversal_strength
 from kavc.layers.modality_discriminator import ModalityDiscriminator
 from kavc.layers.network import Network
+from kavc.layers.step_counter import add_step_counter
 from kavc.losses.parsing import (
     modality_cross_entropy,
     parsing_losses,
@@ -130,15 +131,7 @@ class Adversarial(Weak):
         self.adversarial_weight = adversarial_weight
         self.total_steps = total_steps
         self.first_step = first_step
-        # Of the model, not of a callback, so that the strength is exact whatever is resumed.
-        self.steps = self.add_weight(
-            shape=(),
-            initializer="zeros",
-            dtype="int32",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="steps",
-        )
+        self.steps = add_step_counter(self)
         joint = network.features["joint"]
         self.forward = Network(
             network.input, network.output | {"joint": joint}, config={}, dtype=network.dtype_policy

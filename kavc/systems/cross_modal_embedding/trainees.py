@@ -8,6 +8,7 @@ import keras
 from keras import ops
 
 from kavc.layers.network import Network
+from kavc.layers.step_counter import add_step_counter
 from kavc.losses.contrastive import info_nce
 from kavc.losses.pairs import class_term, cosine_pair_loss, multilabel_cross_entropy
 from kavc.losses.reduction import batch_mean
@@ -55,15 +56,7 @@ class PairTrainee(keras.Model):
         self.switch_step = switch_step
         self.class_kind = class_kind
         self.log_epsilon = log_epsilon
-        # Of the model, not of a callback, so that the switch is exact whatever is resumed.
-        self.steps = self.add_weight(
-            shape=(),
-            initializer="zeros",
-            dtype="int32",
-            trainable=False,
-            aggregation="only_first_replica",
-            name="steps",
-        )
+        self.steps = add_step_counter(self)
         self.embed = embedder(network)
         self.gather = lambda part: part
         self.pair_loss = keras.metrics.Mean(name="pair_loss")
