@@ -109,10 +109,13 @@ def convert(
     """Turn arrays of your own and a table, or LLP, into a corpus that every system reads."""
     from kavc.data import layouts
     from kavc.data.features.convert import convert as run
+    from kavc.errors import ConfigError
 
     if features.partition(":")[0] in layouts.names() and not Path(features).exists():
         _pack(features, out, strict, own=bool(table or arrays or keep))
         return
+    if strict:
+        raise ConfigError(f"{features}: --strict is for LLP; for its folder, write llp:{features}")
     named = {new: name or new for new, _, name in (one.partition("=") for one in arrays or [])}
     run(features, table, out, arrays=named, keep=keep or ())
     results.print(f"features:{out}", highlight=False, soft_wrap=True)

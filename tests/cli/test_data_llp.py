@@ -65,3 +65,10 @@ def test_packing(cli, refused, folder, tmp_path):
     ]  # fmt: skip
     info = json.loads(cli("data", "describe", f"features:{out}", "--json").stdout)
     assert info["counts"] == {"train": 2, "test": 1} and len(info["classes"]) == 25
+
+
+def test_strict_is_for_llp(refused, folder, tmp_path):
+    """A folder that was named without `llp:` would be taken for arrays of one's own."""
+    line = refused("data", "convert", folder, "--out", tmp_path / "out", "--strict")
+    assert line.endswith(f"--strict is for LLP; for its folder, write llp:{folder}")
+    assert not (tmp_path / "out").exists()
