@@ -133,7 +133,7 @@ class AVParsingConfig(Config):
         # Chosen on a synthetic corpus, by one seed a step: what it brings is not known yet.
         "improved": {
             "variant": "han",
-            "members": 4,
+            "members": 2,
             "mixup": 0.5,
             "guided_weight": 1.0,
             "visual_keep": 1.0,
@@ -182,7 +182,7 @@ def search_space(hp: Any, config: AVParsingConfig) -> AVParsingConfig:
     if config.variant in ADVERSARIAL:
         ask.one_of("adversarial_weight", 0.0, 0.1, 0.4)
     else:
-        ask.one_of("members", 1, 4)
+        ask.one_of("members", 1, 2, 4)
     ask.one_of("schedule", "step", "cosine")
     with ask.where("schedule", lambda name: name == "step"):
         ask.one_of("decay", 0.1, 0.5)
