@@ -34,7 +34,7 @@ ABLATIONS = {
     "one member": {"members": 1},
     "width 128": {"dim": 128, "units": 128},
     "- mixed videos": {"mixup": 0.0},
-    "- threshold from validation": {"threshold": "half"},
+    "- thresholds from validation": {"threshold": "half"},
     "- gate of the modality": {"gate": "video"},
     "- cosine": {"schedule": "step", "warm_up_epochs": 0},
     "+ smoothed visual labels": {"visual_keep": 0.9},
@@ -49,7 +49,7 @@ def validation_scores(run: kavc.training.Run) -> list[float]:
     config = run.config
     store = load_videos(run.system.read(run.source, "validation", config), config.classes)
     found = answers(asker(run.network), store, config.segments)
-    predicted = found.decide(config.gate, float(run.network.pooling.threshold))
+    predicted = found.decide(config.gate, *run.network.pooling.thresholds)
     scores = per_video(predicted, found.truth)
     return [float(scores[level][:, TYPE].mean()) for level in LEVELS]
 

@@ -44,7 +44,9 @@ def parse(
     ] = None,
     threshold: Annotated[
         float | None,
-        typer.Option("--threshold", min=0, max=1, help="The run's by default."),
+        typer.Option(
+            "--threshold", min=0, max=1, help="Of segments and gate; the run's by default."
+        ),
     ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.001, help="Seconds, of a server.")
@@ -83,7 +85,7 @@ def of_run(
     Args:
         run: of this system.
         features: arrays of one video, see `kavc.systems.av_parsing.events.windows`.
-        gate, threshold: in place of the run's.
+        gate, threshold: in place of the run's; the threshold of segments and of the gate.
     """
     from kavc.systems.av_parsing import events
 
@@ -92,9 +94,12 @@ def of_run(
     # What needs no TensorFlow was asked for by now.
     from kavc.systems.av_parsing.signatures import decisions
 
-    least = float(run.network.pooling.threshold) if threshold is None else threshold
+    own = run.network.pooling.thresholds
+    least, gate_least = own if threshold is None else (threshold, threshold)
     answers = run.network.predict(dict(windows.inputs), batch_size=64, verbose=0)
-    decided = decisions(answers, gate=config.gate, threshold=least).numpy()
+    decided = decisions(
+        answers, gate=config.gate, threshold=least, gate_threshold=gate_least
+    ).numpy()
     probability = windows.join(answers["segment_probability"])
     return events.events(probability, windows.join(decided), run.data["classes"])
 

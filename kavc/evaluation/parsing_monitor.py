@@ -41,9 +41,10 @@ class ParsingMonitor(keras.callbacks.Callback):
         batch_size: videos parsed at a time; all batches have this shape, so one graph is traced.
         gate: which probability of the whole video a class must reach the threshold in: "video",
             one for both modalities, "modality", each one's own, or "none".
-        threshold: see `kavc.metrics.predictions`. None for the one that is best on these videos,
-            found anew after each epoch, see `kavc.metrics.fit_parsing_threshold`.
-        keep: optional function that is given that threshold each time, as a weight's `assign`.
+        threshold: see `kavc.metrics.predictions`; of the gate, too. None for those that are best
+            on these videos, found anew after each epoch, see `kavc.metrics.fit_parsing_threshold`.
+        keep: optional function that is given these each time, of segments and of the gate, as
+            `AttentiveMMILPooling.decide_by`.
         network: the model to ask; the one that is trained, if None. It gives
             "segment_probability" `(batch, segments, 2, classes)` and, as the gate asks for,
             "video_probability" or "audio_probability" and "visual_probability",
@@ -67,7 +68,7 @@ class ParsingMonitor(keras.callbacks.Callback):
         batch_size: int = 64,
         gate: str = "video",
         threshold: ArrayLike | None = THRESHOLD,
-        keep: Callable[[float], Any] | None = None,
+        keep: Callable[[float, float], Any] | None = None,
         network: keras.Model | None = None,
     ):
         super().__init__()
@@ -97,12 +98,13 @@ class ParsingMonitor(keras.callbacks.Callback):
         if not all(np.isfinite(found).all() for found in (segment, *gates)):
             return {f"val_{name}": float("nan") for name in LOGGED}
         gate = np.stack(gates, axis=1) if len(gates) > 1 else next(iter(gates), None)
-        threshold = self.threshold
-        if threshold is None:
-            threshold = fit_parsing_threshold(segment, gate, self.truth).value
+        if self.threshold is not None:
+            predicted = predictions(segment, gate, self.threshold)
+        else:
+            best = fit_parsing_threshold(segment, gate, self.truth)
             if self.keep is not None:
-                self.keep(threshold)
-        predicted = predictions(segment, gate, threshold)
+                self.keep(best.value, best.gate)
+            predicted = predictions(segment, gate, best.value, best.gate)
         numbers = parsing_metrics(predicted, self.truth).as_dict()
         return {f"val_{name}": numbers[name] / 100 for name in LOGGED}
 

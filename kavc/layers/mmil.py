@@ -51,8 +51,9 @@ class AttentiveMMILPooling(keras.layers.Layer):
 
     Weights:
         heads, dim to 3 * classes: probability, attention over time, attention over streams;
-        threshold (), not trained: the least probability of what is decided for, 0.5 until another
-        is assigned, as one that is best on validation. No output depends on it.
+        threshold and gate_threshold (), not trained: the least probability of segments, and of what
+        gates them, that is decided for; 0.5 until another is assigned, as one that is best on
+        validation. No output depends on them.
 
     Reference:
         Tian et al., "Unified Multisensory Perception: Weakly-Supervised Audio-Visual Video
@@ -66,13 +67,26 @@ class AttentiveMMILPooling(keras.layers.Layer):
 
     def build(self, x_shape):
         self.heads.build(x_shape)
-        self.threshold = self.add_weight(
-            shape=(),
-            initializer=keras.initializers.Constant(0.5),
-            trainable=False,
-            autocast=False,
-            name="threshold",
+        self.threshold, self.gate_threshold = (
+            self.add_weight(
+                shape=(),
+                initializer=keras.initializers.Constant(0.5),
+                trainable=False,
+                autocast=False,
+                name=name,
+            )
+            for name in ("threshold", "gate_threshold")
         )
+
+    @property
+    def thresholds(self):
+        """What is decided by: least probability of segments, and of their gate; two floats."""
+        return float(self.threshold), float(self.gate_threshold)
+
+    def decide_by(self, threshold, gate_threshold):
+        """Sets `thresholds`."""
+        self.threshold.assign(threshold)
+        self.gate_threshold.assign(gate_threshold)
 
     def call(self, x):
         probability, time_weights, stream_weights = self.parts(x)

@@ -30,16 +30,20 @@ LEVELS: dict[str, Callable[[np.ndarray, np.ndarray], Counts]] = {
 
 
 def predictions(
-    segment_probability: ArrayLike, gate: ArrayLike | None = None, threshold: ArrayLike = THRESHOLD
+    segment_probability: ArrayLike,
+    gate: ArrayLike | None = None,
+    threshold: ArrayLike = THRESHOLD,
+    gate_threshold: ArrayLike | None = None,
 ) -> np.ndarray:
     """Decides what is predicted: probabilities at or above a threshold, in float32 as published.
 
     Args:
         segment_probability: `(videos, segments, 2, classes)`.
-        gate: probability of each class in the whole video, to reach the same threshold for any
-            segment to count: `(videos, classes)`, one for both modalities (Tian et al., 2020),
+        gate: probability of each class in the whole video, to reach a threshold for any segment to
+            count: `(videos, classes)`, one for both modalities (Tian et al., 2020),
             `(videos, 2, classes)`, one for each (Wu and Yang, 2021), or None.
-        threshold: one number, or `(classes,)`.
+        threshold: one number, or `(classes,)`; of the segments.
+        gate_threshold: likewise, of the gate. None for the segments', as published.
 
     Returns:
         `(videos, segments, 2, classes) bool`.
@@ -57,10 +61,7 @@ def predictions(
             f"segment_probability {segment.shape}: expected (videos, segments, 2, classes)"
         )
     videos, _, _, classes = segment.shape
-    level = _numbers("threshold", threshold)
-    if level.shape not in ((), (classes,)):
-        raise DataError(f"threshold {level.shape}: expected a number or ({classes},)")
-    found = segment >= level
+    found = segment >= _level("threshold", threshold, classes)
     if gate is None:
         return found
     whole = _numbers("gate", gate)
@@ -69,7 +70,16 @@ def predictions(
             f"gate {whole.shape}: expected ({videos}, {classes}) or ({videos}, 2, {classes})"
         )
     streams = 1 if whole.ndim == 2 else 2
-    return found & (whole.reshape(videos, 1, streams, classes) >= level)
+    least = threshold if gate_threshold is None else gate_threshold
+    open_ = whole.reshape(videos, 1, streams, classes) >= _level("gate_threshold", least, classes)
+    return found & open_
+
+
+def _level(name: str, threshold: ArrayLike, classes: int) -> np.ndarray:
+    level = _numbers(name, threshold)
+    if level.shape not in ((), (classes,)):
+        raise DataError(f"{name} {level.shape}: expected a number or ({classes},)")
+    return level
 
 
 def exclusive(masks: ArrayLike) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The threshold at which a parsing network's probabilities are best cut."""
+"""The thresholds at which a parsing network's probabilities are best cut."""
 
 from __future__ import annotations
 
@@ -13,19 +13,22 @@ from kavc.metrics.parsing import METRICS, level_numbers, predictions
 from kavc.metrics.parsing_counts import check_pair
 
 CANDIDATES = tuple(percent / 100 for percent in range(1, 100))
+OF_TWO = tuple(percent / 100 for percent in range(5, 100, 5))  # where a gate has one of its own
 ROUNDING = 1e-9  # of means over videos in per cent, far below one segment in any set
 
 
 @dataclass(frozen=True)
 class ParsingThreshold:
-    """A threshold, and what it reached on the data of its fit.
+    """Thresholds, and what they reached on the data of their fit.
 
     Args:
-        value: for `kavc.metrics.predictions`.
+        value: of segments, for `kavc.metrics.predictions`.
+        gate: of the gate; that of segments where there is none.
         score: the metric in per cent.
     """
 
     value: float
+    gate: float
     score: float
 
 
@@ -34,15 +37,18 @@ def fit_parsing_threshold(
     gate: ArrayLike | None,
     truth: ArrayLike,
     *,
-    candidates: Sequence[float] = CANDIDATES,
+    candidates: Sequence[float] | None = None,
     metric: str = "segment_type_at_av",
 ) -> ParsingThreshold:
-    """Finds the threshold with the highest metric, the smallest of equals. Use validation data.
+    """Finds the thresholds with the highest metric, the smallest of equals. Use validation data.
+
+    Where there is a gate, it has a threshold of its own, and all pairs are tried: whether an event
+    is in a video at all is another question than when.
 
     Args:
         probability, gate: see `predictions`.
         truth: `(videos, segments, 2, classes)`, see `segment_scores`.
-        candidates: thresholds to try; hundredths by default.
+        candidates: thresholds to try; hundredths by default, twentieths where there is a gate.
         metric: a number of `ParsingMetrics`.
 
     Raises:
@@ -51,12 +57,18 @@ def fit_parsing_threshold(
     """
     if metric not in METRICS:
         raise DataError(unknown("metric", metric, METRICS))
+    if candidates is None:
+        candidates = CANDIDATES if gate is None else OF_TWO
     if not len(candidates):
         raise DataError("no candidate; expected a threshold or more")
     values = np.sort(np.asarray(candidates, np.float64))
-    scores = np.array([_score(predictions(probability, gate, x), truth, metric) for x in values])
+    pairs = [(x, y) for x in values for y in (values if gate is not None else [x])]
+    scores = np.array(
+        [_score(predictions(probability, gate, *pair), truth, metric) for pair in pairs]
+    )
     best = int(np.argmax(scores >= scores.max() - ROUNDING))
-    return ParsingThreshold(float(values[best]), float(scores[best]))
+    segment, whole = map(float, pairs[best])
+    return ParsingThreshold(segment, whole, float(scores[best]))
 
 
 def _score(predicted: np.ndarray, truth: ArrayLike, metric: str) -> float:

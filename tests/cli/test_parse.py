@@ -165,7 +165,7 @@ def test_both_systems_are_listed_and_answer(parser_run, tiny_run, models, server
         np.testing.assert_allclose(value, np.clip(live[name], 0, 1), atol=FLOAT32)
     segment = live["segment_probability"]
     np.testing.assert_allclose(parsed["segment_probability"], segment, atol=FLOAT32)
-    threshold = float(parser_run.network.pooling.threshold)
+    threshold, _ = parser_run.network.pooling.thresholds
     assert np.abs(segment - threshold).min() > FLOAT32  # none that either may round
     np.testing.assert_array_equal(parsed["events"], segment >= threshold)
     assert [name.decode() for name in parsed["class_names"][0]] == parser_run.data["classes"]

@@ -8,6 +8,7 @@ from kavc.errors import ConfigError, DataError
 from kavc.evaluation.parsing_monitor import ParsingMonitor
 from kavc.evaluation.table import logged_unit
 from kavc.metrics.parsing import parsing_metrics, predictions
+from kavc.metrics.parsing_threshold import fit_parsing_threshold
 
 RANDOM = np.random.default_rng(0)
 VIDEOS, SEGMENTS, CLASSES = 30, 10, 4
@@ -66,16 +67,21 @@ def test_gates_are_not_the_same():
 
 
 @pytest.mark.parametrize("gate", ["video", "modality", "none"])
-def test_a_threshold_that_is_fitted_is_given_to_who_keeps_it(gate):
+def test_thresholds_that_are_fitted_are_given_to_who_keeps_them(gate):
     model, kept = parser(), []
-    found = monitor_of(model, gate=gate, threshold=None, keep=kept.append).measure()
-    (threshold,) = kept
-    assert found == monitor_of(model, gate=gate, threshold=threshold).measure()
-    tried = [x / 100 for x in range(1, 100)]
-    scores = [monitor_of(model, gate=gate, threshold=x).measure() for x in tried]
-    best = max(score["val_segment_type_at_av"] for score in scores)
-    assert found["val_segment_type_at_av"] == best
-    assert threshold == tried[[score["val_segment_type_at_av"] for score in scores].index(best)]
+    found = monitor_of(
+        model, gate=gate, threshold=None, keep=lambda *thresholds: kept.append(thresholds)
+    ).measure()
+    (thresholds,) = kept
+    outputs = model.predict(INPUTS, batch_size=VIDEOS, verbose=0)
+    own = [outputs[f"{x}_probability"] for x in ("audio", "visual")]
+    gates = {"video": outputs["video_probability"], "modality": np.stack(own, 1), "none": None}
+    best = fit_parsing_threshold(outputs["segment_probability"], gates[gate], TRUTH)
+    assert thresholds == (best.value, best.gate)
+    assert found["val_segment_type_at_av"] == pytest.approx(best.score / 100)
+    predicted = predictions(outputs["segment_probability"], gates[gate], *thresholds)
+    expected = parsing_metrics(predicted, TRUTH).as_dict()
+    assert found == pytest.approx({x: expected[x.removeprefix("val_")] / 100 for x in NAMES})
 
 
 class Seen(keras.callbacks.Callback):

@@ -116,7 +116,7 @@ class AVParsingConfig(Config):
     threshold: str = option(
         "half",
         "least probability of what is decided for: one half (HAN), or what is best on validation, "
-        "which the network keeps",
+        "of segments and of the gate, which the network keeps",
         choices=("half", "validation"),
     )
 

@@ -53,7 +53,7 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
         threshold. `predictions` hold "id" (videos,); "segment" and "event", (videos, 5) float64,
         what each video adds to the five numbers of a level (audio, visual, AV, Type@AV, Event@AV),
         in per cent; "predicted" and "truth", (videos, segments, 2, classes) uint8; and
-        "threshold", a number.
+        "thresholds", (2,), of segments and of the gate.
 
     Raises:
         DataError: the network answers NaN.
@@ -62,11 +62,11 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
     test, validation = (
         answers(ask, store, config.segments) for store in (held.test, held.validation)
     )
-    best = {gate: validation.best_threshold(gate) for gate in GATES}
-    chosen = Decision(config.gate, float(network.pooling.threshold), config.threshold)
+    best = {gate: validation.best_thresholds(gate) for gate in GATES}
+    chosen = Decision(config.gate, network.pooling.thresholds, config.threshold)
     if config.threshold == "validation":  # of the training's data, whichever these are
-        best[config.gate] = chosen.threshold
-    predicted = test.decide(chosen.gate, chosen.threshold)
+        best[config.gate] = chosen.thresholds
+    predicted = test.decide(chosen.gate, *chosen.thresholds)
     scores = per_video(predicted, test.truth)
     label = LABEL_OF_VARIANT[config.variant]
     called = label if config.members == 1 else f"{config.members} x {label}, their mean,"
@@ -79,7 +79,7 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
         interval_table(scores, held.source),
         gate_table(test, best, chosen, held.source),
         exclusive_table(systems, test.truth, held.source),
-        video_table(test, labels, chosen.threshold, held.source),
+        video_table(test, labels, chosen.thresholds[1], held.source),
         class_table(predicted, test.truth, held.classes, held.source),
         probe_table(network, held.validation, held.test, held.source),
     ]
@@ -94,7 +94,7 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
             **scores,
             "predicted": predicted.astype(np.uint8),
             "truth": test.truth.astype(np.uint8),
-            "threshold": np.asarray(chosen.threshold),
+            "thresholds": np.asarray(chosen.thresholds),
         },
     )
 
@@ -162,8 +162,8 @@ def _notes(held: Held, chosen: Decision) -> list[str]:
     left_out = ", ".join(f"{n} {why}" for why, n in held.test.dropped.items() if n) or "none"
     notes = [
         f"Test videos: {len(held.test)}; left out: {left_out}.",
-        f"Decided by gate {chosen.gate!r} and a threshold of {chosen.threshold:.2f} "
-        f"({chosen.rule}).",
+        f"Decided by gate {chosen.gate!r} and thresholds of {chosen.thresholds[0]:.2f} for segments"
+        f" and {chosen.thresholds[1]:.2f} for the gate ({chosen.rule}).",
         *NOTES,
     ]
     if PROBE in held.reference:

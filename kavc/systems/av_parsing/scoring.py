@@ -36,18 +36,22 @@ class Answers:
     streams: np.ndarray
     truth: np.ndarray
 
-    def decide(self, gate: str, threshold: float = THRESHOLD) -> np.ndarray:
+    def decide(
+        self, gate: str, threshold: float = THRESHOLD, gate_threshold: float | None = None
+    ) -> np.ndarray:
         """Returns what is predicted, (videos, segments, 2, classes) bool.
 
         Args:
             gate: one of `GATES`.
-            threshold: of segments and gates.
+            threshold: of segments.
+            gate_threshold: of the gate; that of segments, if None.
         """
-        return predictions(self.segment, self._gate(gate), threshold)
+        return predictions(self.segment, self._gate(gate), threshold, gate_threshold)
 
-    def best_threshold(self, gate: str) -> float:
-        """Returns the threshold of the highest segment-level Type@AV on these videos."""
-        return fit_parsing_threshold(self.segment, self._gate(gate), self.truth).value
+    def best_thresholds(self, gate: str) -> tuple[float, float]:
+        """Returns those of the highest segment-level Type@AV here: of segments, of the gate."""
+        found = fit_parsing_threshold(self.segment, self._gate(gate), self.truth)
+        return found.value, found.gate
 
     def _gate(self, gate: str) -> np.ndarray | None:
         return {"video": self.video, "modality": self.streams, "none": None}[gate]

@@ -42,6 +42,9 @@ def signatures(
         name: np.random.default_rng(0).normal(size=(1, *x.shape[1:])).astype(np.float32)
         for name, x in network.input.items()
     }
+    gated = "no gate"
+    if config.gate != "none":
+        gated = f"gate: {config.gate}, at least {network.pooling.thresholds[1]:g}"
     names = (assets or {}).get("classes") or [str(at) for at in range(config.classes)]
     video = {
         f"{name}_probability": Field((config.classes,), "float32", f"that an event is {what}")
@@ -69,27 +72,31 @@ def signatures(
             inputs,
             segment | decided,
             "Which events are heard and seen when: probability of at least "
-            f"{float(network.pooling.threshold):g}, gate: {config.gate}.",
+            f"{network.pooling.thresholds[0]:g}, {gated}.",
             example,
         ),
     }
 
 
-def decisions(answers: Mapping[str, Any], *, gate: str, threshold: Any) -> tf.Tensor:
+def decisions(
+    answers: Mapping[str, Any], *, gate: str, threshold: Any, gate_threshold: Any
+) -> tf.Tensor:
     """Returns which events are decided for, (batch, segments, 2, classes) bool.
 
     Args:
         answers: what a network gives, in float32.
         gate: see the options of `AVParsingConfig`.
-        threshold: float or scalar, least probability of segments and of what gates them.
+        threshold: float or scalar, least probability of segments.
+        gate_threshold: likewise, of what gates them.
     """
-    threshold = tf.cast(threshold, tf.float32)  # what is decided in, as `predictions` does
+    # What is decided in, as `predictions` does.
+    threshold, least = (tf.cast(x, tf.float32) for x in (threshold, gate_threshold))
     decided = answers["segment_probability"] >= threshold
     if gate == "video":
-        return decided & (answers["video_probability"] >= threshold)[:, None, None]
+        return decided & (answers["video_probability"] >= least)[:, None, None]
     if gate == "modality":
         own = tf.stack([answers["audio_probability"], answers["visual_probability"]], axis=1)
-        return decided & (own >= threshold)[:, None]
+        return decided & (own >= least)[:, None]
     return decided
 
 
@@ -105,7 +112,12 @@ def _probabilities(network: keras.Model) -> Answer:
 def _parse(network: keras.Model, config: AVParsingConfig, names: Any) -> Answer:
     def parse(**inputs: tf.Tensor) -> dict[str, tf.Tensor]:
         answers = _ask(network, inputs)
-        decided = decisions(answers, gate=config.gate, threshold=network.pooling.threshold.value)
+        decided = decisions(
+            answers,
+            gate=config.gate,
+            threshold=network.pooling.threshold.value,
+            gate_threshold=network.pooling.gate_threshold.value,
+        )
         rows = tf.shape(decided)[0]
         return {
             "segment_probability": answers["segment_probability"],

@@ -60,7 +60,7 @@ class ParsingStage(Stage):
 
     def trainee(self, network: keras.Model) -> keras.Model:
         config = self.config
-        self.keep_threshold = network.pooling.threshold.assign
+        self.keep = network.pooling.decide_by
         weak = {
             "guided_weight": config.guided_weight,
             "audio_keep": config.audio_keep,
@@ -91,7 +91,7 @@ class ParsingStage(Stage):
                 all_features(validation),
                 truth(validation, self.config.segments),
                 gate=self.config.gate,
-                **({"threshold": None, "keep": self.keep_threshold} if fitted else {}),
+                **({"threshold": None, "keep": self.keep} if fitted else {}),
             )
         ]
 

@@ -30,12 +30,12 @@ class Decision:
 
     Args:
         gate: one of `kavc.systems.av_parsing.scoring.GATES`.
-        threshold: of segments and gates.
-        rule: where the threshold is from, in a word.
+        thresholds: of segments, and of the gate.
+        rule: where these are from, in a word.
     """
 
     gate: str
-    threshold: float
+    thresholds: tuple[float, float]
     rule: str
 
 
@@ -85,23 +85,27 @@ def interval_table(scores: Mapping[str, np.ndarray], source: str) -> Table:
 
 
 def gate_table(
-    test: Answers, thresholds: Mapping[str, float], chosen: Decision, source: str
+    test: Answers,
+    thresholds: Mapping[str, tuple[float, float]],
+    chosen: Decision,
+    source: str,
 ) -> Table:
     """The same probabilities under each gate, at one half and at what validation prefers.
 
     Args:
         test: the network's answers.
-        thresholds: gate to the threshold that is best on validation.
+        thresholds: gate to those that are best on validation, of segments and of the gate.
         chosen: by the config.
         source: see `Table`.
     """
     rows = []
     for gate in GATES:
-        for rule, threshold in (("half", THRESHOLD), ("validation", thresholds[gate])):
-            scores = per_video(test.decide(gate, threshold), test.truth)
+        for rule, pair in (("half", (THRESHOLD, THRESHOLD)), ("validation", thresholds[gate])):
+            scores = per_video(test.decide(gate, *pair), test.truth)
             means = [scores[level][:, m].mean() for level in LEVELS for m in (TYPE, EVENT)]
             mark = "chosen" if (gate, rule) == (chosen.gate, chosen.rule) else ""
-            rows.append((gate, rule, threshold, *means, mark))
+            segment, whole = pair
+            rows.append((gate, rule, segment, None if gate == "none" else whole, *means, mark))
     names = [f"{level}, {METRICS[m]}" for level in LEVELS for m in (TYPE, EVENT)]
     return Table(
         "gates",
@@ -109,13 +113,15 @@ def gate_table(
             Column("gate"),
             Column("threshold by"),
             Column("threshold", ".2f", "fraction"),
+            Column("gate's threshold", ".2f", "fraction"),
             *(Column(name, ".2f", "%") for name in names),
             Column("config"),
         ],
         rows,
         caption="The same probabilities, decided otherwise: a segment counts if the video's "
-        "probability of the class reaches the threshold (video), if that of its own modality does "
-        "(modality), or in any case (none); threshold at one half, or the best on validation",
+        "probability of the class reaches the gate's threshold (video), if that of its own "
+        "modality does (modality), or in any case (none); thresholds at one half, or the best on "
+        "validation",
         source=source,
     )
 

@@ -48,7 +48,7 @@ class Telling(Network):
             "visual_probability": streams[:, 1],
         }
         super().__init__(inputs, outputs, config={})
-        self.pooling = SimpleNamespace(threshold=np.float32(threshold))
+        self.pooling = SimpleNamespace(thresholds=(threshold, threshold))
 
 
 def random_truth(videos, seed):
@@ -135,7 +135,7 @@ def test_numbers_are_those_of_the_decisions(report, held):
     both = np.concatenate([stored["segment"], stored["event"]], axis=1)
     np.testing.assert_allclose(both.mean(axis=0), found)
     np.testing.assert_array_equal(stored["id"], held.test.ids.astype(bytes))
-    assert stored["threshold"] == 0.5
+    np.testing.assert_array_equal(stored["thresholds"], [0.5, 0.5])
     low, high = report.headline.interval
     assert report.headline.value == pytest.approx(expected.segment_type_at_av)
     assert low < report.headline.value < high
@@ -187,9 +187,13 @@ def test_gates_and_thresholds_are_those_of_the_config():
         (chosen,) = [row for row in rows if row["config"]]
         assert (chosen["gate"], chosen["threshold by"]) == (gate, threshold)
         assert chosen["segment, Type@AV"] == pytest.approx(value)
-        assert chosen["threshold"] == found.predictions["threshold"] == pytest.approx(kept)
+        assert chosen["threshold"] == kept
+        assert chosen["gate's threshold"] == (None if gate == "none" else kept)
+        np.testing.assert_array_equal(found.predictions["thresholds"], [kept, kept])
     fitted = {row["gate"]: row for row in rows if row["threshold by"] == "validation"}
-    assert fitted["modality"]["threshold"] == pytest.approx(0.06)  # the smallest above 0.05
+    # The smallest twentieths at which no segment is wrong, of probabilities 0.05 and 0.45.
+    assert fitted["modality"]["threshold"] == pytest.approx(0.1)
+    assert fitted["modality"]["gate's threshold"] == pytest.approx(0.05)
     assert fitted["video"]["segment, Type@AV"] < 100
 
 

@@ -214,7 +214,8 @@ def test_parameters_of_the_true_width(kind, expected):
     network = kind()
     assert sum(int(np.prod(weight.shape)) for weight in network.trainable_weights) == expected
     assert kind is not HAN or expected == 4_569_675  # as counted in the published one
-    assert [weight.name for weight in network.non_trainable_weights] == ["threshold"]
+    names = [weight.name for weight in network.non_trainable_weights]
+    assert names == ["threshold", "gate_threshold"]
 
 
 @pytest.mark.parametrize("kind", [HAN, *AFTER_HAN])

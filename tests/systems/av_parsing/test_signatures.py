@@ -36,13 +36,15 @@ def test_decisions_are_the_metrics_predictions(data):
         "segment_probability": draw(rows, 4, 2, classes),
         **{f"{of}_probability": draw(rows, classes) for of in ("video", "audio", "visual")},
     }
-    threshold = data.draw(st.integers(0, 100)) / 100
+    threshold, least = (data.draw(st.integers(0, 100)) / 100 for _ in range(2))
     gate = data.draw(st.sampled_from(sorted(GATES)))
     gates = [answers[name] for name in GATES[gate]]
     whole = {0: None, 1: gates and gates[0], 2: gates and np.stack(gates, axis=1)}[len(gates)]
-    expected = predictions(answers["segment_probability"], whole, threshold)
-    for given_as in (threshold, np.float32(threshold), tf.constant(threshold, tf.float64)):
-        found = decisions(answers, gate=gate, threshold=given_as)
+    expected = predictions(answers["segment_probability"], whole, threshold, least)
+    for as_given in (float, np.float32, lambda x: tf.constant(x, tf.float64)):
+        found = decisions(
+            answers, gate=gate, threshold=as_given(threshold), gate_threshold=as_given(least)
+        )
         np.testing.assert_array_equal(found, expected)
 
 
@@ -53,7 +55,7 @@ def offered(assets=None, *, threshold=0.5, scale=1.0, **options):
     network = build(config)
     heads = network.pooling.heads
     heads.kernel.assign(scale * heads.kernel)
-    network.pooling.threshold.assign(threshold)
+    network.pooling.decide_by(threshold, threshold - 0.1)
     return network, signatures(network, config, assets)
 
 
@@ -74,17 +76,18 @@ def test_parse_decides_by_the_gate_and_the_threshold_that_the_network_keeps(gate
     answers = {name: x.numpy() for name, x in network(inputs, training=False).items()}
     gates = [answers[name] for name in GATES[gate]]
     whole = np.stack(gates, axis=1) if len(gates) > 1 else next(iter(gates), None)
-    expected = predictions(answers["segment_probability"], whole, threshold)
+    expected = predictions(answers["segment_probability"], whole, threshold, threshold - 0.1)
     parsed = found["parse"].function(**inputs)
     np.testing.assert_array_equal(parsed["events"], expected)
     assert 0 < expected.mean() < 1
     np.testing.assert_array_equal(parsed["segment_probability"], answers["segment_probability"])
-    assert f"at least {threshold}, gate: {gate}" in found["parse"].meaning
+    gated = "no gate" if gate == "none" else f"gate: {gate}, at least {threshold - 0.1:g}"
+    assert f"at least {threshold}, {gated}" in found["parse"].meaning
 
 
 def test_a_threshold_that_is_assigned_later_counts_as_well():
     network, found = offered()
-    network.pooling.threshold.assign(0.0)
+    network.pooling.decide_by(0.0, 0.0)
     assert found["parse"].function(**request(network))["events"].numpy().all()
 
 

@@ -1,4 +1,4 @@
-"""A threshold that is fitted on validation: one and the same, wherever a run decides."""
+"""Thresholds that are fitted on validation: the same ones, wherever a run decides."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def held(run):
 
 @pytest.fixture(scope="module")
 def kept(run):
-    return float(Run(run.path).network.pooling.threshold)
+    return Run(run.path).network.pooling.thresholds
 
 
 def test_it_is_the_best_of_the_epoch_whose_weights_are_kept(run, held, kept):
@@ -64,7 +64,7 @@ def test_it_is_the_best_of_the_epoch_whose_weights_are_kept(run, held, kept):
     fitted = fit_parsing_threshold(
         answers["segment_probability"], gate, truth(held.validation, run.config.segments)
     )
-    assert kept == np.float32(fitted.value) != 0.5
+    assert kept == pytest.approx((fitted.value, fitted.gate)) and kept != (0.5, 0.5)
     with open(run.path / "history.csv") as stream:
         scores = [float(row["val_segment_type_at_av"]) for row in csv.DictReader(stream)]
     assert max(scores) == pytest.approx(fitted.score / 100)
@@ -72,11 +72,11 @@ def test_it_is_the_best_of_the_epoch_whose_weights_are_kept(run, held, kept):
 
 def test_evaluation_decides_by_it(run, kept):
     report = Run(run.path).report
-    assert report.predictions["threshold"] == kept
+    assert tuple(report.predictions["thresholds"]) == kept
     rows = report.table("gates").to_records()
     (chosen,) = [row for row in rows if row["config"]]
     assert (chosen["gate"], chosen["threshold by"]) == ("modality", "validation")
-    assert chosen["threshold"] == pytest.approx(kept)
+    assert (chosen["threshold"], chosen["gate's threshold"]) == pytest.approx(kept)
     assert chosen["segment, Type@AV"] == pytest.approx(report.headline.value)
     np.testing.assert_array_equal(
         evaluate([run.path]).predictions["predicted"], report.predictions["predicted"]
@@ -86,7 +86,8 @@ def test_evaluation_decides_by_it(run, kept):
 def test_on_other_data_it_stays_what_it_was(run, kept, tmp_path):
     report = evaluate([run.path], data=corpus(tmp_path / "other", seed=7, world_seed=5))
     (chosen,) = [row for row in report.table("gates").to_records() if row["config"]]
-    assert chosen["threshold"] == report.predictions["threshold"] == kept
+    assert (chosen["threshold"], chosen["gate's threshold"]) == kept
+    assert tuple(report.predictions["thresholds"]) == kept
     assert chosen["segment, Type@AV"] == pytest.approx(report.headline.value)
 
 
@@ -121,6 +122,6 @@ def test_a_run_that_is_resumed_keeps_the_same(source, run, kept, tmp_path, monke
     with pytest.raises(Killed):
         train("av-parsing", source, tmp_path / "run", after_epoch=die, **arguments)
     resumed = train("av-parsing", source, tmp_path / "run", resume=True, **arguments)
-    assert float(Run(resumed.path).network.pooling.threshold) == kept
+    assert Run(resumed.path).network.pooling.thresholds == kept
     for mine, theirs in zip(resumed.network.get_weights(), run.network.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, theirs)
