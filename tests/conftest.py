@@ -32,6 +32,19 @@ def shared() -> Path:
     return folder
 
 
+@pytest.fixture(scope="module")
+def without_graphs():
+    """Has functions run without graphs, which take longer to trace than a few small steps do.
+
+    What is asked of graphs is asked elsewhere, of every system's training.
+    """
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
 SMALL = {"embedding_dim": 8, "units": 8, "filters": 8, "epochs": 1, "batch_size": 64}
 
 

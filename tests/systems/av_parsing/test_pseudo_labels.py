@@ -16,6 +16,10 @@ from kavc.systems.av_parsing.recipe import build, stages
 from kavc.systems.av_parsing.system import AVParsingSystem
 from kavc.training.fit import train
 
+pytestmark = [
+    pytest.mark.usefixtures("without_graphs"),
+    pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions"),
+]
 IDS = [b"a", b"b", b"c"]
 SHAPE = (3, 2, 2, 4)  # videos, segments, modalities, classes
 

@@ -20,6 +20,10 @@ from kavc.training.evaluate import evaluate
 from kavc.training.fit import train
 from kavc.training.run import Run
 
+pytestmark = [
+    pytest.mark.usefixtures("without_graphs"),
+    pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions"),
+]
 OPTIONS = {
     "variant": "han", "gate": "modality", "threshold": "validation",
     "dim": 8, "units": 8, "batch_size": 16, "epochs": 3,
