@@ -121,6 +121,28 @@ def convert(
     results.print(f"features:{out}", highlight=False, soft_wrap=True)
 
 
+def refined(
+    labels: Annotated[
+        Path, typer.Argument(help="npz of audio_row, audio_class, visual_row, visual_class.")
+    ],
+    table: Annotated[Path, typer.Option("--table", help="LLP's AVVP_train.csv.")] = ...,  # type: ignore[assignment]
+    out: Annotated[Path, typer.Option("--out", help="npz to write; must be new.")] = ...,  # type: ignore[assignment]
+) -> None:
+    """Turn published refined labels of LLP into a file for the option refined_labels."""
+    from kavc.data.llp.refinement import MODALITIES, read_published
+    from kavc.errors import ConfigError
+    from kavc.systems.av_parsing.pseudo_labels import write_modalities
+
+    if out.exists():
+        raise ConfigError(f"{out}: exists; choose another file or remove it")
+    ids, kept = read_published(labels, table)
+    write_modalities(out, ids, kept)
+    counts = kept.sum(axis=(0, 2))
+    for modality, count in zip(MODALITIES, counts, strict=True):
+        progress(f"{modality}: {count} labels are kept")
+    results.print(f"refined_labels={out}", highlight=False, soft_wrap=True)
+
+
 def _pack(data: str, out: Path, strict: bool, *, own: bool) -> None:
     """Packs LLP into a corpus."""
     from kavc.data.llp.packing import convert as run
@@ -167,4 +189,4 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-COMMANDS = (synth, describe, convert)
+COMMANDS = (synth, describe, convert, refined)

@@ -100,6 +100,18 @@ class Roster:
         labels = self.labels if rows is None else self.select(rows).labels
         return np.bincount(labels, minlength=classes)
 
+    def multi_hot(self, classes: int, rows: np.ndarray) -> np.ndarray:
+        """Returns which labels some rows have: (n, classes) bool.
+
+        Args:
+            classes: number of labels.
+            rows: integers, as `usable` gives them.
+        """
+        chosen = self.select(rows)
+        has = np.zeros((len(chosen), classes), bool)
+        has[np.repeat(np.arange(len(chosen)), np.diff(chosen.label_splits)), chosen.labels] = True
+        return has
+
     def digest(self, classes: Sequence[str]) -> str:
         """Returns the SHA-256 of the ids with the names of their labels, in any order of videos.
 

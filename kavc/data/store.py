@@ -112,6 +112,27 @@ class VideoStore:
         store._columns = self._columns | added
         return store
 
+    def with_sequences(self, sequences: Mapping[str, np.ndarray]) -> VideoStore:
+        """Returns the store with other sequences of those names; all else is shared with this one.
+
+        Args:
+            sequences: name to (videos, steps, ...), as many steps in each video.
+
+        Raises:
+            ValueError: an array isn't of this store's videos.
+        """
+        store = copy.copy(self)
+        store.lengths, store._sequences = dict(self.lengths), dict(self._sequences)
+        for name, values in sequences.items():
+            if values.ndim < 2 or len(values) != len(self):
+                raise ValueError(f"{name!r} is {values.shape}; the store has {len(self)} videos")
+            store.lengths[name] = np.full(len(self), values.shape[1], np.int32)
+            with tf.device("CPU:0"):
+                store._sequences[name] = _Sequences(
+                    values.reshape(-1, *values.shape[2:]), store.lengths[name]
+                )
+        return store
+
     def gather(
         self, rows: Mapping[str, tf.Tensor], *, max_steps: Mapping[str, int | None] | None = None
     ) -> dict[str, tf.Tensor]:

@@ -17,6 +17,8 @@ __getattr__, __dir__, __all__ = attach(
         "MaskedGlobalMaxPooling1D": ".pooling",
         "ModalityDiscriminator": ".modality_discriminator",
         "MultiHeadAttentionPooling": ".attention",
+        "Offset": ".token_embedding",
+        "PositionAndKind": ".token_embedding",
         "Projection": ".projection",
         "SegmentAttention": ".segment_attention",
         "SequenceAttentionPooling": ".attention",

@@ -1,4 +1,4 @@
-"""Losses that tell matching pairs from all others in the batch."""
+"""Losses that tell what belongs together from all else: in the batch, or in a video."""
 
 from __future__ import annotations
 
@@ -30,6 +30,35 @@ def info_nce(queries, keys, *, temperature=0.07):
     logits = ops.matmul(queries, ops.transpose(keys)) / temperature
     both_ways = ops.logsumexp(logits, axis=1) + ops.logsumexp(logits, axis=0)
     return both_ways / 2 - ops.diagonal(logits)
+
+
+def segment_contrastive_loss(audio, visual, *, temperature=0.2, smoothing=0.1):
+    """Each segment's sound should tell its own pictures from those of the video's other segments.
+
+    Args:
+        audio: `(batch, segments, dim)`.
+        visual: `(batch, segments, dim)`.
+        temperature: float. Divides the cosines; 0.2 in the published code.
+        smoothing: float. Share of the target that is spread evenly over the other segments.
+
+    Returns:
+        `(batch,)`, the mean over segments of their cross-entropies.
+
+    Reference:
+        Wu and Yang, CVPR 2021, equation 8; published code.
+    """
+    audio, visual = (x * ops.rsqrt(_squares(x)) for x in (audio, visual))
+    logits = ops.matmul(audio, ops.swapaxes(visual, 1, 2)) / temperature
+    chances = ops.log_softmax(logits, axis=-1)
+    segments = audio.shape[1]
+    others = smoothing / (segments - 1)
+    matching = ops.sum(chances * ops.eye(segments, dtype=chances.dtype), axis=-1)
+    losses = -(1 - smoothing - others) * matching - others * ops.sum(chances, axis=-1)
+    return ops.mean(losses, axis=-1)
+
+
+def _squares(x):
+    return ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), 1e-16)
 
 
 def unit_norm(x, epsilon=1e-12):

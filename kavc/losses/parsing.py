@@ -42,7 +42,9 @@ def parsing_losses(outputs, labels, *, audio_keep=1.0, visual_keep=0.9):
     Args:
         outputs: dict of "video_probability", "audio_probability" and "visual_probability",
             `(batch, classes)`.
-        labels: `(batch, classes)` for all three, or a dict of "video", "audio" and "visual".
+        labels: `(batch, classes)` for all three, or a dict of "video", "audio" and "visual"; with
+            "dropped" `(batch, 2, classes)`, 1 where a label is none of the sound, of the pictures.
+            Its target there is 0, and not smoothed.
         audio_keep, visual_keep: see `smooth_labels`.
 
     Returns:
@@ -59,6 +61,9 @@ def parsing_losses(outputs, labels, *, audio_keep=1.0, visual_keep=0.9):
         "audio": smooth_labels(labels["audio"], audio_keep),
         "visual": smooth_labels(labels["visual"], visual_keep),
     }
+    if "dropped" in labels:
+        for at, name in enumerate(("audio", "visual")):
+            targets[name] = targets[name] * (1 - labels["dropped"][..., at, :])
     return {
         name: probability_cross_entropy(outputs[f"{name}_probability"], target)
         for name, target in targets.items()

@@ -137,6 +137,8 @@ class Stage(abc.ABC):
     Attributes:
         name: folder-safe name, unique within a system.
         start: whose weights it begins with: "previous", "fresh" or another stage's name.
+        prepared_by: name of the stage with whose weights `prepare` is asked; None for those that
+            the stage begins with.
         epochs: most epochs to run.
         monitor: name of the logged value that early stopping and the choice of weights follow.
         direction: "min" or "max".
@@ -151,6 +153,7 @@ class Stage(abc.ABC):
 
     name: str
     start: str = "previous"
+    prepared_by: str | None = None
     epochs: int
     monitor: str = "val_loss"
     direction: str = "min"
@@ -183,7 +186,7 @@ class Stage(abc.ABC):
         """Does what must be done once for one split, before the fit; returns its examples.
 
         Args:
-            network: with the weights that the stage starts from.
+            network: with the weights that the stage starts from, or those of `prepared_by`.
             load: returns what `load` made of the split. Called only where that is needed: it may
                 read for minutes.
             folder: that split's folder under `artefacts/`. What is left there, written whole,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -115,16 +115,24 @@ class Fits:
                 network.set_weights(fresh)
             elif stage.start != "previous":
                 kept[stage.start].load_final(network)
-            if stage.start != "fresh" and len(kept) > 1:
-                mine.begin(weights_fingerprint(network))
-            mine.save_final(network, self._fit(stage, network, mine))
+            begins_with_others = stage.start != "fresh" and len(kept) > 1
+            fingerprints = [weights_fingerprint(network)] if begins_with_others else []
+            with _weights_of(kept.get(stage.prepared_by or ""), network, fingerprints):
+                examples = self._prepare(stage, network)
+            if fingerprints:
+                mine.begin("-".join(fingerprints))
+            mine.save_final(network, self._fit(stage, network, mine, *examples))
 
     def _fit(
-        self, stage: Stage, network: keras.Model, checkpoints: Checkpoints | BestInMemory
+        self,
+        stage: Stage,
+        network: keras.Model,
+        checkpoints: Checkpoints | BestInMemory,
+        training: Any,
+        validation: Any,
     ) -> FitState:
         """Runs one stage to its end, from its latest checkpoint."""
         strategy = self.strategy or tf.distribute.get_strategy()
-        training, validation = self._prepare(stage, network)
         counter = tf.Variable(0, dtype=tf.int64, trainable=False)
         batches = (
             epochs_of(stage, training, counter, self.seed),
@@ -181,6 +189,21 @@ class Fits:
 
     def _after(self, stage: Stage) -> Callable[[FitState], None]:
         return lambda state: self.after_epoch(stage, state)
+
+
+@contextlib.contextmanager
+def _weights_of(
+    ended: Checkpoints | BestInMemory | None, network: keras.Model, fingerprints: list[str]
+) -> Iterator[None]:
+    """Lends the network the weights of another stage, if there is one, and names them."""
+    if ended is None:
+        yield
+        return
+    own = network.get_weights()
+    ended.load_final(network)
+    fingerprints.append(weights_fingerprint(network))
+    yield
+    network.set_weights(own)
 
 
 def epochs_of(stage: Stage, examples: Any, counter: tf.Variable, seed: int) -> tf.data.Dataset:

@@ -16,6 +16,7 @@ from kavc.data.features.writer import write_corpus
 from kavc.data.layouts import View
 from kavc.data.source import Source
 from kavc.data.tfrecord import write_records
+from kavc.systems.av_parsing.pseudo_labels import read_modalities
 
 TRAIN = "train-00000.tfrecord"
 
@@ -244,3 +245,24 @@ def test_convert(cli, tmp_path):
     assert (result.exit_code, result.stdout) == (0, f"features:{out}\n"), result.stderr
     info = json.loads(cli("data", "describe", f"features:{out}", "--json").stdout)
     assert info["counts"] == {"train": 2, "validation": 1, "test": 1}
+
+
+def test_published_refined_labels_become_an_options_file(cli, tmp_path):
+    table = tmp_path / "AVVP_train.csv"
+    table.write_text(
+        "filename\tevent_labels\nBjCEufrlXm4_20_30\tSpeech,Dog\n7nSYwyaP4QE_50_60\tSpeech\n"
+    )
+    np.savez(
+        tmp_path / "published.npz", audio_row=[0], audio_class=[3], visual_row=[0, 1],
+        visual_class=[0, 0],
+    )  # fmt: skip
+    out = tmp_path / "out.npz"
+    words = ["data", "refined", tmp_path / "published.npz", "--table", table, "--out", out]
+    result = cli(*words)
+    assert result.exit_code == 0, result.output
+    labels = np.zeros((2, 25))
+    labels[[0, 0, 1], [0, 3, 0]] = 1
+    kept = read_modalities(out, [b"7nSYwyaP4QE", b"BjCEufrlXm4"], labels[::-1])
+    assert kept.sum(axis=(1, 2)).tolist() == [1, 2]
+    again = cli(*words)
+    assert again.exit_code != 0 and "exists; choose another" in again.stderr

@@ -10,7 +10,9 @@ from kavc.data.store import VideoStore
 from kavc.systems.av_parsing.videos import features
 
 Batch = dict[str, tf.Tensor]
-SEGMENTS = "segments"  # column of a store: labels of segments, where something is known of them
+# Columns of a store, where something is known:
+SEGMENTS = "segments"  # labels of segments
+DROPPED = "dropped"  # which labels of the video are none of a modality's
 
 
 def batches(
@@ -25,7 +27,7 @@ def batches(
     """Returns an epoch of (features, labels), each video once, in the order of (seed, epoch).
 
     Args:
-        store: as `load_videos` gives it, maybe with a column "segments".
+        store: as `load_videos` gives it, maybe with a column "segments" or "dropped".
         epoch: None for all videos as they are.
         seed: of order and shares.
         batch_size: videos in a batch; the last one may have fewer, as published.
@@ -36,7 +38,8 @@ def batches(
     Returns:
         Dataset of (inputs, targets): features by name, (batch, segments, width) float32; "video",
         "audio" and "visual" (batch, classes) and, if the store has them, "segments" (batch,
-        segments, 2, classes), float32. What is said of segments is said of the modalities, too.
+        segments, 2, classes) or "dropped" (batch, 2, classes), float32. What is said of segments is
+        said of the modalities, too.
     """
 
     def batch(
@@ -70,6 +73,8 @@ def videos(store: VideoStore, audio: tf.Tensor, visual: tf.Tensor) -> tuple[Batc
         ]
         targets["audio"], targets["visual"] = (tf.reduce_max(one, axis=1) for one in streams)
         targets[SEGMENTS] = tf.stack(streams, axis=2)
+    if DROPPED in store.columns:  # sound and pictures are of one video
+        targets[DROPPED] = store.gather({DROPPED: audio})[DROPPED]
     return features(store, {"audio": audio, "visual": visual}), targets
 
 

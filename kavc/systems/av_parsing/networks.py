@@ -24,7 +24,6 @@ References:
 from __future__ import annotations
 
 import keras
-from keras import ops
 
 from kavc.layers.mmil import AttentiveMMILPooling
 from kavc.layers.network import Network
@@ -230,69 +229,18 @@ class BaseAdvSkipGCAA(_Parser):
 
 
 @keras.saving.register_keras_serializable(package="kavc")
-class Ensemble(Network):
-    """Ours: several networks of one kind that are trained side by side, and answer by their mean.
+class Heads(_Parser):
+    """FCs and pooling, and no attention between: what stands on an encoder that has its own.
 
-    Each bears its losses by itself (`kavc.systems.av_parsing.trainees.WeakApart`), so that they
-    err independently.
+    Takes what `_Parser` says.
 
-    Args:
-        members: int. How many.
-        of: name of their class in this module.
-        **arguments: theirs.
-
-    Call arguments, returns: as theirs.
-
-    Attributes:
-        pooling: the first member's, which keeps the decision threshold of all.
-        features: theirs, side by side: `(batch, 2, segments, members * dim)`.
-        apart: their answers, `(batch, members, ...)` by name, as symbolic tensors.
+    Reference:
+        Published code of Lamba et al., 2021, of the rows "Pretrain".
     """
 
-    def __init__(self, members=4, of="HAN", *, dtype=None, name="ensemble", **arguments):
-        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
-        # === Layers ===
-        self.networks = [
-            MEMBERS[of](**arguments, dtype=policy, name=f"{of.lower()}_{at}")
-            for at in range(members)
-        ]
-        first = self.networks[0]
-        self.pooling = first.pooling
-
-        # === Graph ===
-        inputs = {
-            name: keras.Input(x.shape[1:], dtype=x.dtype, name=name)
-            for name, x in first.input.items()
-        }
-        answers = [_with_features(network)(inputs) for network in self.networks]
-        self.apart = {
-            name: ops.stack([each[name] for each in answers], axis=1) for name in first.output
-        }
-        self.features = {
-            name: ops.concatenate([each[name] for each in answers], axis=-1)
-            for name in first.features
-        }
-        super().__init__(
-            inputs,
-            {name: ops.mean(x, axis=1) for name, x in self.apart.items()},
-            config={"members": members, "of": of, **arguments},
-            dtype=policy,
-            name=name,
-        )
-
-
-MEMBERS = {"HAN": HAN, "Base": Base, "BaseGCAA": BaseGCAA}
-
-
-def _with_features(network):
-    """Returns a network that also answers with its features, by name.
-
-    It becomes a layer, which Keras makes again from its graph, as a `Network` without a class of
-    its own can't be.
-    """
-    model = keras.Model(network.input, network.output | network.features)
-    model.dtype_policy = network.dtype_policy
-    return model
+    @staticmethod
+    def attend(encoded, parts):
+        return {"joint": encoded}
 
 
 def _inputs(policy, **shapes):

@@ -35,10 +35,14 @@ TYPE_AT_AV = METRICS.index("type_at_av")
 # Rows that `kavc reproduce` trains: label to variant.
 VARIANT_OF_ROW = {
     "HAN": "han",
+    "Wu et al.": "refined",
     "Base": "base",
     "Base + GCAA": "base-gcaa",
     "Base + Adv+Skip": "base-adv-skip",
     "Base + Adv+Skip+GCAA": "base-adv-skip-gcaa",
+    "Pretrain (uni)": "pretrain-uni",
+    "Pretrain (cross)": "pretrain-cross",
+    "Pretrain (multi)": "pretrain-multi",
 }
 IMPROVED = "improved (ours)"  # the row beside them
 

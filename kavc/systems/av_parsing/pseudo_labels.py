@@ -1,10 +1,14 @@
-"""Labels of training segments that come from elsewhere: another network, or a corpus' truth.
+"""Labels of training videos that come from elsewhere: another network, or a corpus' truth.
 
 A file of them is an npz archive with
 
-    ids        (videos,) bytes or text, as the data have them
-    segments   (videos, segments, 2, classes) float, in [0, 1]: audio, then visual; the classes in
-               the order of the data
+    ids         (videos,) bytes or text, as the data have them
+
+and one of
+
+    segments    (videos, segments, 2, classes) float, in [0, 1]: audio, then visual; the classes in
+                the order of the data
+    modalities  (videos, 2, classes) bool: which labels of the video each modality keeps
 
 Videos that are not in the training split are left out; each that is must be there.
 """
@@ -28,7 +32,7 @@ MAX_BYTES = 2 * 2**30
 
 
 def write(path: str | os.PathLike, ids: Sequence[bytes], segments: np.ndarray) -> None:
-    """Writes a file of labels, whole or not at all.
+    """Writes a file of labels of segments, whole or not at all.
 
     Args:
         path: of the file.
@@ -36,6 +40,18 @@ def write(path: str | os.PathLike, ids: Sequence[bytes], segments: np.ndarray) -
         segments: (videos, segments, 2, classes), in [0, 1].
     """
     write_npz(Path(path), {"ids": np.asarray(ids, np.bytes_), "segments": np.asarray(segments)})
+
+
+def write_modalities(path: str | os.PathLike, ids: Sequence[bytes], modalities: np.ndarray) -> None:
+    """Writes a file of the labels that each modality keeps, whole or not at all.
+
+    Args:
+        path: of the file.
+        ids: (videos,) of the videos.
+        modalities: (videos, 2, classes), True or False.
+    """
+    kept = np.asarray(modalities, bool)
+    write_npz(Path(path), {"ids": np.asarray(ids, np.bytes_), "modalities": kept})
 
 
 def digest(path: str | os.PathLike) -> str:
@@ -48,7 +64,7 @@ def digest(path: str | os.PathLike) -> str:
 
 
 def read(path: str | os.PathLike, ids: Sequence[bytes], segments: int, classes: int) -> np.ndarray:
-    """Reads the labels of some videos.
+    """Reads the labels of some videos' segments.
 
     Args:
         path: of the file.
@@ -61,19 +77,55 @@ def read(path: str | os.PathLike, ids: Sequence[bytes], segments: int, classes: 
     Raises:
         DataError: the file is damaged or of another shape, or a video is not in it.
     """
-    path = Path(path)
-    found = read_npz(path, most=MAX_BYTES)
-    for name in ("ids", "segments"):
-        if name not in found:
-            raise DataError(f"{path}: holds no {name!r}; expected ids and segments")
-    labels = found["segments"]
-    shape = (len(found["ids"]), segments, 2, classes)
-    if labels.shape != shape or labels.dtype.kind != "f":
-        raise DataError(
-            f"{path}: 'segments' is {labels.dtype} of shape {labels.shape}; expected floats {shape}"
-        )
+    labels, rows = _read(Path(path), ids, "segments", (segments, 2, classes), "f", "floats")
     if not ((labels >= 0) & (labels <= 1)).all():
         raise DataError(f"{path}: 'segments' must lie in 0 to 1")
+    return labels[rows].astype(np.float32)
+
+
+def read_modalities(
+    path: str | os.PathLike, ids: Sequence[bytes], labels: np.ndarray
+) -> np.ndarray:
+    """Reads which labels of some videos each modality keeps.
+
+    Args:
+        path: of the file.
+        ids: of the videos.
+        labels: (videos, classes), 1 where a video has a label.
+
+    Returns:
+        (videos, 2, classes) bool, in the order of `ids`, audio first.
+
+    Raises:
+        DataError: as `read`, or a modality has a label that the video hasn't.
+    """
+    kept, rows = _read(Path(path), ids, "modalities", (2, labels.shape[1]), "b", "truth values")
+    kept = kept[rows]
+    foreign = (kept & (labels[:, None] <= 0)).any(axis=(1, 2))
+    if foreign.any():
+        raise DataError(
+            f"{path}: video {shown(ids[int(foreign.argmax())])!r} has a label there that it doesn't"
+            f" have in the data ({int(foreign.sum())} of {len(ids)} have one); refined labels are "
+            "some of a video's own"
+        )
+    return kept
+
+
+def _read(
+    path: Path, ids: Sequence[bytes], name: str, shape: tuple[int, ...], kind: str, expected: str
+) -> tuple[np.ndarray, list[int]]:
+    """Returns an array of a file and its rows of some videos."""
+    found = read_npz(path, most=MAX_BYTES)
+    for field in ("ids", name):
+        if field not in found:
+            raise DataError(f"{path}: holds no {field!r}; expected ids and {name}")
+    labels = found[name]
+    shape = (len(found["ids"]), *shape)
+    if labels.shape != shape or labels.dtype.kind != kind:
+        raise DataError(
+            f"{path}: {name!r} is {labels.dtype} of shape {labels.shape}; expected {expected} "
+            f"{shape}"
+        )
     names = [id_.encode() if isinstance(id_, str) else bytes(id_) for id_ in found["ids"].tolist()]
     place = {id_: row for row, id_ in enumerate(names)}
     missing = [id_ for id_ in ids if bytes(id_) not in place]
@@ -82,4 +134,4 @@ def read(path: str | os.PathLike, ids: Sequence[bytes], segments: int, classes: 
             f"{path}: {len(missing)} of {len(ids)} training videos have no labels, such as "
             f"{shown(missing[0])!r}; label each, or leave it out by a splits file (--splits)"
         )
-    return labels[[place[bytes(id_)] for id_ in ids]].astype(np.float32)
+    return labels, [place[bytes(id_)] for id_ in ids]

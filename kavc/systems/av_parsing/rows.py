@@ -23,6 +23,10 @@ INGREDIENTS = {
     "GCAA": ("Base + GCAA", "Base"),
     "Adv+Skip": ("Base + Adv+Skip", "Base"),
     "GCAA on top of Adv+Skip": ("Base + Adv+Skip+GCAA", "Base + Adv+Skip"),
+    "refined labels": ("Wu et al.", "HAN"),
+    "pretraining (uni)": ("Pretrain (uni)", "Base + Adv+Skip+GCAA"),
+    "pretraining (cross)": ("Pretrain (cross)", "Base + Adv+Skip+GCAA"),
+    "pretraining (multi)": ("Pretrain (multi)", "Base + Adv+Skip+GCAA"),
 }
 
 

@@ -16,7 +16,7 @@ from kavc.systems.av_parsing.videos import features, truth
 
 GATES = ("video", "modality", "none")  # as the config's
 BATCH_SIZE = 256
-Ask = Callable[[VideoStore, np.ndarray], dict[str, np.ndarray]]  # see `asker`
+Ask = Callable[..., dict[str, np.ndarray]]  # see `asker`
 NUMBERS = 5  # of a level: audio, visual, audio-visual, Type@AV, Event@AV
 
 
@@ -77,7 +77,8 @@ def answers(ask: Ask, store: VideoStore, segments: int) -> Answers:
 def asker(model: keras.Model) -> Ask:
     """Returns a function of a store and rows of it, (rows,), that asks a model about these videos.
 
-    It returns each output by name, (rows, ...) float32.
+    It returns each output by name, (rows, ...) float32. A second array of rows has the pictures
+    come from other videos than the sound.
 
     Args:
         model: takes the features of `videos.features`, and returns a dict.
@@ -85,11 +86,14 @@ def asker(model: keras.Model) -> Ask:
     specs = {name: tf.TensorSpec(x.shape, x.dtype, name) for name, x in model.input.items()}
     answer = tf.function(lambda batch: model(batch, training=False), input_signature=[specs])
 
-    def ask(store: VideoStore, rows: np.ndarray) -> dict[str, np.ndarray]:
+    def ask(
+        store: VideoStore, rows: np.ndarray, visual: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
+        streams = {"audio": rows, "visual": rows if visual is None else visual}
         parts = []
         for first in range(0, len(rows), BATCH_SIZE):
-            chosen = rows[first : first + BATCH_SIZE]
-            batch = features(store, {"audio": chosen, "visual": chosen})
+            chosen = {name: of[first : first + BATCH_SIZE] for name, of in streams.items()}
+            batch = features(store, chosen)
             parts.append(answer({name: batch[name] for name in specs}))
         return {
             name: np.concatenate([part[name].numpy() for part in parts]).astype(np.float32)

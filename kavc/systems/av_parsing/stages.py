@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kavc.data.store import VideoStore
 from kavc.evaluation.parsing_monitor import ParsingMonitor
 from kavc.optimizers import TorchAdam
 from kavc.systems.av_parsing import pseudo_labels
-from kavc.systems.av_parsing.batches import SEGMENTS, batches
-from kavc.systems.av_parsing.config import ADVERSARIAL, AVParsingConfig
+from kavc.systems.av_parsing.batches import DROPPED, SEGMENTS, batches
+from kavc.systems.av_parsing.config import AVParsingConfig
 from kavc.systems.av_parsing.trainees import Adversarial, Weak, WeakApart
 from kavc.systems.av_parsing.videos import all_features, check_events, load_videos, truth
 from kavc.systems.base import Stage
@@ -32,6 +33,7 @@ class ParsingStage(Stage):
     def __init__(self, config: AVParsingConfig):
         self.config = config
         self.epochs = config.epochs
+        self.restore_best = config.keep == "best"
         self.steps_per_execution = config.steps_per_execution
         self.steps = 1  # of an epoch; known once the training split is
 
@@ -44,19 +46,25 @@ class ParsingStage(Stage):
         store = load()
         if folder.name == "train":
             self.steps = -(-len(store) // self.config.batch_size)
-            if self.config.pseudo_labels is not None:
-                return self._with_segments(store)
+            return self.told(store)
         else:  # what is watched after each epoch
             check_events(folder.name, store)
         return store
 
-    def _with_segments(self, store: VideoStore) -> VideoStore:
-        """Returns the store with a column "segments", the labels of the file."""
+    def told(self, store: VideoStore) -> VideoStore:
+        """Returns the training split with what files say of its segments and modalities."""
         config = self.config
-        segments = pseudo_labels.read(
-            str(config.pseudo_labels), list(store.ids), config.segments, config.classes
-        )
-        return store.with_columns({SEGMENTS: segments})
+        ids = list(store.ids)
+        columns = {}
+        if config.pseudo_labels is not None:
+            columns[SEGMENTS] = pseudo_labels.read(
+                config.pseudo_labels, ids, config.segments, config.classes
+            )
+        if config.refined_labels is not None:
+            labels = store.columns["labels"]
+            kept = pseudo_labels.read_modalities(config.refined_labels, ids, labels)
+            columns[DROPPED] = dropped(labels, kept)
+        return store.with_columns(columns) if columns else store
 
     def trainee(self, network: keras.Model) -> keras.Model:
         config = self.config
@@ -65,13 +73,14 @@ class ParsingStage(Stage):
             "guided_weight": config.guided_weight,
             "audio_keep": config.audio_keep,
             "visual_keep": config.visual_keep,
+            "contrastive_weight": config.contrastive_weight,
         }
         if config.pseudo_labels is not None:
             weak["segment_weight"] = config.segment_weight
             weak["positive_weight"] = config.positive_weight
         if config.members > 1:
             return WeakApart(network, **weak)
-        if config.variant not in ADVERSARIAL:
+        if not config.adversarial:
             return Weak(network, **weak)
         return Adversarial(
             network,
@@ -106,6 +115,16 @@ class ParsingStage(Stage):
             recombination=self.config.recombination,
             mixup=self.config.mixup,
         )
+
+
+def dropped(labels: np.ndarray, kept: np.ndarray) -> np.ndarray:
+    """Returns which labels of a video are none of a modality's, (videos, 2, classes) float32.
+
+    Args:
+        labels: (videos, classes), 1 where a video has a label.
+        kept: (videos, 2, classes) bool.
+    """
+    return ((labels[:, None] > 0) & ~kept).astype(np.float32)
 
 
 def optimizer(config: AVParsingConfig, steps: int, epochs: int) -> keras.optimizers.Optimizer:

@@ -10,7 +10,13 @@ from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, Field
 from kavc.errors import DataError
 from kavc.systems.av_parsing import pseudo_labels
-from kavc.systems.av_parsing.config import HAN_TRAINING, AVParsingConfig, search_space
+from kavc.systems.av_parsing.config import (
+    GROUNDED,
+    HAN_TRAINING,
+    REFINED_TRAINING,
+    AVParsingConfig,
+    search_space,
+)
 from kavc.systems.av_parsing.paper import (
     IMPROVED,
     PAPER,
@@ -18,6 +24,8 @@ from kavc.systems.av_parsing.paper import (
     TYPE_AT_AV,
     VARIANT_OF_ROW,
 )
+from kavc.systems.av_parsing.refinement import check_strangers
+from kavc.systems.av_parsing.silence import read_silence
 from kavc.systems.base import NEEDED, Row, Signature, SourceInfo, Stage, System
 
 if TYPE_CHECKING:
@@ -26,6 +34,9 @@ if TYPE_CHECKING:
     from kavc.data.roster import Roster
     from kavc.data.source import Source
     from kavc.evaluation.report import Report
+
+
+FILES = ("pseudo_labels", "refined_labels", "silence")  # options that name one
 
 
 class AVParsingSystem(System):
@@ -75,25 +86,35 @@ class AVParsingSystem(System):
         return View(arrays, rows=rows)
 
     def adapt(self, config: AVParsingConfig, info: SourceInfo) -> AVParsingConfig:
-        found = None
-        if config.pseudo_labels is not None:
-            found = pseudo_labels.digest(config.pseudo_labels)
+        files = {name: getattr(config, name) for name in FILES}
+        digests = {
+            f"{name}_sha256": path and pseudo_labels.digest(path) for name, path in files.items()
+        }
         return config.replace(
             classes=len(info.classes),
             audio_dim=info.widths["audio"],
             visual_dim=info.widths["visual"],
             visual_3d_dim=info.widths.get("visual_3d"),
-            pseudo_labels_sha256=found,
+            **digests,
         )
 
     def check(
         self, info: SourceInfo, config: AVParsingConfig, splits: Sequence[str] = NEEDED
     ) -> None:
         super().check(info, config, splits)
-        if config.pseudo_labels is not None and info.rosters:
-            roster = info.rosters["train"]
-            ids = roster.ids[roster.usable("keep")]
+        read_silence(config)
+        if not info.rosters:
+            return
+        roster = info.rosters["train"]
+        rows = roster.usable("keep")
+        ids = roster.ids[rows]
+        labels = roster.multi_hot(config.classes, rows)
+        if config.pseudo_labels is not None:
             pseudo_labels.read(config.pseudo_labels, ids, config.segments, config.classes)
+        if config.refined_labels is not None:
+            pseudo_labels.read_modalities(config.refined_labels, ids, labels)
+        elif config.variant == "refined":
+            check_strangers(labels, ids)
 
     def check_split(self, split: str, roster: Roster, config: AVParsingConfig) -> None:
         count = len(roster.usable("keep"))
@@ -108,6 +129,9 @@ class AVParsingSystem(System):
 
         return recipe.build(config)
 
+    def load_classes(self) -> None:
+        import kavc.systems.av_parsing.composed  # noqa: F401 - and with it `networks`
+
     def stages(self, config: AVParsingConfig) -> list[Stage]:
         from kavc.systems.av_parsing import recipe
 
@@ -120,11 +144,7 @@ class AVParsingSystem(System):
 
     def rows(self, config: AVParsingConfig) -> list[Row]:
         rows = [
-            Row(
-                label,
-                HAN_TRAINING if variant == "han" else {"variant": variant},
-                SEGMENT[label][TYPE_AT_AV],
-            )
+            Row(label, overrides_of(variant, config), SEGMENT[label][TYPE_AT_AV])
             for label, variant in VARIANT_OF_ROW.items()
         ]
         return [*rows, Row(IMPROVED, self.Config.PRESETS["improved"])]
@@ -166,3 +186,20 @@ class AVParsingSystem(System):
 
         chosen = named(knobs, **(overrides or {}))
         llp.write(out, chosen, videos=videos, sample_seed=seed, world_seed=world_seed)
+
+
+def overrides_of(variant: str, config: AVParsingConfig) -> Mapping[str, Any]:
+    """Returns the options of a row of the paper's tables, beside those of a preset.
+
+    Args:
+        variant: of the row.
+        config: of the preset.
+    """
+    if variant == "han":
+        return HAN_TRAINING
+    if variant == "refined":
+        return REFINED_TRAINING
+    if variant in GROUNDED and config.pretrained == "fine-tuned":
+        rate = config.grounding_learning_rate  # the same optimizer goes on, without a schedule
+        return {"variant": variant, "learning_rate": rate, "decay": 1.0, "guided_weight": 1.0}
+    return {"variant": variant}

@@ -9,6 +9,8 @@ from kavc.layers.gradient_reversal import GradientReversal, reversal_strength
 from kavc.layers.modality_discriminator import ModalityDiscriminator
 from kavc.layers.network import Network
 from kavc.layers.step_counter import add_step_counter
+from kavc.losses.contrastive import segment_contrastive_loss
+from kavc.losses.grounding import cross_modal_grounding_loss, unimodal_grounding_loss
 from kavc.losses.parsing import (
     modality_cross_entropy,
     parsing_losses,
@@ -30,12 +32,17 @@ class Weak(keras.Model):
         audio_keep, visual_keep: float. See `kavc.losses.parsing.smooth_labels`.
         segment_weight: float. Weight of the loss of segments.
         positive_weight: float. In that loss, weight of what is there.
+        contrastive_weight: float. Weight of the loss by which each segment's joint audio features
+            should tell the pictures' encoded features of their own segment.
 
     `fit` takes targets "video", "audio" and "visual" `(batch, classes)` and, for a segment weight
-    above 0, "segments" `(batch, segments, 2, classes)`.
+    above 0, "segments" `(batch, segments, 2, classes)`. Where there is "dropped" `(batch, 2,
+    classes)`, 1 says of a label of the video that it isn't one of this modality: its target there
+    is 0, and not smoothed.
 
     Reference:
-        Tian et al., ECCV 2020, equations 7 and 8; Lamba et al., 2021, equation 3.
+        Tian et al., ECCV 2020, equations 7 and 8; Lamba et al., 2021, equation 3; "dropped" and the
+        contrast are of Wu and Yang, CVPR 2021.
     """
 
     def __init__(
@@ -47,6 +54,7 @@ class Weak(keras.Model):
         visual_keep=0.9,
         segment_weight=0.0,
         positive_weight=1.0,
+        contrastive_weight=0.0,
     ):
         super().__init__(name="weak", dtype=network.dtype_policy)
         self.network = network
@@ -55,10 +63,12 @@ class Weak(keras.Model):
         self.visual_keep = visual_keep
         self.segment_weight = segment_weight
         self.positive_weight = positive_weight
+        self.contrastive_weight = contrastive_weight
+        self.forward = _answering(network, network.features if contrastive_weight else {})
         self.built = True
 
     def call(self, inputs, training=None):
-        return self.network(inputs, training=training)
+        return self.forward(inputs, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         return batch_mean(self.losses_of(y_pred, y))
@@ -76,6 +86,9 @@ class Weak(keras.Model):
                 positive_weight=self.positive_weight,
             )
             total = total + self.segment_weight * ops.mean(segments, axis=(-2, -1))
+        if self.contrastive_weight:
+            contrast = segment_contrastive_loss(answers["joint"][:, 0], answers["encoded"][:, 1])
+            total = total + self.contrastive_weight * contrast
         return total
 
 
@@ -90,12 +103,7 @@ class WeakApart(Weak):
     def __init__(self, network, **weak):
         super().__init__(network, **weak)
         apart = {f"{APART}{name}": x for name, x in network.apart.items()}
-        self.forward = Network(
-            network.input, network.output | apart, config={}, dtype=network.dtype_policy
-        )
-
-    def call(self, inputs, training=None):
-        return self.forward(inputs, training=training)
+        self.forward = _answering(network, apart)
 
     def losses_of(self, answers, targets):
         members = {name: answers[f"{APART}{name}"] for name in self.network.apart}
@@ -132,18 +140,12 @@ class Adversarial(Weak):
         self.total_steps = total_steps
         self.first_step = first_step
         self.steps = add_step_counter(self)
-        joint = network.features["joint"]
-        self.forward = Network(
-            network.input, network.output | {"joint": joint}, config={}, dtype=network.dtype_policy
-        )
+        self.forward = _answering(network, network.features)
         self.reversal = GradientReversal(dtype=network.dtype_policy)
         self.discriminator = ModalityDiscriminator(dtype=network.dtype_policy)
-        self.discriminator.build((None, joint.shape[-1]))
+        self.discriminator.build((None, network.features["joint"].shape[-1]))
         self.gather = lambda part: part
         self.adversarial_loss = keras.metrics.Mean(name="adversarial_loss")
-
-    def call(self, inputs, training=None):
-        return self.forward(inputs, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         weak = super().compute_loss(x, y, y_pred, sample_weight, training)
@@ -166,3 +168,43 @@ class Adversarial(Weak):
         is_visual = ops.arange(ops.shape(rows)[0]) // segments % 2
         logits = ops.cast(logits, keras.backend.result_type(logits.dtype, "float32"))
         return modality_cross_entropy(logits, is_visual)
+
+
+class Grounding(keras.Model):
+    """An encoder under the losses of grounding: segments of one group alike, others apart.
+
+    Args:
+        encoder: takes and returns "audio" and "visual", `(batch, segments, width)`; shares its
+            layers.
+        positive_margin, negative_margin: float. See `kavc.losses.grounding`.
+
+    `fit` takes targets "groups" `(batch, segments, segments)`, "anchor" `(batch,)`, and the weights
+    of either loss, "unimodal" and "cross_modal" `(batch,)`.
+
+    Reference:
+        Lamba et al., 2021, equations 4 to 6. The mean over segments is the published code's.
+    """
+
+    def __init__(self, encoder, *, positive_margin=0.7, negative_margin=0.7):
+        super().__init__(name="grounding", dtype=encoder.dtype_policy)
+        self.encoder = encoder
+        self.margins = {"positive_margin": positive_margin, "negative_margin": negative_margin}
+        self.built = True
+
+    def call(self, inputs, training=None):
+        return self.encoder(inputs, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        audio, visual = y_pred["audio"], y_pred["visual"]
+        arguments = (audio, visual, y["groups"], y["anchor"])
+        losses = y["unimodal"] * unimodal_grounding_loss(*arguments, **self.margins)
+        losses += y["cross_modal"] * cross_modal_grounding_loss(*arguments, **self.margins)
+        return batch_mean(losses / audio.shape[1])
+
+
+def _answering(network, more):
+    """Returns a network with further outputs, by name."""
+    if not more:
+        return network
+    outputs = network.output | more
+    return Network(network.input, outputs, config={}, dtype=network.dtype_policy)

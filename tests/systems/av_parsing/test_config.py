@@ -6,7 +6,14 @@ import pytest
 
 from kavc.errors import ConfigError
 from kavc.systems.av_parsing import networks
-from kavc.systems.av_parsing.config import ADVERSARIAL, HAN_TRAINING, VARIANTS, AVParsingConfig
+from kavc.systems.av_parsing.config import (
+    ADVERSARIAL,
+    GROUNDED,
+    HAN_TRAINING,
+    REFINED_TRAINING,
+    VARIANTS,
+    AVParsingConfig,
+)
 from kavc.systems.av_parsing.recipe import build
 from kavc.systems.av_parsing.system import AVParsingSystem
 
@@ -48,6 +55,7 @@ def test_published_numbers(config, expected):
     ("variant", "kind"),
     [
         ("han", networks.HAN),
+        ("refined", networks.HAN),
         ("base", networks.Base),
         ("base-gcaa", networks.BaseGCAA),
         ("base-adv-skip", networks.BaseAdvSkip),
@@ -64,7 +72,7 @@ def test_variants_are_networks_of_the_configs_sizes(variant, kind):
     assert {name: each.shape for name, each in network.input.items()} == {
         "audio": (None, 3, 5), "visual": (None, 3, 6), "visual_3d": (None, 3, 7),
     }  # fmt: skip
-    assert variant in VARIANTS and len(VARIANTS) == 5
+    assert variant in VARIANTS and len(VARIANTS) == 6 + len(GROUNDED)
 
 
 @pytest.mark.parametrize("variant", ["base-gcaa", "base-adv-skip-gcaa"])
@@ -80,11 +88,15 @@ def test_rows_of_the_paper_are_trained_as_they_were():
     config = AVParsingConfig()
     rows = {row.label: config.replace(**row.overrides) for row in AVParsingSystem().rows(config)}
     assert rows["HAN"] == config.replace(**HAN_TRAINING)
+    assert rows["Wu et al."] == config.replace(**REFINED_TRAINING)
     for label, variant in {
         "Base": "base",
         "Base + GCAA": "base-gcaa",
         "Base + Adv+Skip": "base-adv-skip",
         "Base + Adv+Skip+GCAA": "base-adv-skip-gcaa",
+        "Pretrain (uni)": "pretrain-uni",
+        "Pretrain (cross)": "pretrain-cross",
+        "Pretrain (multi)": "pretrain-multi",
     }.items():
         assert rows[label] == config.replace(variant=variant)
     assert {row.variant for row in rows.values() if "Adv" in row.variant.title()} == set(
@@ -104,7 +116,16 @@ def test_han_and_ours_are_trained_alike_beside_whatever_preset(preset):
     rows = {row.label: base.replace(**row.overrides) for row in AVParsingSystem().rows(base)}
     unused = {
         name: getattr(base, name)
-        for name in ("adversarial_weight", "reversal_from", "gcaa_first_segment")
+        for name in (
+            "adversarial_weight",
+            "reversal_from",
+            "gcaa_first_segment",
+            "pretrained",
+            "grounding_rule",
+            "visual_alike",
+            "audio_alike",
+            "grounding_alternates",
+        )
     }
     assert rows["HAN"] == AVParsingConfig(**HAN_TRAINING).replace(**unused)
     ours = AVParsingConfig.preset("improved").replace(decay_epochs=base.decay_epochs, **unused)

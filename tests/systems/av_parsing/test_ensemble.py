@@ -10,8 +10,9 @@ from keras import ops
 from kavc.errors import ConfigError
 from kavc.layers.network import Network
 from kavc.systems.av_parsing import recipe
+from kavc.systems.av_parsing.composed import Ensemble
 from kavc.systems.av_parsing.config import AVParsingConfig
-from kavc.systems.av_parsing.networks import HAN, Base, Ensemble
+from kavc.systems.av_parsing.networks import HAN, Base
 from kavc.systems.av_parsing.trainees import Weak, WeakApart
 
 WIDTHS = {"audio": 5, "visual": 6, "visual_3d": 7}

@@ -7,6 +7,7 @@ A system joins by `tests/systems/PACKAGE/small.py`, where PACKAGE is its own in 
     corpus(folder)  writes some 100 examples below an empty folder; returns the source, as
                     "features:PATH"
     VARIANTS        may be left out: label to options of further networks, which no preset has
+    ALIKE           may be left out: labels of presets and rows that have another one's network
 """
 
 from __future__ import annotations
@@ -58,13 +59,16 @@ def small_module(package: str) -> ModuleType | None:
 
 
 def bases(name: str) -> dict[str, Any]:
-    """Returns the configs of a system's presets and of its paper's rows, by label, each once."""
+    """Returns the configs of a system's presets and rows, by label, of each network one."""
     system = registry.get(name)
     presets = system.Config.presets()
     paper = presets["paper"]
     rows = {row.label: paper.replace(**row.overrides) for row in system.rows(paper)}
+    alike = getattr(small_module(package_of(system)), "ALIKE", ())
     labels: dict[Any, str] = {}
     for label, config in (presets | rows).items():
+        if label in alike:
+            continue
         labels.setdefault(config, label)
     return {label: config for config, label in labels.items()}
 
