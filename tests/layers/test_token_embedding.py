@@ -16,7 +16,7 @@ def test_an_offset_is_added_to_every_token():
     x = np.random.default_rng(0).normal(size=(2, 3, 4))
     layer.build(x.shape)
     layer.offset.assign([1.0, 2.0, 3.0, 4.0])
-    np.testing.assert_allclose(layer(x), x + [1, 2, 3, 4], rtol=EXACT)
+    np.testing.assert_allclose(layer(x), x + np.arange(1, 5), rtol=EXACT)
 
 
 @pytest.mark.parametrize("kind", [0, 1])

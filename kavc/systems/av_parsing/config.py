@@ -210,6 +210,8 @@ class AVParsingConfig(Config):
             "audio_alike": 0.99,
             "grounding_alternates": True,
         },
+        "han": HAN_TRAINING,
+        "refined": REFINED_TRAINING,
         # The rows "Pretrain" as published. An epoch of LLP takes hours of a CPU.
         "published-encoder": {
             "variant": "pretrain-multi",
