@@ -12,7 +12,7 @@ OPTIONS = {
     "dim": 8, "units": 8, "heads": 1, "batch_size": 16, "epochs": 2, "encoder_dim": 8,
     "encoder_layers": 1, "encoder_heads": 2, "encoder_units": 8, "grounding_epochs": 2,
 }  # fmt: skip
-ALIKE = ("Wu et al.", "Pretrain (uni)", "Pretrain (cross)")
+ALIKE = ("refined", "Wu et al.", "Pretrain (uni)", "Pretrain (cross)")
 VARIANTS = {
     "heads": {"variant": "base", "heads": 4},
     "without clips": {"variant": "han", "visual_3d_dim": None},
