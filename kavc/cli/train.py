@@ -208,6 +208,10 @@ def reproduce(
             "--devices", min=1, help="GPUs that share each batch, as `kavc train` has it."
         ),
     ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option("--row", help="Label of a row to train; repeatable. All rows if none."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train every row of the paper's table, several seeds each; goes on where it stopped."""
@@ -223,6 +227,7 @@ def reproduce(
         overrides=parse_overrides(overrides or []),
         splits=splits,
         devices=devices,
+        only=only or (),
         after_epoch=epoch_line,
         progress=progress,
     )

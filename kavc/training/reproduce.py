@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kavc.data.source import Source
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, unknown
 from kavc.evaluation.report import Report
 from kavc.folders import check_own, claim
-from kavc.systems.base import System
+from kavc.systems.base import Row, System
 from kavc.training.data_facts import check_alike
 from kavc.training.fit import train
 from kavc.training.resolve import resolve
@@ -30,6 +30,7 @@ def reproduce(
     overrides: Mapping[str, Any] | None = None,
     splits: str | os.PathLike | None = None,
     devices: int | None = None,
+    only: Sequence[str] = (),
     after_epoch: AfterEpoch | None = None,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Report:
@@ -45,13 +46,15 @@ def reproduce(
         seeds: runs of each row, with seeds 0, 1, ...
         preset, overrides, splits, devices, after_epoch: as `train`. `overrides` holds for every
             row.
+        only: labels of the rows to train, as one of several machines has them; all, if empty. The
+            report is of these alone, until the folder is called with all.
         progress: called with a line of text before each run.
 
     Returns:
         The report over all rows and seeds, also written to `out`.
 
     Raises:
-        ConfigError, DataError: as `train`.
+        ConfigError, DataError: as `train`; or `only` names no row.
     """
     overrides = dict(overrides or {})
     system, source, base = resolve(system, data, splits=splits, preset=preset, overrides=overrides)
@@ -62,6 +65,7 @@ def reproduce(
     clash = sorted({name for row in rows for name in row.overrides} & set(overrides))
     if clash:
         raise ConfigError(f"option {clash[0]!r} tells the rows of the table apart; leave it out")
+    rows = _chosen(rows, only)
     for row in rows:  # before hours are spent on the first
         config = base.replace(**row.overrides)
         info = system.describe(source, config)
@@ -89,6 +93,14 @@ def reproduce(
     report = system.summarise(reports, source, run.config)
     report.write_into(out)
     return report
+
+
+def _chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
+    labels = [row.label for row in rows]
+    for label in only:
+        if label not in labels:
+            raise ConfigError(unknown("row", label, labels))
+    return [row for row in rows if not only or row.label in only]
 
 
 def folder_name(label: str) -> str:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 
 import kavc
 from kavc.cli.main import app
+from kavc.errors import ConfigError
 from kavc.serving.client.blocking import Client
 from kavc.serving.server.local import LocalServer
 from kavc.training.reproduce import reproduce
 from kavc.training.run import load_run
 
+pytestmark = [
+    pytest.mark.usefixtures("without_graphs"),
+    pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions"),
+]
 ROWS = {
     "baseline-1": "baseline-1", "baseline-2": "baseline-2", "joint-ti-avc": "joint",
     "ti-avc": "ti-avc",
@@ -65,6 +71,17 @@ def test_reproducing_again_trains_nothing(reproduced, source, small_options):
                       after_epoch=lambda stage, state: trained.append(stage.name))  # fmt: skip
     assert trained == []
     assert again.to_json()["headline"] == report["headline"]
+
+
+def test_some_rows_alone(reproduced, source, small_options, tmp_path):
+    out, _ = reproduced
+    there = shutil.copytree(out, tmp_path / "some")
+    options = {"seeds": 1, "overrides": small_options}
+    report = reproduce("ti-avc", source, there, only=["Ti-AVC", "Baseline-2"], **options)
+    labels = [row[0] for row in report.table("table-1").rows]
+    assert labels[:2] == ["Baseline-2", "Ti-AVC"] and "Baseline-1" not in labels
+    with pytest.raises(ConfigError, match=r"unknown row 'Ti-AV'; did you mean 'Ti-AVC'\?"):
+        reproduce("ti-avc", source, there, only=["Ti-AV"], **options)
 
 
 def test_runs_are_compared_side_by_side(reproduced):
