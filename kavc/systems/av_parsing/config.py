@@ -212,7 +212,7 @@ class AVParsingConfig(Config):
         },
         "han": HAN_TRAINING,
         "refined": REFINED_TRAINING,
-        # The rows "Pretrain" as published. An epoch of LLP takes hours of a CPU.
+        # The rows "Pretrain" as published. A run on LLP takes days of a CPU.
         "published-encoder": {
             "variant": "pretrain-multi",
             "pretrained": "fine-tuned",
@@ -297,7 +297,8 @@ def search_space(hp: Any, config: AVParsingConfig) -> AVParsingConfig:
     ask.one_of("heads", 1, 4)
     ask.one_of("dropout", 0.0, 0.1, 0.2, 0.3, 0.5)
     ask.one_of("mixup", 0.0, 0.2, 0.5, 1.0)
-    ask.one_of("recombination", 0.0, 0.3)
+    if config.variant != "refined" and config.refined_labels is None:
+        ask.one_of("recombination", 0.0, 0.3)
     ask.one_of("guided_weight", 0.3, 0.6, 1.0, 2.0)
     ask.one_of("audio_keep", 0.8, 0.9, 1.0)
     ask.one_of("visual_keep", 0.8, 0.9, 1.0)
