@@ -229,7 +229,7 @@ class AVParsingConfig(Config):
             "decay": 1.0,
             "guided_weight": 1.0,
         },
-        # Chosen on a synthetic corpus, by one seed a step: what it brings is not known yet.
+        # Chosen on a synthetic corpus; what it brings there stands in the README.
         "improved": {
             "variant": "han",
             "members": 2,
