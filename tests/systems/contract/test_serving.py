@@ -257,7 +257,7 @@ def test_a_mixed_network_answers_in_float32_as_it_does_live(small, tmp_path):
         live, found = signature.function(**inputs), loaded.signatures[key](**inputs)
         for name, field in signature.outputs.items():
             assert found[name].dtype.name == live[name].dtype.name == field.dtype
-        assert_close(as_arrays(found), as_arrays(live), BFLOAT16)
+        assert_close(as_arrays(found), as_arrays(live), BFLOAT16, undecided=0.01)
 
 
 def as_tensors(arrays):
