@@ -95,6 +95,8 @@ def main() -> None:
     parser.add_argument("--splits", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--members", type=int, help="of every row but those of another number")
+    parser.add_argument("--row", action="append", help="rows beside the first; all, if left out")
     options = parser.parse_args()
     source = Source.parse(options.data, options.splits)
     variants = dict(ABLATIONS)
@@ -102,12 +104,15 @@ def main() -> None:
         options.out.mkdir(parents=True, exist_ok=True)
         variants[ORACLE] = oracle(source, options.out)
     scores: dict[str, list[list[float]]] = {}
+    base = {} if options.members is None else {"members": options.members}
     for number, (label, overrides) in enumerate(variants.items()):
+        if number and options.row and label not in options.row:
+            continue
         for seed in range(options.seeds):
             print(f"{label}, seed {seed}", flush=True)
             run = kavc.train(
                 "av-parsing", source, options.out / f"{number}-seed-{seed}", preset="improved",
-                overrides=overrides, seed=seed, resume=True, after_epoch=epoch_line,
+                overrides=base | overrides, seed=seed, resume=True, after_epoch=epoch_line,
             )  # fmt: skip
             scores.setdefault(label, []).append(validation_scores(run))
         found = table(scores, source)
