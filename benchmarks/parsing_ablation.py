@@ -77,7 +77,7 @@ def table(scores: dict[str, list[list[float]]], source: Source) -> Table:
             ]
         rows.append((label, len(seeds), *cells))
     caption = "Parsing of the validation videos; intervals: Student's, of paired seeds"
-    return Table("parsing-ablation", columns, rows, caption=caption, source=str(source))
+    return Table("parsing-ablation", columns, rows, caption=caption, source=source.title())
 
 
 def oracle(source: Source, out: Path) -> dict[str, str]:
