@@ -16,13 +16,13 @@ import shutil
 from pathlib import Path
 
 from kavc.evaluation.report import Report
-from kavc.files import whole_folder, write_text
+from kavc.files import whole_files, write_text
 from kavc.systems.av_parsing import paper, summary
 from kavc.training.reproduce import folder_name
 from kavc.training.run import Run
 
 RESULTS = Path(__file__).parent / "results" / "av_parsing"
-KEPT = ("report.json", "predictions.npz")
+KEPT = ("predictions.npz", "report.json")
 ROWS = (*paper.VARIANT_OF_ROW, paper.IMPROVED)
 
 
@@ -33,8 +33,7 @@ def keep(runs: Path, results: Path) -> None:
             if not (run / "report.json").is_file():
                 continue
             there = results / "runs" / run.parent.name / run.name
-            shutil.rmtree(there, ignore_errors=True)
-            with whole_folder(there) as temporary:
+            with whole_files(there, last=KEPT[-1]) as temporary:
                 for name in KEPT:
                     shutil.copy(run / name, temporary / name)
                 source = Run(run).source.title()
@@ -60,6 +59,8 @@ def main() -> None:
     if options.runs is not None:
         keep(options.runs, options.results)
     reports = kept(options.results)
+    if not any(reports.values()):
+        parser.error(f"no report of a row in {options.runs or options.results / 'runs'}")
     source = (options.results / "runs" / "source.txt").read_text(encoding="utf-8").strip()
     report = summary.summarise(reports, source)
     report.save(options.results / "summary")

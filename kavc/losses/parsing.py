@@ -62,8 +62,10 @@ def parsing_losses(outputs, labels, *, audio_keep=1.0, visual_keep=0.9):
         "visual": smooth_labels(labels["visual"], visual_keep),
     }
     if "dropped" in labels:
-        for at, name in enumerate(("audio", "visual")):
-            targets[name] = targets[name] * (1 - labels["dropped"][..., at, :])
+        for at, (name, keep) in enumerate((("audio", audio_keep), ("visual", visual_keep))):
+            # Linear in labels and in what is dropped of them: of mixed videos the mix is right.
+            dropped = labels["dropped"][..., at, :]
+            targets[name] = keep * (labels[name] - dropped) + (1 - keep) / 2 * (1 - dropped)
     return {
         name: probability_cross_entropy(outputs[f"{name}_probability"], target)
         for name, target in targets.items()

@@ -140,3 +140,8 @@ def test_bytes_that_are_no_text_are_shown_as_escapes():
 def test_repeated_ids_are_counted():
     found = repeated({"train": of("a", "b", "a", "a"), "test": of("c")})
     assert found == ["train: left out for an id that came before: 2"]
+
+
+def test_labels_of_some_rows_as_a_matrix():
+    found = roster(VIDEOS).multi_hot(3, np.array([1, 3, 0]))
+    assert found.tolist() == [[False, True, True], [False] * 3, [True, False, False]]

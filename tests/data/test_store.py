@@ -169,6 +169,18 @@ def test_features_are_captured_not_copied_into_the_graph():
     assert graph.graph.as_graph_def().ByteSize() < 10_000  # the audio alone has 96,000 bytes
 
 
+def test_other_sequences_leave_the_store_as_it_is():
+    store = VideoStore.from_dataset(dataset([video(i, 3) for i in range(4)]))
+    values = np.arange(4 * 2 * 5, dtype="float32").reshape(4, 2, 5)
+    other = store.with_sequences({"audio": values})
+    np.testing.assert_array_equal(other.gather({"audio": [2, 0]})["audio"], values[[2, 0]])
+    assert other.lengths["audio"].tolist() == [2] * 4
+    assert store.lengths["audio"].tolist() == [3] * 4
+    assert store.gather({"audio": [0]})["audio"].shape[:2] == (1, 3)
+    with pytest.raises(ValueError, match="the store has 4 videos"):
+        store.with_sequences({"audio": values[:3]})
+
+
 def test_further_columns_leave_the_store_as_it_is():
     store = VideoStore(np.array([b"a", b"b"]), {}, {"theme": np.array([3, 4])})
     more = store.with_columns({"weight": np.array([0.5, 1.5], "float32")})

@@ -103,6 +103,24 @@ def test_each_may_have_labels_of_its_own():
         np.testing.assert_allclose(found[name], expected, rtol=EXACT, err_msg=name)
 
 
+def test_what_is_dropped_of_a_modality_has_the_target_0_also_where_videos_are_mixed():
+    y = np.array([[1.0, 1.0, 0.0], [0.0, 1.0, 1.0]])
+    dropped = np.array([[[1, 0, 0], [0, 1, 0]], [[0, 0, 1], [0, 0, 0]]], float)
+    keeps = {"audio": 0.9, "visual": 0.8}
+    share = 0.6
+    targets = {"video": share * y[0] + (1 - share) * y[1]}
+    for at, (name, keep) in enumerate(keeps.items()):
+        alone = np.where(dropped[:, at] > 0, 0, keep * y + (1 - keep) / 2)
+        targets[name] = share * alone[0] + (1 - share) * alone[1]
+    mixed = share * dropped[0] + (1 - share) * dropped[1]
+    labels = dict.fromkeys(NAMES, targets["video"]) | {"dropped": mixed}
+    probabilities = {f"{name}_probability": random(3, seed) for seed, name in enumerate(NAMES)}
+    found = parsing_losses(probabilities, labels, audio_keep=0.9, visual_keep=0.8)
+    for name, target in targets.items():
+        expected = cross_entropy(probabilities[f"{name}_probability"], target)
+        np.testing.assert_allclose(found[name], expected, rtol=EXACT, err_msg=name)
+
+
 def test_the_discriminators_loss_is_plain_cross_entropy():
     logits, is_visual = 4 * random(7) - 2, np.array([0, 1, 1, 0, 0, 1, 0])
     p = 1 / (1 + np.exp(-logits))
