@@ -25,6 +25,8 @@ OPTIONS = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",  # who is given no GPU sees what this process sees
     "RAY_DISABLE_IMPORT_WARNING": "1",
+    # Seconds for its first process to begin, 30 else: its files may lie on a slow disk, or cold.
+    "RAY_gcs_server_port_wait_time_s": "120",
 }
 QUIET = {"log_to_driver": False, "logging_level": "CRITICAL"}
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
