@@ -1,6 +1,7 @@
-"""Kills trainings of Ti-AVC by SIGKILL, resumes them, and compares what they end with.
+"""Kills trainings by SIGKILL, resumes them, and compares what they end with.
 
     python tests/end_to_end/kill.py --kills 20 --out benchmarks/results/sigkill.json
+    python tests/end_to_end/kill.py --kills 20 --case refinement --out FILE
 
 Each training is a process of its own, forked before TensorFlow has begun to work, so that the kills
 hit the training and not four seconds of imports. Moments are of three kinds, in turn: spread over
@@ -23,8 +24,11 @@ import sys
 import time
 import traceback
 import zipfile
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -34,31 +38,91 @@ from kavc.training.fit import train
 from kavc.training.run import versions
 
 SEED = 7
-EPOCHS = 8
-OPTIONS = {
-    "embedding_dim": 8,
-    "units": 8,
-    "filters": 8,
-    "dropout": 0.2,
-    "batch_size": 32,
-    "learning_rate": 1e-3,
-    "epochs": EPOCHS,
-    "patience": EPOCHS,
-}
 AGAIN = 0.4  # share of resumed trainings that are killed once more
 LIMIT = 600.0  # seconds after which a training counts as hung
+
+
+@dataclass(frozen=True)
+class Case:
+    """What is trained.
+
+    Args:
+        system: its name.
+        videos: of the synthetic corpus.
+        knobs: of the corpus, beside the default ones.
+        options: of the training.
+        epochs: of all its fits together.
+        landmarks: what a run folder holds from a stage on, latest first: pattern to the name of the
+            stage. Before the first of them a run is beginning.
+    """
+
+    system: str
+    videos: int
+    knobs: Mapping[str, Any]
+    options: Mapping[str, Any]
+    epochs: int
+    landmarks: Mapping[str, str]
+
+    def stage(self, run: Path) -> str:
+        """Returns which stage a run folder is in."""
+        return next((name for what, name in self.landmarks.items() if any(run.glob(what))), "start")
+
+
+ENDS = {"report.json": "end", "model.keras": "evaluation"}
+CASES = {
+    "ti-avc": Case(
+        "ti-avc",
+        videos=300,
+        knobs={"visual_dim": 32},
+        options={
+            "embedding_dim": 8,
+            "units": 8,
+            "filters": 8,
+            "dropout": 0.2,
+            "batch_size": 32,
+            "learning_rate": 1e-3,
+            "epochs": 8,
+            "patience": 8,
+        },
+        epochs=8,
+        landmarks=ENDS | {"checkpoints/*": "fit"},
+    ),
+    "refinement": Case(
+        "av-parsing",
+        videos=144,
+        knobs={"latent_dim": 8, "audio_dim": 12, "visual_dim": 16, "visual_3d_dim": 12},
+        options={
+            "variant": "refined",
+            "contrastive_weight": 1.0,
+            "gate": "modality",
+            "keep": "last",
+            "dim": 8,
+            "units": 8,
+            "batch_size": 16,
+            "learning_rate": 0.01,
+            "epochs": 4,
+        },
+        epochs=8,
+        landmarks=ENDS
+        | {
+            "checkpoints/refined": "refined fit",
+            "artefacts/refined": "refinement",
+            "checkpoints/estimation": "estimation",
+        },
+    ),
+}
 
 
 class Training:
     """A training in a process of its own, with one byte of progress an epoch."""
 
-    def __init__(self, corpus: Path, out: Path):
+    def __init__(self, case: Case, corpus: Path, out: Path):
         self.out = out
         self.progress, theirs = os.pipe()
         self.begun = time.monotonic()
         self.pid = os.fork()
         if self.pid == 0:
-            _train_and_exit(corpus, out, theirs)
+            _train_and_exit(case, corpus, out, theirs)
         os.close(theirs)
 
     def wait(self) -> float:
@@ -106,14 +170,14 @@ class Training:
         return False
 
 
-def _train_and_exit(corpus: Path, out: Path, progress: int) -> None:
+def _train_and_exit(case: Case, corpus: Path, out: Path, progress: int) -> None:
     signal.alarm(int(LIMIT))
     try:
         train(
-            "ti-avc",
+            case.system,
             f"synthetic:{corpus}",
             out,
-            overrides=OPTIONS,
+            overrides=dict(case.options),
             seed=SEED,
             resume=True,
             after_epoch=lambda stage, state: os.write(progress, b"."),
@@ -133,21 +197,23 @@ class Moment:
         writes: temporary files or folders seen in the run folder.
         seconds: to wait.
         cut: whether a write was cut, seen after the kill.
+        stage: which one the kill fell into, likewise.
     """
 
     lines: int = 0
     writes: int = 0
     seconds: float = 0.0
     cut: bool = False
+    stage: str = ""
 
 
-def moment(number: int, of: int, duration: float, rng: random.Random) -> Moment:
+def moment(epochs: int, number: int, of: int, duration: float, rng: random.Random) -> Moment:
     """Draws the moment of a kill of the training with this number."""
     if number % 3 == 0:
         return Moment(seconds=(number + rng.random()) / of * duration)
     if number % 3 == 1:
-        return Moment(rng.randint(1, EPOCHS), seconds=rng.random() * duration / 4 / EPOCHS)
-    return Moment(writes=rng.randint(4, 4 * EPOCHS), seconds=rng.random() * 0.02)
+        return Moment(rng.randint(1, epochs), seconds=rng.random() * duration / 4 / epochs)
+    return Moment(writes=rng.randint(4, 4 * epochs), seconds=rng.random() * 0.02)
 
 
 @dataclass
@@ -165,15 +231,18 @@ class Outcome:
     unreadable: list[str] = field(default_factory=list)
 
 
-def run_killed(corpus: Path, whole: Path, duration: float, number: int, of: int) -> Outcome:
+def run_killed(
+    case: Case, corpus: Path, whole: Path, duration: float, number: int, of: int
+) -> Outcome:
     """Trains, is killed at a moment that `number` decides, resumes, maybe is killed again."""
     rng = random.Random(number)
     out = whole.with_name(f"killed-{number:02d}")
     outcome = Outcome()
     while not outcome.kills or rng.random() < AGAIN:
-        when = moment(number, of, duration, rng)
-        if Training(corpus, out).kill(when):
+        when = moment(case.epochs, number, of, duration, rng)
+        if Training(case, corpus, out).kill(when):
             when.cut = any(out.rglob(".partial-*"))
+            when.stage = case.stage(out)
             outcome.kills.append(when)
             outcome.unreadable += unreadable(out)
         elif outcome.kills:
@@ -181,7 +250,7 @@ def run_killed(corpus: Path, whole: Path, duration: float, number: int, of: int)
         else:  # it was faster than the whole run: begin anew, and kill earlier
             shutil.rmtree(out)
             duration *= 0.8
-    Training(corpus, out).wait()
+    Training(case, corpus, out).wait()
     outcome.unreadable += unreadable(out) + [str(path) for path in out.rglob(".partial-*")]
     outcome.equal = contents(out) == contents(whole)
     return outcome
@@ -242,29 +311,34 @@ def contents(run: Path) -> dict[str, bytes | str]:
 def main() -> None:
     """Runs the experiment and writes its result."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--case", choices=CASES, default="ti-avc", help="what is trained")
     parser.add_argument("--kills", type=int, default=20, help="trainings that are killed")
     parser.add_argument("--folder", type=Path, default=Path("runs/sigkill"), help="for the runs")
     parser.add_argument("--out", type=Path, required=True, help="JSON file to write")
     asked = parser.parse_args()
     corpus, whole = asked.folder / "corpus", asked.folder / "whole"
-    make_corpus(corpus)
-    duration = Training(corpus, whole).wait()
+    case = CASES[asked.case]
+    make_corpus(case, corpus)
+    duration = Training(case, corpus, whole).wait()
     print(f"whole: {duration:.1f} s", file=sys.stderr)
     outcomes = []
     for number in range(asked.kills):
-        outcomes.append(run_killed(corpus, whole, duration, number, asked.kills))
+        outcomes.append(run_killed(case, corpus, whole, duration, number, asked.kills))
         print(f"{number + 1}/{asked.kills}: {outcomes[-1]}", file=sys.stderr, flush=True)
     kills = [when for outcome in outcomes for when in outcome.kills]
     result = {
         "question": "does a training that is killed at any moment end with the same bits?",
-        "command": f"python tests/end_to_end/kill.py --kills {asked.kills} --out {asked.out}",
+        "command": f"python tests/end_to_end/kill.py --case {asked.case} --kills {asked.kills} "
+        f"--out {asked.out}",
         "trainings": len(outcomes),
         "kills": len(kills),
         "kills_that_cut_a_write": sum(when.cut for when in kills),
+        "kills_by_stage": dict(Counter(when.stage for when in kills)),
         "trainings_equal_bit_by_bit": sum(outcome.equal for outcome in outcomes),
         "unreadable_files": sum(len(outcome.unreadable) for outcome in outcomes),
         "seconds_of_a_whole_run": round(duration, 1),
-        "options": OPTIONS | {"seed": SEED},
+        "system": case.system,
+        "options": {**case.options, "seed": SEED},
         "versions": versions(),
         "machine": f"{platform.machine()}, {os.cpu_count()} cores",
         "outcomes": [asdict(outcome) for outcome in outcomes],
@@ -272,15 +346,16 @@ def main() -> None:
     write_json(asked.out, result)
 
 
-def make_corpus(folder: Path) -> None:
-    """Writes 300 synthetic videos, in a process of their own: this one must stay unstarted."""
+def make_corpus(case: Case, folder: Path) -> None:
+    """Writes synthetic videos, in a process of their own: this one must stay unstarted."""
     pid = os.fork()
     if pid == 0:
         with contextlib.suppress(BaseException):
             from kavc.systems.registry import get
 
-            overrides = {"visual_dim": 32}
-            get("ti-avc").synthesise(folder, videos=300, seed=0, world_seed=0, overrides=overrides)
+            get(case.system).synthesise(
+                folder, videos=case.videos, seed=0, world_seed=0, overrides=case.knobs
+            )
             os._exit(0)
         os._exit(1)
     _, status = os.waitpid(pid, 0)
@@ -289,6 +364,7 @@ def make_corpus(folder: Path) -> None:
 
 
 if __name__ == "__main__":
-    import kavc.systems.ti_avc.system  # noqa: F401 - imported once, before the forks
+    import kavc.systems.av_parsing.system
+    import kavc.systems.ti_avc.system  # noqa: F401 - both are imported once, before the forks
 
     main()

@@ -13,11 +13,12 @@ KILLS = 20
 
 
 @pytest.mark.slow  # some minutes: 20 trainings, each killed once or more
-def test_killed_trainings_end_as_if_nothing_had_happened(tmp_path):
+@pytest.mark.parametrize("case", ["ti-avc", "refinement"])
+def test_killed_trainings_end_as_if_nothing_had_happened(case, tmp_path):
     """In a process of its own, which alone can fork before TensorFlow works."""
     out = tmp_path / "result.json"
     command = [sys.executable, Path(__file__).with_name("kill.py"), "--kills", str(KILLS),
-               "--folder", tmp_path / "runs", "--out", out]  # fmt: skip
+               "--case", case, "--folder", tmp_path / "runs", "--out", out]  # fmt: skip
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     result = json.loads(out.read_text())
