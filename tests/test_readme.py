@@ -13,7 +13,8 @@ import pytest
 from typer.testing import CliRunner
 
 from kavc.cli.main import app
-from kavc.data.synthetic import llp
+from kavc.data.synthetic import ave, llp
+from kavc.data.synthetic.ave_knobs import knobs as ave_knobs
 from kavc.data.synthetic.llp_knobs import knobs
 from kavc.errors import ServingError
 from kavc.serving.client.blocking import Client
@@ -33,7 +34,8 @@ SMALL_EMBEDDING = (
     "batch_size=64", "epochs=2",
 )  # fmt: skip
 SMALL_PARSING = ("dim=8", "units=8", "batch_size=8", "epochs=1")
-SMALL_OF = {"ti-avc": SMALL, "av-parsing": SMALL_PARSING}
+SMALL_MS_VAE = ("latent_dim=8", "visual_units=8", "decoder_units=8", "epochs=1", "kl_epochs=1")
+SMALL_OF = {"ti-avc": SMALL, "av-parsing": SMALL_PARSING, "ms-vae": SMALL_MS_VAE}
 
 
 def steps() -> list[tuple[str, str]]:
@@ -72,10 +74,12 @@ def smaller(line: str) -> list[str]:
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch, embedding_corpus):
-    """A reader's folder, with shards of YouTube-8M, an LLP and this package's sweep files in it."""
+    """A reader's folder: shards of YouTube-8M, an LLP, an AVE, and this package's sweep files."""
     shutil.copytree(embedding_corpus, tmp_path / "data" / "yt8m")
     llp.write(tmp_path / "data" / "llp", knobs("default"), videos=18)
-    for published in ("yt8m", "llp"):
+    counts = {"train": 20, "validation": 12, "test": 8}
+    ave.write(tmp_path / "data" / "ave", ave_knobs("default"), counts=counts)
+    for published in ("yt8m", "llp", "ave"):
         (tmp_path / "data" / published / "corpus.json").unlink()
     shutil.copytree(ROOT / "tuning", tmp_path / "tuning")
     monkeypatch.chdir(tmp_path)
@@ -137,7 +141,7 @@ def until_served(line):
 
 @pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions_eagerly")
 def test_every_command_and_snippet(reader, server, quick):
-    """Longer than ten seconds: ten trainings, as many as the README has."""
+    """Longer than ten seconds: eleven trainings, as many as the README has."""
     typed = 0
     for kind, content in steps():
         content = content.replace(SERVER, server())

@@ -25,6 +25,7 @@ from kavc.cli import (
     parse,
     predict,
     retrieve,
+    segments,
     serve,
     systems,
     train,
@@ -198,7 +199,7 @@ def _options(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-for module in (demo, systems, train, evaluate, retrieve, parse, serve, predict):
+for module in (demo, systems, train, evaluate, retrieve, parse, segments, serve, predict):
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))
 for name, group in {"data": data, "index": index, "tune": tune}.items():

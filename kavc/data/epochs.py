@@ -27,4 +27,6 @@ def of_epoch(
     if not tf.is_tensor(epoch):
         return draw(epoch)  # type: ignore[arg-type]
     columns = tf.numpy_function(lambda epoch: draw(int(epoch)), [epoch], dtypes)
+    if tf.is_tensor(columns):  # of one column
+        columns = [columns]
     return tuple(tf.ensure_shape(column, shape) for column in columns)

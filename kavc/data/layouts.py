@@ -36,9 +36,11 @@ class View:
         min_theme_count: YouTube-8M. Fewest training videos of a theme that is kept.
         frames: YouTube-8M, frame level. Picks that many visual rows, evenly spaced; None for all.
         rows: name of an array in the view to the numbers of rows that a video may have of it, as
-            {"audio": (10,), "audio_events": (0, 10)}; any, where it names none. `features:` and
-            `llp:` are checked when they are described. Silent videos keep their rows of "audio" if
-            it is named here.
+            {"audio": (10,), "audio_events": (0, 10)}; any, where it names none. `ave:`, `features:`
+            and `llp:` are checked when they are described. Silent videos keep their rows of "audio"
+            if it is named here.
+        order: AVE. Which of the published splits: "match", of the cross-modal task, or "plain", of
+            supervised localisation.
     """
 
     arrays: Mapping[str, str] = field(
@@ -50,6 +52,7 @@ class View:
     min_theme_count: int = 1
     frames: int | None = None
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    order: str = "match"
 
     def check_rows(self, name: str, ids: Iterable[bytes], rows: Iterable[int], where: str) -> None:
         """Raises if a video has another number of rows of an array than `rows` allows.
@@ -194,6 +197,12 @@ def get(name: str) -> Layout:
     return _LAYOUTS[name]
 
 
+register(
+    "ave",
+    "the published AVE annotations (Annotations.txt), splits and features (.h5)",
+    "kavc.data.ave.reader:AveReader",
+    holds="Annotations.txt",
+)
 register(
     "features",
     "arrays of your own, one record a video, as `kavc data convert` writes them",

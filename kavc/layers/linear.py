@@ -18,6 +18,8 @@ class Linear(keras.layers.Layer):
         units: int. Width of the output.
         activation: optional name of an activation.
         bias: "uniform" or "zeros": what the bias begins with.
+        gain: float. What the kernel's bound is multiplied by: the root of 6 keeps the variance of
+            what ReLU passes on, as He et al., 2015, have it.
 
     Call arguments:
         x: `(..., dim)`.
@@ -26,17 +28,18 @@ class Linear(keras.layers.Layer):
         `(..., units)`.
     """
 
-    def __init__(self, units, activation=None, bias="uniform", **kwargs):
+    def __init__(self, units, activation=None, bias="uniform", gain=1.0, **kwargs):
         super().__init__(**kwargs)
         if bias not in BIAS:
             raise ValueError(f"bias must be one of {', '.join(BIAS)}; received: {bias!r}")
         self.units = units
         self.activation = keras.activations.get(activation)
         self.bias_begins = bias
+        self.gain = gain
 
     def build(self, x_shape):
         dim = x_shape[-1]
-        begin = uniform(dim**-0.5)
+        begin = uniform(self.gain * dim**-0.5)
         self.kernel = self.add_weight(shape=(dim, self.units), initializer=begin, name="kernel")
         begin = uniform(dim**-0.5) if self.bias_begins == "uniform" else "zeros"
         self.bias = self.add_weight(shape=(self.units,), initializer=begin, name="bias")
@@ -53,6 +56,7 @@ class Linear(keras.layers.Layer):
             "units": self.units,
             "activation": keras.activations.serialize(self.activation),
             "bias": self.bias_begins,
+            "gain": self.gain,
         }
 
 

@@ -77,6 +77,19 @@ def _get(inputs, name, like):
     return ops.convert_to_tensor(x, dtype=like.dtype)
 
 
+def with_outputs(network, more):
+    """Returns a network that also answers with what lies on its way; it shares all layers.
+
+    Args:
+        network: `Network`, whose outputs are named.
+        more: dict of its symbolic tensors, by name; where there are none, the network is returned.
+    """
+    if not more:
+        return network
+    outputs = network.output | more
+    return Network(network.input, outputs, config={}, dtype=network.dtype_policy)
+
+
 def sequence_input(dim, *, name, dtype):
     """Returns the inputs `<name>`, `(batch, time, dim)`, and `<name>_length`, `(batch,)` int32."""
     sequence = keras.Input((None, dim), dtype=dtype, name=name)

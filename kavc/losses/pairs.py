@@ -26,6 +26,26 @@ def cosine_pair_loss(cosine, is_negative, *, margin=0.2, scale_hinge=False):
     return ops.where(ops.cast(is_negative, "bool"), hinge, 1 - cosine)
 
 
+def distance_pair_loss(distance, matches, *, margin=2.0):
+    """Draws matching pairs together, and others apart up to a margin.
+
+    Args:
+        distance: `(batch,)`, at least 0.
+        matches: `(batch,)`, 1 where the two belong together, else 0.
+        margin: float. Distance from which on others are left alone; 2 in AVE's code.
+
+    Returns:
+        `(batch,)`: the square of the distance, or of what it lacks to the margin.
+
+    Reference:
+        Hadsell et al., "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006;
+        Tian et al., ECCV 2018, equation 9.
+    """
+    matches = ops.cast(matches, distance.dtype)
+    lacking = ops.relu(margin - distance)
+    return matches * ops.square(distance) + (1 - matches) * ops.square(lacking)
+
+
 def multilabel_cross_entropy(logits, labels, *, epsilon=0.0):
     """Sum over labels of the binary cross-entropies.
 

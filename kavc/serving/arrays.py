@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -73,6 +74,41 @@ def load_inputs(path: str | os.PathLike) -> dict[str, np.ndarray]:
     if not arrays:
         raise DataError(f"{path}: holds no input")
     return arrays
+
+
+def feature_rows(features: Mapping[str, Any], name: str, widths: Mapping[str, int]) -> np.ndarray:
+    """Returns one array of the features of a video, a row a second, checked by itself.
+
+    Args:
+        features: name to array of floats or nested lists.
+        name: of the array.
+        widths: name to width of what a network takes.
+
+    Returns:
+        (seconds, width) float32.
+
+    Raises:
+        DataError: it is missing, of another shape or width, of whole numbers or not finite.
+    """
+    if name not in features:
+        raise DataError(
+            f"no array {name!r} among {', '.join(features) or 'none'}; the network takes "
+            f"{', '.join(widths)}"
+        )
+    array = np.asarray(features[name])
+    wanted = f"{name!r} is {array.dtype} of shape {array.shape}; expected (seconds, {widths[name]})"
+    if array.ndim != 2 or array.shape[1] != widths[name]:
+        cure = "; leave its batch axis out" if array.ndim == 3 and len(array) == 1 else ""
+        raise DataError(f"{wanted}, of one video{cure}")
+    if is_no_float(features[name]):
+        raise DataError(f"{wanted}, {NO_FLOATS}")
+    if array.dtype.kind not in "fi":
+        raise DataError(f"{wanted}, floats")
+    with np.errstate(over="ignore"):
+        array = array.astype(np.float32)
+    if not np.isfinite(array).all():
+        raise DataError(f"{name!r} holds NaN, infinite values, or such as float32 does not hold")
+    return array
 
 
 def save_outputs(path: str | os.PathLike, outputs: Mapping[str, np.ndarray]) -> None:

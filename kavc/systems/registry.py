@@ -17,6 +17,7 @@ SYSTEMS = {
         "kavc.systems.cross_modal_embedding.system",
         "CrossModalEmbeddingSystem",
     ),
+    "ms-vae": ("kavc.systems.ms_vae.system", "MSVAESystem"),
     "ti-avc": ("kavc.systems.ti_avc.system", "TiAVCSystem"),
 }
 

@@ -10,7 +10,8 @@ from kavc.errors import DataError
 @pytest.fixture
 def folder(tmp_path):
     (tmp_path / "corpus").mkdir()
-    for name in ("file", "corpus.json", "train0000.tfrecord", "AVVP_train.csv"):
+    for name in ("file", "corpus.json", "train0000.tfrecord", "AVVP_train.csv",
+                 "Annotations.txt"):  # fmt: skip
         (tmp_path / "corpus" / name).write_text("x")
     return tmp_path / "corpus"
 

@@ -59,3 +59,12 @@ def test_config_and_shape():
     assert (again.units, again.bias_begins, again.name) == (5, "zeros", "fc")
     assert again.activation is keras.activations.relu
     assert layer(keras.Input((2, 3))).shape == (None, 2, 5)
+
+
+def test_a_gain_widens_the_kernel_alone():
+    layer = Linear(2000, gain=6**0.5)
+    layer.build((None, 64))
+    kernel, bias = (np.abs(ops.convert_to_numpy(w)).max() for w in (layer.kernel, layer.bias))
+    assert 0.99 * (6 / 64) ** 0.5 < kernel < (6 / 64) ** 0.5
+    assert 0.99 * 64**-0.5 < bias < 64**-0.5
+    assert Linear.from_config(layer.get_config()).gain == 6**0.5

@@ -16,7 +16,7 @@ from kavc.inputs.records import entries
 DESCRIBED = "corpus.json"
 FEATURES = "features"
 # By the layout of the corpus.
-IMITATED = {FEATURES: "KWAI", "llp": "LLP", "youtube8m": "YouTube-8M"}
+IMITATED = {"ave": "AVE", FEATURES: "KWAI", "llp": "LLP", "youtube8m": "YouTube-8M"}
 
 
 class SyntheticReader(Reader):

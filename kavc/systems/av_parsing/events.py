@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kavc.errors import DataError
-from kavc.serving.arrays import NO_FLOATS, is_no_float
+from kavc.serving.arrays import feature_rows
 from kavc.systems.av_parsing.config import AVParsingConfig
 
 MODALITIES = ("audio", "visual", "audio-visual")
@@ -89,7 +89,7 @@ def windows(features: Mapping[str, Any], widths: Mapping[str, int], segments: in
         DataError: an array is missing, of another shape or width, of whole numbers or not finite;
             the video is shorter than a window or longer than a day.
     """
-    arrays = {name: _rows(features, name, widths) for name in widths}
+    arrays = {name: feature_rows(features, name, widths) for name in widths}
     seconds = len(arrays["audio"])
     if not segments <= seconds <= MAX_SECONDS:
         raise DataError(
@@ -147,26 +147,3 @@ def _runs(mask: np.ndarray) -> list[tuple[int, int, int]]:
     labels, starts = np.nonzero(edges == 1)
     _, ends = np.nonzero(edges == -1)
     return list(zip(labels.tolist(), starts.tolist(), ends.tolist(), strict=True))
-
-
-def _rows(features: Mapping[str, Any], name: str, widths: Mapping[str, int]) -> np.ndarray:
-    """Returns one array of `features` as float32, checked by itself."""
-    if name not in features:
-        raise DataError(
-            f"no array {name!r} among {', '.join(features) or 'none'}; the network takes "
-            f"{', '.join(widths)}"
-        )
-    array = np.asarray(features[name])
-    wanted = f"{name!r} is {array.dtype} of shape {array.shape}; expected (seconds, {widths[name]})"
-    if array.ndim != 2 or array.shape[1] != widths[name]:
-        cure = "; leave its batch axis out" if array.ndim == 3 and len(array) == 1 else ""
-        raise DataError(f"{wanted}, of one video{cure}")
-    if is_no_float(features[name]):
-        raise DataError(f"{wanted}, {NO_FLOATS}")
-    if array.dtype.kind not in "fi":
-        raise DataError(f"{wanted}, floats")
-    with np.errstate(over="ignore"):
-        array = array.astype(np.float32)
-    if not np.isfinite(array).all():
-        raise DataError(f"{name!r} holds NaN, infinite values, or such as float32 does not hold")
-    return array

@@ -7,7 +7,7 @@ from keras import ops
 
 from kavc.layers.gradient_reversal import GradientReversal, reversal_strength
 from kavc.layers.modality_discriminator import ModalityDiscriminator
-from kavc.layers.network import Network
+from kavc.layers.network import with_outputs
 from kavc.layers.step_counter import add_step_counter
 from kavc.losses.contrastive import segment_contrastive_loss
 from kavc.losses.grounding import cross_modal_grounding_loss, unimodal_grounding_loss
@@ -64,7 +64,7 @@ class Weak(keras.Model):
         self.segment_weight = segment_weight
         self.positive_weight = positive_weight
         self.contrastive_weight = contrastive_weight
-        self.forward = _answering(network, network.features if contrastive_weight else {})
+        self.forward = with_outputs(network, network.features if contrastive_weight else {})
         self.built = True
 
     def call(self, inputs, training=None):
@@ -103,7 +103,7 @@ class WeakApart(Weak):
     def __init__(self, network, **weak):
         super().__init__(network, **weak)
         apart = {f"{APART}{name}": x for name, x in network.apart.items()}
-        self.forward = _answering(network, apart)
+        self.forward = with_outputs(network, apart)
 
     def losses_of(self, answers, targets):
         members = {name: answers[f"{APART}{name}"] for name in self.network.apart}
@@ -140,7 +140,7 @@ class Adversarial(Weak):
         self.total_steps = total_steps
         self.first_step = first_step
         self.steps = add_step_counter(self)
-        self.forward = _answering(network, network.features)
+        self.forward = with_outputs(network, network.features)
         self.reversal = GradientReversal(dtype=network.dtype_policy)
         self.discriminator = ModalityDiscriminator(dtype=network.dtype_policy)
         self.discriminator.build((None, network.features["joint"].shape[-1]))
@@ -200,11 +200,3 @@ class Grounding(keras.Model):
         losses = y["unimodal"] * unimodal_grounding_loss(*arguments, **self.margins)
         losses += y["cross_modal"] * cross_modal_grounding_loss(*arguments, **self.margins)
         return batch_mean(losses / audio.shape[1])
-
-
-def _answering(network, more):
-    """Returns a network with further outputs, by name."""
-    if not more:
-        return network
-    outputs = network.output | more
-    return Network(network.input, outputs, config={}, dtype=network.dtype_policy)
