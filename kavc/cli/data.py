@@ -12,6 +12,7 @@ from kavc.cli.train import AsJson, Overrides, Splits
 
 if TYPE_CHECKING:
     from kavc.data.source import Source
+    from kavc.systems.base import System
 
 HELP = "Make, convert and describe data."
 PRINTED = ("counts", "widths", "classes", "fingerprint", "notes")  # of `SourceInfo`, as JSON
@@ -30,21 +31,42 @@ def synth(
     ] = 0,
     knobs: Annotated[str, typer.Option("--knobs", help="Named set of knobs.")] = "default",
     overrides: Overrides = None,
+    like: Annotated[
+        str | None,
+        typer.Option(
+            "--like", help="ms-vae: ave:PATH, whose rows, lengths, onsets and splits it has."
+        ),
+    ] = None,
 ) -> None:
     """Generate a synthetic corpus in the layout of the real one."""
     from kavc.systems.config import parse_overrides
     from kavc.systems.registry import get
 
-    progress(f"generating {videos} videos")
-    get(system).synthesise(
+    found = get(system)
+    more = {} if like is None else {"like": _liked(found, like)}
+    progress(f"generating {videos} videos" if like is None else f"generating videos like {like}")
+    found.synthesise(
         out,
         videos=videos,
         seed=seed,
         world_seed=world_seed,
         knobs=knobs,
         overrides={name: _number(text) for name, text in parse_overrides(overrides or []).items()},
+        **more,
     )
     results.print(f"synthetic:{out}", highlight=False, soft_wrap=True)
+
+
+def _liked(system: System, like: str) -> Path:
+    """Returns the folder that a corpus is to be like."""
+    from kavc.data.source import Source
+    from kavc.errors import ConfigError
+
+    source = Source.parse(like)
+    if source.layout not in system.likenesses:
+        known = ", ".join(f"{layout}:PATH" for layout in system.likenesses) or "no real data"
+        raise ConfigError(f"--like {like}: a corpus for {system.name} can be made like {known}")
+    return source.path
 
 
 def describe(

@@ -235,6 +235,8 @@ class System(abc.ABC):
         assets: names of what `signatures` can take from outside the network, as "index".
         modalities: names of what `embed` embeds, as "audio"; each an array of an example.
         class_file: file of an export that names the classes, by index.
+        likenesses: layouts of real data whose videos a synthetic corpus can have, all but their
+            features; `synthesise` then takes the folder as `like`.
         evaluated_on: names of the splits that `evaluate` reads and can't do without.
     """
 
@@ -246,6 +248,7 @@ class System(abc.ABC):
     assets: ClassVar[Sequence[str]] = ()
     modalities: ClassVar[Sequence[str]] = ()
     class_file: ClassVar[str] = "labels.txt"
+    likenesses: ClassVar[Sequence[str]] = ()
     evaluated_on: ClassVar[Sequence[str]] = ("test",)
 
     @abc.abstractmethod

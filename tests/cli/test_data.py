@@ -266,3 +266,39 @@ def test_published_refined_labels_become_an_options_file(cli, tmp_path):
     assert kept.sum(axis=(1, 2)).tolist() == [1, 2]
     again = cli(*words)
     assert again.exit_code != 0 and "exists; choose another" in again.stderr
+
+
+@pytest.fixture
+def published_ave(tmp_path):
+    """AVE's files without what says that this package made them."""
+    from kavc.data.synthetic import ave
+    from kavc.data.synthetic.ave_knobs import knobs
+
+    counts = {"train": 8, "validation": 4, "test": 4}
+    ave.write(tmp_path / "ave", knobs("default"), counts=counts, sample_seed=5)
+    (tmp_path / "ave" / "corpus.json").unlink()
+    return tmp_path / "ave"
+
+
+def test_a_corpus_like_real_data_has_its_rows_and_splits(cli, published_ave, tmp_path):
+    made = tmp_path / "made"
+    result = cli("data", "synth", "ms-vae", "--out", made, "--like", f"ave:{published_ave}")
+    assert result.exit_code == 0, result.stderr
+    names = ["Annotations.txt", *(path.name for path in published_ave.glob("*_order*.h5"))]
+    assert len(names) == 7
+    for name in names:
+        assert (made / name).read_bytes() == (published_ave / name).read_bytes()
+
+
+def test_not_every_corpus_can_be_like_real_data(refused, published_ave, tmp_path):
+    like = f"ave:{published_ave}"
+    said = refused_of(refused, "ti-avc", like, tmp_path)
+    assert said == f"--like {like}: a corpus for ti-avc can be made like no real data"
+    assert "no such folder" in refused_of(
+        refused, "ms-vae", f"ave:{tmp_path / 'nowhere'}", tmp_path
+    )
+    assert not (tmp_path / "made").exists()
+
+
+def refused_of(refused, system, like, tmp_path):
+    return refused("data", "synth", system, "--out", tmp_path / "made", "--like", like)

@@ -37,6 +37,7 @@ class MSVAESystem(System):
         "events_array",
         "order",
     )
+    likenesses = ("ave",)
     evaluated_on = ("train", "test")
 
     def examples(self, config: MSVAEConfig) -> ExampleSpec:
@@ -125,12 +126,13 @@ class MSVAESystem(System):
         world_seed: int,
         knobs: str = "default",
         overrides: Mapping[str, Any] | None = None,
+        like: Path | None = None,
     ) -> None:
         from kavc.data.synthetic import ave
         from kavc.data.synthetic.ave_knobs import knobs as named
 
         chosen = named(knobs, **(overrides or {}))
-        ave.write(out, chosen, videos=videos, sample_seed=seed, world_seed=world_seed)
+        ave.write(out, chosen, videos=videos, sample_seed=seed, world_seed=world_seed, like=like)
 
     def summarise(
         self, reports: Mapping[str, Sequence[Report]], source: Source, config: MSVAEConfig
