@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from kavc.errors import ConfigError
 from kavc.systems.choices import Choices
 from kavc.systems.config import Config, option
 
@@ -91,7 +90,7 @@ class MSVAEConfig(Config):
     error_weight: float = option(1.0, "lambda_1, of the reconstruction (2.2)", low=0)
     kl_weight: float = option(0.1, "lambda_2, of the divergence, at first (2.2)", low=0)
     late_kl_weight: float = option(0.01, "lambda_2 from epoch `kl_epochs` on (2.2)", low=0)
-    kl_epochs: int = option(10, "epochs of `kl_weight` (2.2)", low=0)
+    kl_epochs: int = option(10, "epochs of `kl_weight`, the first ones (2.2)", low=0)
     kl_over: str = option(
         "latent",
         "the divergence is a sum over the latent's coordinates, or, as the error is a mean over "
@@ -153,21 +152,13 @@ class MSVAEConfig(Config):
             "scripts_faults": True,
         },
         "improved": {},
+        **{variant: {"variant": variant, **options} for variant, options in TRAINING.items()},
     }
 
     @property
     def supervised(self) -> bool:
         """Whether a network is taught the event of each segment."""
         return self.variant in (*LOCALIZING, *ON_MAPS)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.latent == "matrix" and self.variant not in GENERATING:
-            return
-        if self.kl_epochs > self.epochs and self.variant in GENERATING:
-            raise ConfigError(
-                f"option 'kl_epochs' must be at most 'epochs', {self.epochs}; not {self.kl_epochs}"
-            )
 
 
 def search_space(hp: Any, config: MSVAEConfig) -> MSVAEConfig:

@@ -12,12 +12,15 @@ OPTIONS = {
     "latent_dim": 4, "visual_units": 8, "code_units": 8, "decoder_units": 8, "batch_size": 32,
     "epochs": 2, "kl_epochs": 1, "embedding_units": 8, "embedding_dim": 4, "draws": 2,
 }  # fmt: skip
-# Networks of "Ours + W" without its loss, and of those that differ in a layer or two.
-ALIKE = ("published-code", "Ours", "improved (ours)", "L3", "AVFB")
+# Networks of "Ours + W" without its loss, and of those that differ in a layer or two; rows of what
+# has a preset.
+ALIKE = (
+    "published-code", "Ours", "improved (ours)", "l3", "L3", "avfb", "AVFB", "av-attention",
+    "DCCA", "AVDLN", "AVSDN", "AVE",
+)  # fmt: skip
 VARIANTS = {
     "peak": {"scaling": "peak"},
     "standard": {"scaling": "standard", "contrast_weight": 1.0},
-    "DMRN": {"variant": "dmrn"},
 }
 
 
