@@ -18,6 +18,7 @@ from kavc.data.ave.orders import FILES as ORDERS
 from kavc.data.ave.orders import KEY as ORDER_KEY
 from kavc.data.ave.videos import FILE, SECONDS, Video
 from kavc.data.splits import SPLITS
+from kavc.data.synthetic.asked import counted, shared_out
 from kavc.data.synthetic.ave_files import RowsFile, write_array
 from kavc.data.synthetic.ave_knobs import KNOB_SETS, AveKnobs, knobs
 from kavc.data.synthetic.ave_world import SIDE, AveVideo, AveWorld
@@ -28,8 +29,7 @@ from kavc.folders import check_new
 from kavc.partials import new_folder
 
 KIND = "ave"
-PUBLISHED = {"train": 3339, "validation": 402, "test": 402}
-FEWEST = 2  # videos of a split
+SHARES = dict.fromkeys(("validation", "test"), 402 / 4143)  # of the videos, as published
 SHORTEST = 2  # seconds of an event
 ROWS = 3  # keeps the random stream of the rows apart from those of worlds and videos
 LETTERS = np.array(list("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-"))
@@ -83,7 +83,9 @@ def write(
     world = AveWorld(knobs, world_seed)
     seeds = {"sample_seed": check_seed("sample_seed", sample_seed), "world_seed": world.world_seed}
     if like is None:
-        plan = draw_plan(knobs, _sizes(videos) if counts is None else _counted(counts), **seeds)
+        plan = draw_plan(
+            knobs, shared_out(videos, SHARES) if counts is None else counted(counts), **seeds
+        )
     elif counts is not None:
         raise ConfigError(f"counts and like both say how many videos there are: leave out {counts}")
     else:
@@ -186,30 +188,6 @@ def _write_tables(folder: Path, plan: Plan) -> None:
     for kind, rows in plan.orders.items():
         for split, numbers in rows.items():
             write_array(folder / ORDERS[kind][split], ORDER_KEY, numbers)
-
-
-def _sizes(videos: int) -> dict[str, int]:
-    fewest = FEWEST * len(SPLITS)
-    if not _whole(videos) or videos < fewest:
-        raise ConfigError(f"videos is {videos!r}; expected at least {fewest}, {FEWEST} a split")
-    whole = sum(PUBLISHED.values())
-    held = {
-        split: max(FEWEST, round(videos * PUBLISHED[split] / whole))
-        for split in ("validation", "test")
-    }
-    return {"train": videos - sum(held.values()), **held}
-
-
-def _counted(counts: Mapping[str, int]) -> dict[str, int]:
-    if set(counts) != set(SPLITS) or not all(_whole(n) and n >= FEWEST for n in counts.values()):
-        raise ConfigError(
-            f"counts must be {FEWEST} or more for each of {', '.join(SPLITS)}; got {dict(counts)}"
-        )
-    return {split: int(counts[split]) for split in SPLITS}
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 __all__ = ["KNOB_SETS", "AveKnobs", "AveVideo", "AveWorld", "Plan", "draw_plan", "knobs", "write"]

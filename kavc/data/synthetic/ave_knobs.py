@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kavc.data.ave.classes import CLASSES
-from kavc.errors import ConfigError, unknown
+from kavc.data.synthetic.asked import named_knobs
+from kavc.errors import ConfigError
 
 SHARES = {"full_share", "persistence", "distractor"}
 LARGEST_COUNT, LARGEST_SCALE = 100_000, 1000.0
@@ -130,11 +131,4 @@ def knobs(name: str = "default", **overrides: Any) -> AveKnobs:
         >>> knobs("classes-only", classes=5).second_gain
         0.0
     """
-    if name not in KNOB_SETS:
-        raise ConfigError(unknown("set of knobs", name, KNOB_SETS))
-    values = {**KNOB_SETS[name], **overrides}
-    known = [field.name for field in dataclasses.fields(AveKnobs)]
-    for knob in values:
-        if knob not in known:
-            raise ConfigError(unknown("knob", knob, known))
-    return AveKnobs(**values)
+    return named_knobs(AveKnobs, KNOB_SETS, name, overrides)

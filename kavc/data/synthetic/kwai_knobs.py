@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from kavc.errors import ConfigError, unknown
+from kavc.data.synthetic.asked import named_knobs
+from kavc.errors import ConfigError
 
 SHARES = ("audio_family", "visual_family", "themeless", "distractor", "missing")
 LARGEST_COUNT, LARGEST_SCALE = 1_000_000, 1000.0
@@ -148,11 +149,4 @@ def knobs(name: str = "default", **overrides: Any) -> KwaiKnobs:
         >>> knobs("P", frames=4).themes
         19
     """
-    if name not in KNOB_SETS:
-        raise ConfigError(unknown("set of knobs", name, KNOB_SETS))
-    values = {**KNOB_SETS[name], **overrides}
-    known = [field.name for field in dataclasses.fields(KwaiKnobs)]
-    for knob in values:
-        if knob not in known:
-            raise ConfigError(unknown("knob", knob, known))
-    return KwaiKnobs(**values)
+    return named_knobs(KwaiKnobs, KNOB_SETS, name, overrides)

@@ -10,10 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from kavc.data.llp.classes import CLASSES
+from kavc.data.synthetic.asked import counted, shared_out
 from kavc.data.synthetic.draws import check_seed
 from kavc.data.synthetic.llp_knobs import KNOB_SETS, LlpKnobs, knobs
 from kavc.data.synthetic.llp_world import SEGMENTS, LlpVideo, LlpWorld
-from kavc.errors import ConfigError, DataError
+from kavc.errors import DataError
 from kavc.files import write_json, write_npz, write_text
 from kavc.folders import check_new
 from kavc.inputs.arrays import read_npz
@@ -22,7 +23,6 @@ from kavc.partials import new_folder
 KIND = "llp"
 SPLITS = ("train", "validation", "test")
 SHARES = {"validation": 1 / 9, "test": 1 / 3}  # of the videos; the rest is for training
-FEWEST = 2  # videos of a split
 LABELS = {"train": "AVVP_train", "validation": "AVVP_val_pd", "test": "AVVP_test_pd"}
 ALL_LABELS = "AVVP_dataset_full"
 EVENTS = {"audio_events": "AVVP_eval_audio", "visual_events": "AVVP_eval_visual"}
@@ -58,7 +58,7 @@ def write(
     Raises:
         ConfigError: a seed or a number is out of range, or `out` exists.
     """
-    sizes = _sizes(videos) if counts is None else _counted(counts)
+    sizes = shared_out(videos, SHARES) if counts is None else counted(counts)
     world = LlpWorld(knobs, world_seed)
     seeds = {"sample_seed": check_seed("sample_seed", sample_seed), "world_seed": world.world_seed}
     check_new(out)
@@ -108,26 +108,6 @@ def read_truth(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray, np.nda
                 " the corpus again"
             )
     return ids, found["audio_events"], found["visual_events"]
-
-
-def _sizes(videos: int) -> dict[str, int]:
-    fewest = FEWEST * len(SPLITS)
-    if not _whole(videos) or videos < fewest:
-        raise ConfigError(f"videos is {videos!r}; expected at least {fewest}, {FEWEST} a split")
-    held = {split: max(FEWEST, round(videos * share)) for split, share in SHARES.items()}
-    return {"train": videos - sum(held.values()), **held}
-
-
-def _counted(counts: Mapping[str, int]) -> dict[str, int]:
-    if set(counts) != set(SPLITS) or not all(_whole(n) and n >= FEWEST for n in counts.values()):
-        raise ConfigError(
-            f"counts must be {FEWEST} or more for each of {', '.join(SPLITS)}; got {dict(counts)}"
-        )
-    return {split: int(counts[split]) for split in SPLITS}
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
 
 
 def _stored(video: LlpVideo, folder: Path) -> LlpVideo:

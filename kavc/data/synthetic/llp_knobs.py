@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from kavc.data.llp.classes import CLASSES
-from kavc.errors import ConfigError, unknown
+from kavc.data.synthetic.asked import named_knobs
+from kavc.errors import ConfigError
 
 SHARES = {"audible", "visible", "mean_length", "synchrony", "split", "persistence", "echo"}
 SHARES |= {"label_noise"}
@@ -147,11 +148,4 @@ def knobs(name: str = "default", **overrides: Any) -> LlpKnobs:
         >>> knobs("trap", echo_gain=0.8).echo
         1.0
     """
-    if name not in KNOB_SETS:
-        raise ConfigError(unknown("set of knobs", name, KNOB_SETS))
-    values = {**KNOB_SETS[name], **overrides}
-    known = [field.name for field in dataclasses.fields(LlpKnobs)]
-    for knob in values:
-        if knob not in known:
-            raise ConfigError(unknown("knob", knob, known))
-    return LlpKnobs(**values)
+    return named_knobs(LlpKnobs, KNOB_SETS, name, overrides)

@@ -15,14 +15,13 @@ LOCALIZING = ("avsdn", "avfb")
 ON_MAPS = ("av-attention", "dmrn")  # networks that attend to the places of a picture
 VARIANTS = (*GENERATING, "dcca", "avdln", *CORRESPONDING, *LOCALIZING, *ON_MAPS)
 
-# How the others are trained, whatever preset MS-VAE's own rows have: as their authors' code, or
-# the best known of its re-implementations, does.
+# How the others are trained, whatever preset MS-VAE's own rows have.
 TRAINING: Mapping[str, Mapping[str, Any]] = {
     # Tian et al., 2018: pairs of one second, near in events and far in the background.
     "avdln": {"learning_rate": 1e-3, "batch_size": 8, "epochs": 20, "keep": "last"},
-    # Published PyTorch code, whose weight decay is left out; fewer epochs, the best kept.
+    # Rate, optimizer and batch of published PyTorch code, without its weight decay; epochs ours.
     "dcca": {"learning_rate": 1e-3, "optimizer": "rmsprop", "batch_size": 800, "epochs": 20},
-    # Arandjelovic and Zisserman, on features: pairs of two videos against pairs of one second.
+    # The batch of a re-implementation on frames, whose rate is 5e-5; rate and epochs ours.
     "l3": {"learning_rate": 1e-4, "batch_size": 64, "epochs": 20},
     "ave": {"learning_rate": 1e-4, "batch_size": 64, "epochs": 20},
     # Published code of AVE, but for its 300 epochs.

@@ -187,7 +187,7 @@ class DCCA(_Embedding):
     def embed(self, kind, x, policy, own):
         for at in range(own["layers"]):
             x = Linear(own["units"], activation="sigmoid", dtype=policy, name=f"{kind}_{at}")(x)
-            # Without it the last layer sees nothing but a constant of the sigmoids' means.
+            # As the published PyTorch code has it after each sigmoid.
             x = keras.layers.BatchNormalization(
                 epsilon=1e-5, center=False, scale=False, dtype=policy, name=f"{kind}_{at}_norm"
             )(x)

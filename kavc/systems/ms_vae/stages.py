@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from kavc.data.epochs import Columns, of_epoch
 from kavc.data.store import VideoStore
+from kavc.errors import DataError
 from kavc.optimizers import TorchAdam
 from kavc.systems.base import Stage
 from kavc.systems.ms_vae.config import MSVAEConfig
@@ -181,6 +182,13 @@ class CorrespondingStage(SegmentStage):
     def count(self, segments: Segments) -> int:
         return -(-2 * len(segments) // self.config.batch_size)
 
+    def prepare(
+        self, network: keras.Model, load: Callable[[], VideoStore], folder: Path
+    ) -> Segments:
+        segments = super().prepare(network, load, folder)
+        of_other_videos(segments.video, np.random.default_rng(0))  # says before the fit if it can't
+        return segments
+
     def draw(self, segments: Segments, epoch: tf.Tensor | int | None, seed: int) -> Columns:
         """Returns rows of sounds, rows of pictures and whether these belong together.
 
@@ -217,9 +225,17 @@ def of_other_videos(video: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Returns:
         (segments,) int64.
+
+    Raises:
+        DataError: a video has more.
     """
     # Shuffled within and between videos, all are shifted by no less than the longest video.
     _, which, counts = np.unique(video, return_inverse=True, return_counts=True)
+    if 2 * counts.max() > len(video):
+        raise DataError(
+            f"one video has {counts.max()} of the {len(video)} segments: not all of them "
+            "have a partner in another video; take more videos"
+        )
     place = np.argsort(rng.permutation(len(counts))[which] + rng.random(len(video)))
     shift = rng.integers(counts.max(), len(video) - counts.max() + 1)
     others = np.empty_like(place)

@@ -76,6 +76,15 @@ def test_partners_are_of_other_videos_and_each_once():
         assert (video[others] != video).all()
 
 
+def test_a_video_of_most_segments_is_refused_before_the_fit(monkeypatch):
+    config = MSVAEConfig(**SMALL, variant="l3")
+    stage, network = recipe.stages(config)[0], recipe.build(config)
+    monkeypatch.setattr(Videos, "of", classmethod(lambda cls, videos: videos))
+    few = videos_of([(0, 10), (2, 4), (3, 5)])
+    with pytest.raises(DataError, match="one video has 10 of the 14 segments"):
+        stage.prepare(network, lambda: few, Path("x/train"))
+
+
 def test_pairs_are_half_of_one_second_and_half_of_two_videos():
     stage = CorrespondingStage(MSVAEConfig(**SMALL, variant="l3"))
     segments = Segments(videos_of(SPANS * 3), events_alone=True)
