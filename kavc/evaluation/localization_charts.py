@@ -75,7 +75,7 @@ def _search(axes: Axes, one: Search) -> None:
 
 def two_clouds(
     name: str,
-    panels: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    panels: Mapping[str, Sequence[ArrayLike]],
     *,
     caption: str = "",
     source: str = "",

@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = attach(
         "AdditiveAttentionPooling": ".attention",
         "AttentionBlock": ".attention_block",
         "AttentiveMMILPooling": ".mmil",
+        "CanonicalCoordinates": ".canonical_coordinates",
         "ContextAttention": ".segment_attention",
         "GaussianSampling": ".sampling",
         "GradientReversal": ".gradient_reversal",

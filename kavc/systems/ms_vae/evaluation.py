@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import keras
 import numpy as np
@@ -15,7 +15,8 @@ from kavc.evaluation.mean_bootstrap import mean_bootstrap
 from kavc.evaluation.report import Report
 from kavc.metrics.localization import window_costs
 from kavc.systems.ms_vae import paper
-from kavc.systems.ms_vae.config import GENERATING, ON_MAPS, MSVAEConfig
+from kavc.systems.ms_vae.config import GENERATING, MSVAEConfig
+from kavc.systems.ms_vae.controls import LINEAR, PERMUTATIONS, linear_coded, shuffled
 from kavc.systems.ms_vae.generation import generation_errors
 from kavc.systems.ms_vae.held import Held
 from kavc.systems.ms_vae.labelling import told_classes, true_classes
@@ -25,7 +26,7 @@ from kavc.systems.ms_vae.retrieval import (
     mean_reciprocal_ranks,
     published_reciprocal_ranks,
 )
-from kavc.systems.ms_vae.scoring import Coded, coder, spaces
+from kavc.systems.ms_vae.scoring import Coded, Space, coder, spaces
 from kavc.systems.ms_vae.tables import (
     WAYS,
     generation_table,
@@ -37,7 +38,6 @@ from kavc.systems.ms_vae.tables import (
 
 LABEL_OF_VARIANT = {variant: label for label, variant in paper.VARIANT_OF_ROW.items()}
 HEADLINE = "localisation, exact matches"
-PERMUTATIONS = 10
 SHOWN = 400  # segments in Figure 3
 NOTES = (
     "A query is the event of a video in one modality, and counts if it is found in the other at "
@@ -45,7 +45,9 @@ NOTES = (
     "Constants: events often begin with their video or end with it, so a constant can beat what "
     "has learnt something. The usual onset is the most frequent one of training events of the "
     "query's length.",
-    f"Pictures of another video: mean of {PERMUTATIONS} permutations of the test videos.",
+    f"Pictures of another video: mean of {PERMUTATIONS} permutations of the test videos, and two "
+    "standard errors of it. What asks is the event of its own video.",
+    f"{LINEAR[0].upper()}{LINEAR[1:]}: of the training videos' event segments.",
     "Intervals: 95 %, percentile bootstrap over queries, 2,000 draws; none from fewer than "
     f"{FEWEST} queries, nor where all are alike.",
 )
@@ -61,36 +63,41 @@ def evaluate(network: keras.Model, held: Held, config: MSVAEConfig) -> Report:
         `predictions` hold "id" (queries,), "start" and "length" (queries,) int64 of each query,
         "a2v" and "v2a" (queries,) int64, the onsets that were found; and "reciprocal_rank"
         (draws, 4, videos) in the order of `kavc.systems.ms_vae.retrieval.TASKS`, with
-        "retrieved_id" (videos,).
+        "retrieved_id" (videos,); and "latents" (2, segments, 2) float32, sounds and pictures of
+        segments in a plane.
 
     Raises:
         DataError: the network answers NaN.
     """
-    if config.variant in ON_MAPS:
+    if held.train is None:
         return _evaluate_labels(network, held, config)
     code = coder(network, config)
     coded = Coded.of(code, held.test, config)
     between = coded.between()
     found = coded.found(between)
     hits = coded.accuracy(found)
-    ranks, rows = _ranks(coded, config)
+    ranks, rows = _ranks(coded, spaces(config, as_published=config.scripts_faults), config)
     label = LABEL_OF_VARIANT.get(config.variant, config.variant)
+    linear = linear_coded(held.train, held.test)
+    linear_hits = linear.accuracy(linear.found(linear.between()))
+    linear_ranks, _ = _ranks(linear, linear.spaces, config)
     tables = [
-        localization_table(hits, _shuffled(coded), held, label),
+        localization_table(hits, shuffled(coded), {LINEAR: linear_hits}, held, label),
         length_table(hits, held),
-        retrieval_table(ranks, held, label),
+        retrieval_table(ranks, {LINEAR: linear_ranks}, held, label),
     ]
     if config.supervised:
         tables.append(segment_table(*_segments(network, held, config), held))
-    if config.variant in GENERATING and held.train is not None:
+    if config.variant in GENERATING:
         errors = generation_errors(code, held.train, held.test, config)
         tables.append(generation_table(errors, held))
     queries = held.test.queries
+    points = clouds(coded)
     return Report(
         title=f"{label} on {held.source}",
         headline=headline(hits),
         tables=tables,
-        figures=[_search_figure(coded, between, hits, held), _cloud_figure(coded, held)],
+        figures=[_search_figure(coded, between, hits, held), _cloud_figure(points, held)],
         notes=[*held.notes, *_notes(held, config)],
         predictions={
             "id": np.asarray(held.test.ids[queries], bytes),
@@ -99,6 +106,7 @@ def evaluate(network: keras.Model, held: Held, config: MSVAEConfig) -> Report:
             **found,
             "retrieved_id": np.asarray(held.test.ids[rows], bytes),
             "reciprocal_rank": np.stack([ranks[task] for task in TASKS], axis=1),
+            "latents": points,
         },
     )
 
@@ -146,26 +154,14 @@ def headline(hits: Mapping[str, np.ndarray], remark: str = "") -> Headline:
     return Headline(f"{HEADLINE}{remark}", found.value, "max", found.interval, "%")
 
 
-def _ranks(coded: Coded, config: MSVAEConfig) -> tuple[dict[str, np.ndarray], np.ndarray]:
+def _ranks(
+    coded: Coded, of: Sequence[Space], config: MSVAEConfig
+) -> tuple[dict[str, np.ndarray], np.ndarray]:
     """Reciprocal ranks, (draws, videos) by task, and the rows of the videos."""
     rows, drawn = draw_segments(coded.videos, config.draws)
     rank = published_reciprocal_ranks if config.scripts_faults else mean_reciprocal_ranks
-    of = spaces(config, as_published=config.scripts_faults)
     found = [rank(coded, segments, rows, of) for segments in drawn]
     return {task: np.stack([one[task] for one in found]) for task in TASKS}, rows
-
-
-def _shuffled(coded: Coded, seed: int = 0) -> dict[str, np.ndarray]:
-    """Exact matches in per cent where pictures are of another query's video, (permutations,)."""
-    rng = np.random.default_rng(seed)
-    queries = coded.videos.queries
-    found: dict[str, list[float]] = {way: [] for way in WAYS}
-    for _ in range(PERMUTATIONS):
-        partner = np.roll(order := rng.permutation(len(queries)), 1)[np.argsort(order)]
-        hits = coded.accuracy(coded.found(coded.between(queries[partner])))
-        for way in WAYS:
-            found[way].append(100 * float(hits[way].mean()))
-    return {way: np.array(shares) for way, shares in found.items()}
 
 
 def _search_figure(
@@ -190,20 +186,19 @@ def _search_figure(
     )
 
 
-def _cloud_figure(coded: Coded, held: Held) -> Figure:
+def _cloud_figure(points: np.ndarray, held: Held) -> Figure:
     """Figure 3, of one network."""
-    points = clouds(coded)
     return two_clouds(
         "latents",
         {"this network": points},
-        caption=f"t-SNE of {len(points[0])} event segments of the test videos, each in sound and "
+        caption=f"t-SNE of {points.shape[1]} event segments of the test videos, each in sound and "
         "in pictures (Figure 3).",
         source=held.source,
     )
 
 
-def clouds(coded: Coded) -> tuple[np.ndarray, np.ndarray]:
-    """Returns sounds and pictures of test segments in a plane, (n, 2) each, by t-SNE."""
+def clouds(coded: Coded) -> np.ndarray:
+    """Returns sounds and pictures of test segments in a plane, (2, n, 2) float32, by t-SNE."""
     from sklearn.manifold import TSNE
 
     event = coded.videos.event
@@ -213,7 +208,7 @@ def clouds(coded: Coded) -> tuple[np.ndarray, np.ndarray]:
     both = np.concatenate([audio[rows], visual[rows]])
     perplexity = min(30.0, (len(both) - 1) / 3)
     found = TSNE(2, perplexity=perplexity, init="pca", random_state=0).fit_transform(both)
-    return found[: len(rows)], found[len(rows) :]
+    return found.reshape(2, len(rows), 2).astype(np.float32)
 
 
 def _notes(held: Held, config: MSVAEConfig) -> list[str]:

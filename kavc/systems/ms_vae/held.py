@@ -24,8 +24,8 @@ class Held:
 
     Args:
         test: videos, some of which have an event that isn't the whole of them.
-        train: videos that a network was trained on: what generation is compared with is of these.
-            None where nothing is, as their maps are large.
+        train: videos that a network was trained on, of which is what it is compared with. None for
+            networks of maps, which only label segments, and whose maps are large.
         classes: names, by index.
         source: where the numbers come from, printed under every table.
         onsets: name of a constant to the onset that it gives each query, (queries,).

@@ -26,6 +26,8 @@ import functools
 import keras
 from keras import ops
 
+from kavc.data.canonical import canonical_correlation
+from kavc.layers.canonical_coordinates import CanonicalCoordinates
 from kavc.layers.linear import Linear
 from kavc.layers.network import Network
 from kavc.layers.peak_norm import PeakNorm
@@ -33,6 +35,7 @@ from kavc.layers.sampling import GaussianSampling
 from kavc.layers.standardization import Standardization
 
 MODALITIES = ("audio", "visual")
+RIDGE = 0.1  # of the linear analysis, in units of the mean variance of a feature
 
 
 @keras.saving.register_keras_serializable(package="kavc")
@@ -46,8 +49,12 @@ class MSVAE(Network):
         audio_units, visual_units: widths of the layers of the encoders, the last of which is
             linear.
         decoder_units: widths of the decoder's hidden layers; None for the pair's own width.
-        scaling: "none"; "peak", where each row is divided by its largest absolute value; or
-            "standard", where features have mean 0 and variance 1 once `standardize` was called.
+        scaling: of what is encoded and generated, see `fit_scaling`: "none"; "peak", where each row
+            is divided by its largest absolute value; "standard", where features have mean 0 and
+            variance 1; or "canonical", where they are the coordinates in which sound and pictures
+            agree most, by a linear analysis.
+        canonical_dim: int. Number of these coordinates of either modality, or the narrower
+            modality's width.
         gain: float. Of all kernels at first, see `kavc.layers.linear.Linear`; 1 in the code.
         dtype: `keras.DTypePolicy` or its name.
         name: str.
@@ -82,6 +89,7 @@ class MSVAE(Network):
         visual_units=(512, 512, 128, 128),
         decoder_units=(512, 512, 512, None, None),
         scaling="none",
+        canonical_dim=16,
         gain=1.0,
         dtype=None,
         name="ms_vae",
@@ -93,20 +101,22 @@ class MSVAE(Network):
             for kind, width in widths.items()
         }
         # === Layers ===
-        self.scale = {kind: _scaling(scaling, kind, policy) for kind in MODALITIES}
-        units = {"audio": audio_units, "visual": visual_units}
+        units = min(canonical_dim, *widths.values())
+        self.scale = {kind: _scaling(scaling, kind, units, policy) for kind in MODALITIES}
         stack = _Stacks(policy, gain)
         self.encoders = {
-            kind: _Encoder(stack, units[kind], latent_dim, f"{kind}_encoder") for kind in MODALITIES
+            kind: _Encoder(stack, units, latent_dim, f"{kind}_encoder")
+            for kind, units in (("audio", audio_units), ("visual", visual_units))
         }
         self.sampling = {
             kind: GaussianSampling(dtype=policy.variable_dtype, name=f"{kind}_sampling")
             for kind in MODALITIES
         }
-        self.decode = self._decoder(stack, audio_dim, visual_dim, decoder_units)
+        self.features = {kind: self.scale[kind](inputs[kind]) for kind in MODALITIES}
+        encoded = {kind: x.shape[-1] for kind, x in self.features.items()}
+        self.decode = self._decoder(stack, encoded["audio"], encoded["visual"], decoder_units)
 
         # === Graph ===
-        self.features = {kind: self.scale[kind](inputs[kind]) for kind in MODALITIES}
         gaussians = {kind: self.encoders[kind](self.features[kind]) for kind in MODALITIES}
         self.latents = {kind: self.sampling[kind](*gaussians[kind]) for kind in MODALITIES}
         self.generated = {kind: self.decode(z) for kind, z in self.latents.items()}
@@ -114,7 +124,7 @@ class MSVAE(Network):
         for kind, (mean, log_variance) in gaussians.items():
             outputs[f"{kind}_mean"] = mean
             outputs[f"{kind}_log_variance"] = log_variance
-            outputs[f"from_{kind}"] = self._as_inputs(self.generated[kind], visual_dim)
+            outputs[f"from_{kind}"] = self._as_inputs(self.generated[kind])
         super().__init__(
             inputs,
             outputs,
@@ -126,31 +136,44 @@ class MSVAE(Network):
                 "visual_units": tuple(visual_units),
                 "decoder_units": tuple(decoder_units),
                 "scaling": scaling,
+                "canonical_dim": canonical_dim,
                 "gain": gain,
             },
             dtype=policy,
             name=name,
         )
 
-    def standardize(self, audio, visual):
-        """Takes mean and deviation of all features, for the scaling "standard".
+    def fit_scaling(self, audio, visual):
+        """Takes what the scalings "standard" and "canonical" need of matching rows.
 
         Args:
             audio, visual: `(n, width)` arrays of NumPy, of the training split.
         """
-        for kind, rows in (("audio", audio), ("visual", visual)):
-            self.scale[kind].assign(rows)
+        rows = {"audio": audio, "visual": visual}
+        if isinstance(self.scale["audio"], Standardization):
+            for kind, own in rows.items():
+                self.scale[kind].assign(own)
+        elif isinstance(self.scale["audio"], CanonicalCoordinates):
+            units = self.scale["audio"].units
+            agreed = canonical_correlation(audio, visual, RIDGE, units)
+            for kind, own in rows.items():
+                centre, all_directions = (
+                    getattr(agreed, f"{kind}_{of}") for of in ("mean", "directions")
+                )
+                directions = all_directions[:, :units] * agreed.correlations[:units]
+                self.scale[kind].assign(centre, directions, own)
 
     def _decoder(self, stack, audio_dim, visual_dim, units):
         """Returns a function from latents to pairs."""
         width = visual_dim + audio_dim
         return stack([each or width for each in units] + [width], "decoder", exact=True)
 
-    def _as_inputs(self, pair, visual_dim):
+    def _as_inputs(self, pair):
         """Returns a generated pair as large as the inputs are."""
-        if not isinstance(self.scale["audio"], Standardization):
+        if not isinstance(self.scale["audio"], Standardization | CanonicalCoordinates):
             return pair
-        parts = {"visual": pair[:, :visual_dim], "audio": pair[:, visual_dim:]}
+        at = self.features["visual"].shape[-1]
+        parts = {"visual": pair[:, :at], "audio": pair[:, at:]}
         return ops.concatenate(
             [self.scale[kind](part, inverse=True) for kind, part in parts.items()], axis=-1
         )
@@ -225,7 +248,7 @@ class _Encoder:
         return tuple(head(x) for head in self.heads)
 
 
-def _scaling(kind, modality, policy):
+def _scaling(kind, modality, units, policy):
     """Returns the function by which features are scaled."""
     exact = {"dtype": policy.variable_dtype}
     if kind == "none":
@@ -234,4 +257,6 @@ def _scaling(kind, modality, policy):
         return PeakNorm(name=f"{modality}_peak", **exact)
     if kind == "standard":
         return Standardization(name=f"{modality}_standard", **exact)
-    raise ValueError(f"scaling must be none, peak or standard; received: {kind!r}")
+    if kind == "canonical":
+        return CanonicalCoordinates(units, name=f"{modality}_canonical", **exact)
+    raise ValueError(f"scaling must be none, peak, standard or canonical; received: {kind!r}")

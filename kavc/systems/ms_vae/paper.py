@@ -40,7 +40,8 @@ VARIANT_OF_ROW = {
     "Ours": "ms-vae-without-w",
     "Ours + W": "ms-vae",
 }
-IMPROVED = "improved (ours)"  # the row beside them
+IMPROVED = "improved (ours)"  # the rows beside them
+CODE = "Ours + W, as the code trains"
 
 PAPER = Paper(
     title="Learning Audio-Visual Correlations from Variational Cross-Modal Generation",

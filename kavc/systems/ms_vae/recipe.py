@@ -43,16 +43,25 @@ def stages(config: MSVAEConfig) -> list[Stage]:
 
 def _arguments(config: MSVAEConfig) -> dict[str, Any]:
     if config.variant in GENERATING:
-        decoder = {"decoder_units": (config.decoder_units,) * 3 + (None, None)}
-        return {
-            "latent_dim": config.latent_dim,
-            "audio_units": (config.code_units,) * 2,
-            "visual_units": (config.visual_units,) * 2 + (config.code_units,) * 2,
-            "scaling": "none" if config.scaling == "peak-in-evaluation" else config.scaling,
-            "gain": config.gain,
-            **({} if config.variant == "cm-vae" else decoder),
-        }
+        return _generating_arguments(config)
     own = {"units": config.embedding_units, "dim": config.embedding_dim}
     if config.supervised:
         own = {"units": config.embedding_units, "classes": config.classes}
     return {name: value for name, value in own.items() if value is not None}
+
+
+def _generating_arguments(config: MSVAEConfig) -> dict[str, Any]:
+    shallow = config.depth == "shallow"
+    code, decoder = (config.code_units,), (config.decoder_units,)
+    arguments = {
+        "latent_dim": config.latent_dim,
+        "audio_units": code if shallow else code * 2,
+        "visual_units": code if shallow else (config.visual_units,) * 2 + code * 2,
+        "decoder_units": decoder if shallow else decoder * 3 + (None, None),
+        "scaling": "none" if config.scaling == "peak-in-evaluation" else config.scaling,
+        "canonical_dim": config.canonical_dim,
+        "gain": config.gain,
+    }
+    if config.variant == "cm-vae":
+        del arguments["decoder_units"]  # its decoders have widths of their own
+    return arguments

@@ -179,23 +179,32 @@ class Coded:
             ]
         )
 
-    def found(self, between: np.ndarray) -> dict[str, np.ndarray]:
+    def found(
+        self, between: np.ndarray, partner: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
         """Returns the onset that is found for each query, (queries,), by direction.
 
         Args:
             between: as the method of that name gives it.
+            partner: as of that method. Pictures that ask are then of the partner's event.
         """
-        rows = self.videos.queries
-        start, length = self.videos.start[rows], self.videos.length[rows]
+        pairs = {"a2v": between, "v2a": between.swapaxes(1, 2)}
         return {
-            "a2v": localize(between, start, length),
-            "v2a": localize(between.swapaxes(1, 2), start, length),
+            way: localize(pairs[way], self.videos.start[rows], self.videos.length[rows])
+            for way, rows in self._asking(partner).items()
         }
 
-    def accuracy(self, found: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    def accuracy(
+        self, found: Mapping[str, np.ndarray], partner: np.ndarray | None = None
+    ) -> dict[str, np.ndarray]:
         """Returns whether each query was found exactly, (queries,) bool, by direction."""
-        start = self.videos.start[self.videos.queries]
-        return {way: onset == start for way, onset in found.items()}
+        asking = self._asking(partner)
+        return {way: onset == self.videos.start[asking[way]] for way, onset in found.items()}
+
+    def _asking(self, partner: np.ndarray | None) -> dict[str, np.ndarray]:
+        """Rows of the videos whose events are queries, by direction."""
+        rows = self.videos.queries
+        return {"a2v": rows, "v2a": rows if partner is None else partner}
 
 
 def _at(codes: Codes, row: int) -> Codes:

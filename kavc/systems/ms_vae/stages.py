@@ -15,7 +15,7 @@ from kavc.data.store import VideoStore
 from kavc.errors import DataError
 from kavc.optimizers import TorchAdam
 from kavc.systems.base import Stage
-from kavc.systems.ms_vae.config import MSVAEConfig
+from kavc.systems.ms_vae.config import FITTED, MSVAEConfig
 from kavc.systems.ms_vae.monitor import LocalizationMonitor
 from kavc.systems.ms_vae.published import PublishedGenerating, TwiceAdam
 from kavc.systems.ms_vae.trainees import Corresponding, Generating, Matching
@@ -108,17 +108,15 @@ class GeneratingStage(SegmentStage):
             switch_step=config.kl_epochs * self.steps,
             latent="none" if without else config.latent,
             kl_over=config.kl_over,
-            contrast_weight=config.contrast_weight,
-            temperature=config.temperature,
         )
 
     def prepare(
         self, network: keras.Model, load: Callable[[], VideoStore], folder: Path
     ) -> Segments:
         segments = super().prepare(network, load, folder)
-        if folder.name == "train" and self.config.scaling == "standard":
+        if folder.name == "train" and self.config.scaling in FITTED:
             every = segments.gather(dict.fromkeys(MODALITIES, np.arange(len(segments))))
-            network.standardize(**{kind: rows.numpy() for kind, rows in every.items()})
+            network.fit_scaling(**{kind: rows.numpy() for kind, rows in every.items()})
         return segments
 
     def compile_arguments(self) -> dict[str, Any]:
@@ -140,16 +138,6 @@ class GeneratingStage(SegmentStage):
         videos = tf.data.Dataset.from_tensor_slices((firsts, counts))
         batch = lambda first, count: self.batch(examples, first + tf.range(count))  # noqa: E731
         return videos.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
-
-    def draw(self, segments: Segments, epoch: tf.Tensor | int | None, seed: int) -> Columns:
-        if self.config.batches != "together" or epoch is None:
-            return super().draw(segments, epoch, seed)
-
-        def drawn(epoch: int) -> Columns:
-            order = np.random.default_rng([seed, epoch]).permutation(segments.video[-1] + 1)
-            return (np.argsort(order[segments.video], kind="stable").astype(np.int32),)
-
-        return of_epoch(drawn, epoch, (tf.int32,))
 
     def batch(self, segments: Segments, *drawn: tf.Tensor) -> Any:
         (rows,) = drawn

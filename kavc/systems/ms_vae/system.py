@@ -11,7 +11,14 @@ from kavc.data.schema import ExampleSpec, Field
 from kavc.errors import DataError
 from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
 from kavc.systems.ms_vae.config import ON_MAPS, TRAINING, MSVAEConfig, search_space
-from kavc.systems.ms_vae.paper import AVERAGE, IMPROVED, LOCALIZATION, PAPER, VARIANT_OF_ROW
+from kavc.systems.ms_vae.paper import (
+    AVERAGE,
+    CODE,
+    IMPROVED,
+    LOCALIZATION,
+    PAPER,
+    VARIANT_OF_ROW,
+)
 
 if TYPE_CHECKING:
     import keras
@@ -105,7 +112,9 @@ class MSVAESystem(System):
             Row(label, overrides_of(variant), _published(label))
             for label, variant in VARIANT_OF_ROW.items()
         ]
-        return [*rows, Row(IMPROVED, self.Config.PRESETS["improved"])]
+        presets = self.Config.PRESETS
+        code = Row(CODE, {**presets["published-code"], "scripts_faults": False})
+        return [*rows, code, Row(IMPROVED, presets["improved"])]
 
     def signatures(
         self, network: keras.Model, config: MSVAEConfig, assets: Any = None

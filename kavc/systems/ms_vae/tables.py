@@ -9,6 +9,7 @@ import numpy as np
 from kavc.evaluation.mean_bootstrap import mean_bootstrap
 from kavc.evaluation.table import Column, Table
 from kavc.systems.ms_vae import paper
+from kavc.systems.ms_vae.controls import two_errors
 from kavc.systems.ms_vae.held import CHANCE, Held, chance
 from kavc.systems.ms_vae.retrieval import TASKS, chances
 
@@ -19,7 +20,11 @@ SHUFFLED = "this network, pictures of another video"
 
 
 def localization_table(
-    hits: Mapping[str, np.ndarray], shuffled: Mapping[str, np.ndarray], held: Held, label: str
+    hits: Mapping[str, np.ndarray],
+    shuffled: Mapping[str, np.ndarray],
+    others: Mapping[str, Mapping[str, np.ndarray]],
+    held: Held,
+    label: str,
 ) -> Table:
     """Table 1: exact matches, and what can be had without a network.
 
@@ -27,13 +32,15 @@ def localization_table(
         hits: direction to (queries,) bool, of this network.
         shuffled: direction to (permutations,) per cent: where the other modality is of another
             video.
+        others: who else answers to their hits.
         held: test videos and constants.
         label: of the row of the paper.
     """
-    found = _interval(hits)
-    rows: list[tuple] = [("this network", *found)]
-    means = [np.mean(shuffled[way]) for way in WAYS]
-    rows.append((SHUFFLED, *means, float(np.mean(means)), None, None))
+    rows: list[tuple] = [("this network", *_interval(hits))]
+    means = [float(np.mean(shuffled[way])) for way in WAYS]
+    mean, error = float(np.mean(means)), two_errors(np.mean([shuffled[x] for x in WAYS], axis=0))
+    rows.append((SHUFFLED, *means, mean, mean - error, mean + error))
+    rows += [(name, *_interval(theirs)) for name, theirs in others.items()]
     guess = 100 * chance(held.test)
     rows.append((CHANCE, guess, guess, guess, None, None))
     for name, onsets in held.onsets.items():
@@ -77,11 +84,17 @@ def length_table(hits: Mapping[str, np.ndarray], held: Held) -> Table:
     )
 
 
-def retrieval_table(ranks: Mapping[str, np.ndarray], held: Held, label: str) -> Table:
+def retrieval_table(
+    ranks: Mapping[str, np.ndarray],
+    others: Mapping[str, Mapping[str, np.ndarray]],
+    held: Held,
+    label: str,
+) -> Table:
     """Table 2: mean reciprocal rank, its deviation over draws, and that of a random order.
 
     Args:
         ranks: task to (draws, queries) reciprocal ranks.
+        others: who else answers to their ranks.
         held: test videos.
         label: of the row of the paper.
     """
@@ -89,6 +102,7 @@ def retrieval_table(ranks: Mapping[str, np.ndarray], held: Held, label: str) -> 
     rows: list[tuple] = [("this network", *(means[task].mean() for task in TASKS))]
     if len(next(iter(means.values()))) > 1:
         rows.append(("sd over draws", *(means[task].std(ddof=1) for task in TASKS)))
+    rows += [(name, *(theirs[task].mean() for task in TASKS)) for name, theirs in others.items()]
     guess = chances(held.test.label[held.test.event.any(axis=1)])
     rows.append((CHANCE, *(guess[task] for task in TASKS)))
     if label in paper.RETRIEVAL:

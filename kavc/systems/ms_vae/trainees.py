@@ -12,7 +12,6 @@ from keras import ops
 from kavc.layers.network import with_outputs
 from kavc.layers.step_counter import add_step_counter
 from kavc.losses.canonical import canonical_correlation_loss
-from kavc.losses.contrastive import info_nce
 from kavc.losses.pairs import distance_pair_loss, multilabel_cross_entropy
 from kavc.losses.reduction import batch_mean
 from kavc.losses.variational import distance, gaussian_kl, gaussian_wasserstein, pair_error
@@ -36,9 +35,6 @@ class Generating(keras.Model):
             "gaussians", their 2-Wasserstein distance in closed form; or "none".
         kl_over: "latent", summed over the coordinates, as the divergence is; or "features", their
             mean, as the squared error is one over the features.
-        contrast_weight: float. Ours: of the contrast of the latents' means over the batch, by which
-            each sound should tell its own pictures from all others.
-        temperature: float. Of that contrast.
 
     Attributes:
         gather: function of a device's part of a batch, `(part, ...)`, that returns the whole. On
@@ -60,8 +56,6 @@ class Generating(keras.Model):
         switch_step=0,
         latent="samples",
         kl_over="latent",
-        contrast_weight=0.0,
-        temperature=0.1,
     ):
         super().__init__(name="generating", dtype=network.dtype_policy)
         self.network = network
@@ -71,8 +65,6 @@ class Generating(keras.Model):
         self.switch_step = switch_step
         self.latent = latent
         self.kl_over = kl_over
-        self.contrast_weight = contrast_weight
-        self.temperature = temperature
         self.gather = lambda part: part
         self.steps = add_step_counter(self)
         named = {f"{kind}_latent": network.latents[kind] for kind in MODALITIES}
@@ -96,14 +88,7 @@ class Generating(keras.Model):
             self.steps.assign_add(1)
         for metric, values in ((self.error, error), (self.kl, kl), (self.latent_distance, apart)):
             metric.update_state(values)
-        if self.contrast_weight:
-            loss = loss + self.contrast_weight * self.contrast(answers)
         return batch_mean(loss)
-
-    def contrast(self, answers):
-        """Returns the mean contrast of the batch, a scalar."""
-        audio, visual = (self.gather(answers[f"{kind}_mean"]) for kind in MODALITIES)
-        return ops.mean(info_nce(audio, visual, temperature=self.temperature))
 
     def losses_of(self, answers):
         """Returns error, divergence and distance of each segment, `(segments,)` each."""

@@ -150,16 +150,6 @@ def test_options_that_make_no_sense(options, said):
         MSVAEConfig(**options)
 
 
-def test_together_keeps_a_videos_segments_side_by_side():
-    stage = recipe.stages(MSVAEConfig(**SMALL, batches="together"))[0]
-    segments = Segments(videos_of(SPANS * 3), events_alone=True)
-    (rows,) = stage.draw(segments, 0, 1)
-    assert sorted(rows) == list(range(len(segments)))
-    changes = np.flatnonzero(np.diff(segments.video[rows]))
-    assert len(changes) + 1 == len(segments.of_videos[0])
-    assert not np.array_equal(rows, stage.draw(segments, 1, 1)[0])
-
-
 def test_standard_scaling_is_of_the_training_split(monkeypatch):
     config = MSVAEConfig(**SMALL, scaling="standard")
     stage, network = recipe.stages(config)[0], recipe.build(config)
@@ -170,3 +160,17 @@ def test_standard_scaling_is_of_the_training_split(monkeypatch):
     seen = network.scale["visual"](videos.visual[videos.event]).numpy()
     np.testing.assert_allclose(seen.std(axis=0), 1, 1e-5)
     assert len(segments) == 18
+
+
+def test_canonical_scaling_is_of_the_training_split(monkeypatch):
+    config = MSVAEConfig(**SMALL, scaling="canonical", canonical_dim=3)
+    stage, network = recipe.stages(config)[0], recipe.build(config)
+    monkeypatch.setattr(Videos, "of", classmethod(lambda cls, videos: videos))
+    videos = videos_of(SPANS)
+    stage.prepare(network, lambda: videos, Path("x/train"))
+    given = [network.scale[kind].directions.numpy() for kind in ("audio", "visual")]
+    stage.prepare(network, lambda: videos_of(SPANS[1:]), Path("x/validation"))
+    for kind, directions in zip(("audio", "visual"), given, strict=True):
+        np.testing.assert_array_equal(network.scale[kind].directions.numpy(), directions)
+        off = directions - np.eye(*directions.shape)
+        assert np.abs(off).max() > 0.1  # no longer the first axes
