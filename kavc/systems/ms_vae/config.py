@@ -194,14 +194,15 @@ def search_space(hp: Any, config: MSVAEConfig) -> MSVAEConfig:
     """
     ask = Choices(hp, config)
     ask.log_range("learning_rate", 1e-5, 3e-3)
-    ask.one_of("batch_size", 32, 64, 128, 256)
+    ask.one_of("batch_size", 32, 64, 128, 256, 512)
     if config.variant in GENERATING:
         ask.one_of("scaling", "none", "peak", "standard", "canonical")
+        ask.one_of("canonical_dim", 8, 12, 16, 24, 32)
         ask.one_of("depth", "published", "shallow")
         ask.one_of("latent_dim", 32, 64, 100)
         ask.one_of("kl_over", "latent", "features")
         ask.one_of("latent", "samples", "gaussians")
-        ask.log_range("latent_weight", 0.01, 3.0)
+        ask.log_range("latent_weight", 0.003, 3.0)
         ask.one_of("latent_distance", "means", "gaussians")
     ask.one_of("schedule", "constant", "cosine")
     return ask.config()

@@ -190,7 +190,7 @@ def _cloud_figure(points: np.ndarray, held: Held) -> Figure:
     """Figure 3, of one network."""
     return two_clouds(
         "latents",
-        {"this network": points},
+        {"this network": tuple(points)},
         caption=f"t-SNE of {points.shape[1]} event segments of the test videos, each in sound and "
         "in pictures (Figure 3).",
         source=held.source,

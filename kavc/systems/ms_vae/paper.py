@@ -41,6 +41,7 @@ VARIANT_OF_ROW = {
     "Ours + W": "ms-vae",
 }
 IMPROVED = "improved (ours)"  # the rows beside them
+WITHOUT_W = "improved (ours), without W"
 CODE = "Ours + W, as the code trains"
 
 PAPER = Paper(

@@ -29,6 +29,7 @@ CLOUDS = ("CM-VAE", "Ours", "Ours + W", paper.IMPROVED)  # of Figure 3; it has n
 INGREDIENTS = {
     "the latents' distance, W": ("Ours + W", "Ours"),
     "a shared decoder": ("Ours", "CM-VAE"),
+    "W, in improved": (paper.IMPROVED, paper.WITHOUT_W),
 }
 
 
@@ -133,11 +134,8 @@ def shuffled_table(reports: Reports, source: str) -> Table:
     guess = next(row[3] for row in some.rows if row[0] == CHANCE)
     rows = []
     for label, seeds in reports.items():
-        found = [
-            next(row for row in report.table("localization").rows if row[0] == SHUFFLED)[1:6]
-            for report in seeds
-        ]
-        rows.append((label, len(seeds), *np.mean(found, axis=0), guess))
+        found = np.array([_shuffled(report) for report in seeds], float)
+        rows.append((label, len(seeds), *found.mean(axis=0), guess))
     numbers = ("A2V", "V2A", "average", "average, low", "average, high", CHANCE)
     return Table(
         "shuffled",
@@ -164,6 +162,10 @@ def average(report: Report) -> float:
 def retrieved(report: Report) -> np.ndarray:
     """Returns a run's mean reciprocal ranks, (4,), in the order of the tasks."""
     return report.predictions["reciprocal_rank"].mean(axis=(0, 2))
+
+
+def _shuffled(report: Report) -> tuple:
+    return next(row for row in report.table("localization").rows if row[0] == SHUFFLED)[1:6]
 
 
 def paper_name(reports: Reports) -> str:
@@ -222,7 +224,7 @@ def _cloud_figures(reports: Reports, source: str) -> list[Figure]:
         return []
     figure = two_clouds(
         "latents",
-        {label: reports[label][0].predictions["latents"] for label in shown},
+        {label: tuple(reports[label][0].predictions["latents"]) for label in shown},
         caption="t-SNE of event segments of the test videos, each in sound and in pictures, of "
         "each system's first seed (Figure 3).",
         source=source,

@@ -18,6 +18,7 @@ from kavc.systems.ms_vae.paper import (
     LOCALIZATION,
     PAPER,
     VARIANT_OF_ROW,
+    WITHOUT_W,
 )
 
 if TYPE_CHECKING:
@@ -113,8 +114,10 @@ class MSVAESystem(System):
             for label, variant in VARIANT_OF_ROW.items()
         ]
         presets = self.Config.PRESETS
-        code = Row(CODE, {**presets["published-code"], "scripts_faults": False})
-        return [*rows, code, Row(IMPROVED, presets["improved"])]
+        code = {**presets["published-code"], "scripts_faults": False}
+        without = {**presets["improved"], "variant": "ms-vae-without-w"}
+        ours = {CODE: code, WITHOUT_W: without, IMPROVED: presets["improved"]}
+        return rows + [Row(label, options) for label, options in ours.items()]
 
     def signatures(
         self, network: keras.Model, config: MSVAEConfig, assets: Any = None

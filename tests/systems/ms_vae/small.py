@@ -15,8 +15,9 @@ OPTIONS = {
 # Networks of "Ours + W" without its loss, and of those that differ in a layer or two; rows of what
 # has a preset.
 ALIKE = (
-    "published-code", "Ours + W, as the code trains", "Ours", "improved (ours)", "l3", "L3",
-    "avfb", "AVFB", "av-attention", "DCCA", "AVDLN", "AVSDN", "AVE",
+    "published-code", "Ours + W, as the code trains", "Ours", "improved (ours)",
+    "improved (ours), without W", "l3", "L3", "avfb", "AVFB", "av-attention", "DCCA", "AVDLN",
+    "AVSDN", "AVE",
 )  # fmt: skip
 VARIANTS = {
     "peak": {"scaling": "peak"},
