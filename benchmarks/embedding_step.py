@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -28,6 +27,7 @@ import numpy as np
 import tensorflow as tf
 from interleaved import RATIO_COLUMNS, provenance, ratio, times
 from matrix_products import matrix_products
+from torch.process import TorchProcess
 from workloads import alone
 
 from kavc.cli.output import print_table
@@ -40,7 +40,6 @@ from kavc.systems.cross_modal_embedding.recipe import build, stages
 from kavc.training.stages import epochs_of
 
 OUT = Path(__file__).parent / "results" / "embedding_step.csv"
-TORCH = Path(__file__).with_name("embedding_torch.py")
 LIMIT = "matrix products alone"
 SWITCH = {"before": 10**9, "after": 0}  # of lambda, to the step at which it is
 LABELS = 3  # of each video, about as many as in YouTube-8M
@@ -62,34 +61,6 @@ class Contender:
     def __call__(self) -> int:
         self.loss = self.train()
         return self.steps
-
-
-class TorchProcess:
-    """A process of `embedding_torch.py`; `cpu` are its CPU seconds when it last answered."""
-
-    def __init__(self, python: Path, folder: Path, threads: int):
-        self.process = subprocess.Popen(
-            [python, TORCH, folder, str(threads)],
-            env=os.environ | {"OMP_WAIT_POLICY": "passive"},  # idle threads would count as CPU time
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.process.stdout.readline()
-        self.cpu = 0.0
-
-    def train(self) -> float:
-        """Trains an epoch."""
-        self.process.stdin.write("epoch\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        self.cpu = answer["cpu"]
-        return answer["loss"]
-
-    def stop(self) -> None:
-        """Ends it."""
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def main() -> None:
@@ -130,8 +101,10 @@ def measured(config: CrossModalConfig, options: argparse.Namespace) -> list[tupl
         return table_rows(cases, times(cases, options.rounds))
     with tempfile.TemporaryDirectory() as folder:
         write_for_torch(Path(folder), config, epoch)
-        torch = TorchProcess(options.torch_python, Path(folder), options.threads)
-        cases["PyTorch"] = Contender(options.steps, torch.train)
+        torch = TorchProcess(
+            "embedding_torch.py", options.torch_python, Path(folder), options.threads
+        )
+        cases["PyTorch"] = Contender(options.steps, lambda: torch.ask("epoch")["loss"])
         spent = times(cases, options.rounds, lambda: time.process_time() + torch.cpu)
         torch.stop()
     return table_rows(cases, spent)

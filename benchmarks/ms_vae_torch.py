@@ -38,7 +38,7 @@ def main() -> None:
     cases = {
         "published": Published(network, options),
         "needed": Needed(network, options),
-        "check": lambda batch: network.loss(batch, options, draw=False),
+        "check": lambda batch: network.loss(batch, options, draw=False).detach(),
     }
     print("ready", flush=True)
     for line in sys.stdin:

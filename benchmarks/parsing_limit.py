@@ -1,7 +1,6 @@
-"""What a training step of audio-visual video parsing can't do without, each alone in a graph.
+"""The products of matrices in a training step of audio-visual video parsing, and nothing else.
 
-The products of matrices, with frames pooled before their FC: forward, for the weights' gradients
-and for those of what comes in, where that is no data. And the update of the weights.
+Frames are pooled before their FC.
 """
 
 from __future__ import annotations
@@ -11,11 +10,9 @@ from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+from limits import Kernels, dense_products, normal, repeated
 
-from kavc.optimizers import TorchAdam
 from kavc.systems.av_parsing.config import AVParsingConfig
-
-Kernels = list[tuple[int, int, int, bool]]  # rows, width in and out, whether it reads data
 
 
 def products(config: AVParsingConfig, variables: list[keras.Variable]) -> Callable[[int], int]:
@@ -29,10 +26,7 @@ def products(config: AVParsingConfig, variables: list[keras.Variable]) -> Callab
     known = sorted((width, units) for _, width, units, _ in kernels)
     if known != sorted(tuple(each.shape) for each in variables if len(each.shape) == 2):
         raise SystemExit(f"the kernels of {config.variant} are not those of {__file__}")
-    dense = [
-        (normal(rows, width), normal(rows, units), normal(width, units), reads_data)
-        for rows, width, units, reads_data in kernels
-    ]
+    dense = dense_products(kernels)
     attention = [
         (normal(*shape, config.dim), normal(*shape, config.dim), normal(*shape, shape[-1]))
         for shape in attentions_of(config)
@@ -40,11 +34,7 @@ def products(config: AVParsingConfig, variables: list[keras.Variable]) -> Callab
 
     @tf.function
     def step():
-        made = []
-        for x, y, kernel, reads_data in dense:
-            made += [x @ kernel, tf.matmul(x, y, transpose_a=True)]
-            if not reads_data:
-                made.append(tf.matmul(y, kernel, transpose_b=True))
+        made = dense()
         for query, key, weights in attention:
             scores = tf.matmul(query, key, transpose_b=True)  # as are the weights' gradients
             made += [
@@ -55,24 +45,6 @@ def products(config: AVParsingConfig, variables: list[keras.Variable]) -> Callab
             ]
             made += [tf.matmul(weights, each, transpose_a=True) for each in (key, query)]
         return made
-
-    return repeated(step)
-
-
-def update(variables: list[keras.Variable]) -> Callable[[int], int]:
-    """Returns a function that updates variables of these shapes so many times.
-
-    Args:
-        variables: what is trained.
-    """
-    copies = [keras.Variable(each) for each in variables]
-    gradients = [normal(*each.shape) for each in variables]
-    optimizer = TorchAdam(3e-4)
-    optimizer.build(copies)
-
-    @tf.function
-    def step():
-        optimizer.apply_gradients(zip([each.value() for each in gradients], copies, strict=True))
 
     return repeated(step)
 
@@ -121,19 +93,3 @@ def attentions_of(config: AVParsingConfig) -> list[tuple[int, int, int]]:
     """Returns videos, streams and segments of every attention of one head."""
     streams = (2, 2) if config.variant == "han" else (1, 1, 2)
     return [(config.batch_size, each, config.segments) for each in streams]
-
-
-def normal(*shape: int) -> tf.Variable:
-    """Returns noise, which no graph can take for a constant."""
-    return tf.Variable(tf.random.normal(shape))
-
-
-def repeated(step: Callable) -> Callable[[int], int]:
-    """Returns a function that calls `step` so many times, and returns that number."""
-
-    def run(steps: int) -> int:
-        for _ in range(steps):
-            step()
-        return steps
-
-    return run

@@ -18,7 +18,6 @@ import itertools
 import json
 import multiprocessing
 import os
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -31,7 +30,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from interleaved import RATIO_COLUMNS, provenance, ratio, times
-from parsing_limit import products, update
+from limits import update
+from parsing_limit import products
+from torch_process import TorchProcess
 from workloads import alone, fit
 
 from kavc.cli.output import print_table
@@ -44,7 +45,6 @@ from kavc.systems.av_parsing.trainees import Adversarial
 from kavc.systems.base import Stage
 
 OUT = Path(__file__).parent / "results" / "parsing_step.csv"
-TORCH = Path(__file__).with_name("parsing_torch.py")
 MODELS = {"HAN": HAN_TRAINING, "Base + Adv + Skip + GCAA": {}}
 STEPS = {16: 8, 64: 4}  # of a round, by batch
 FRAMES = 8  # of a segment, as published
@@ -67,34 +67,6 @@ COLUMNS = (
     Column("over"),
     *RATIO_COLUMNS,
 )
-
-
-class TorchProcess:
-    """A process of `parsing_torch.py`; `cpu` are its CPU seconds when it last answered."""
-
-    def __init__(self, python: Path, folder: Path, threads: int):
-        self.process = subprocess.Popen(
-            [python, TORCH, folder, str(threads)],
-            env=os.environ | {"OMP_WAIT_POLICY": "passive"},  # idle threads would count as CPU time
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self.process.stdout.readline()
-        self.cpu = 0.0
-
-    def train(self, case: str, steps: int) -> list[float]:
-        """Trains so many steps; returns their losses."""
-        self.process.stdin.write(f"{case} {steps}\n")
-        self.process.stdin.flush()
-        answer = json.loads(self.process.stdout.readline())
-        self.cpu = answer["cpu"]
-        return answer["losses"]
-
-    def stop(self) -> None:
-        """Ends it."""
-        self.process.stdin.close()
-        self.process.wait()
 
 
 def main() -> None:
@@ -144,7 +116,7 @@ def times_of(
     examples = stage.prepare(None, lambda: store(options.videos, config), Path("train"))
     model = compiled(stage, steps)
     write_for_torch(folder, stage, model, examples)
-    torch = TorchProcess(options.torch_python, folder, threads)
+    torch = TorchProcess("parsing_torch.py", options.torch_python, folder, threads)
     check_losses(stage, model, examples, torch)
 
     data = stage.dataset(examples, 0, 0).repeat()
@@ -152,8 +124,8 @@ def times_of(
     limits = products(config, model.trainable_variables), update(model.trainable_variables)
     cases: dict[str, Callable[[], int]] = {
         FIT: lambda: fit(model, trained),
-        PUBLISHED: lambda: len(torch.train("published", steps)),
-        POOLED: lambda: len(torch.train("pooled", steps)),
+        PUBLISHED: lambda: len(torch.ask(f"published {steps}")["losses"]),
+        POOLED: lambda: len(torch.ask(f"pooled {steps}")["losses"]),
         "products": lambda: limits[0](steps),
         "update": lambda: limits[1](steps),
         DATA: lambda: alone(gathered),
@@ -229,7 +201,7 @@ def check_losses(
         copy.train_on_batch(*batch, return_dict=True)["loss"]
         for batch in batches(stage, examples, CHECKED_STEPS)
     ]
-    theirs = torch.train("check", CHECKED_STEPS)
+    theirs = torch.ask(f"check {CHECKED_STEPS}")["losses"]
     if not np.allclose(ours, theirs, rtol=TOLERANCE, atol=0):
         raise SystemExit(f"ours and PyTorch's train differently: losses {ours} and {theirs}")
 
