@@ -120,5 +120,5 @@ def _triangular_root(centred: np.ndarray, ridge: float) -> np.ndarray:
 
 def _ridged_covariance(centred: np.ndarray, ridge: float) -> np.ndarray:
     covariance = centred.T @ centred / len(centred)
-    mean_eigenvalue = max(np.trace(covariance) / len(covariance), 1e-300)  # 0 of constant columns
+    mean_eigenvalue = np.trace(covariance) / len(covariance) or 1.0  # of constant columns alone
     return covariance + ridge * mean_eigenvalue * np.eye(len(covariance))

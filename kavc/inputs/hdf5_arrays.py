@@ -121,7 +121,8 @@ class Hdf5Array:
             return f"{item.ndim} axes end the process; it reads {MAX_AXES} at most"
         if item.dtype not in TYPES:
             return f"it misreads or refuses {item.dtype.str}"
-        if item.id.get_create_plist().get_nfilters() or len(item.file) > 1:
+        alone = len(item.file) == 1 and "/" not in self.key
+        if item.id.get_create_plist().get_nfilters() or not alone:
             return "the array is compressed or not alone in its file"  # all of which it looks at
         return "" if _native_read() else "its operations do not load"
 
@@ -176,7 +177,7 @@ def open_array(
 
     Args:
         path: of the file.
-        key: name of the array, in no group.
+        key: name of the array, after those of the groups that it is in: "group/array".
         shape: that it must have; None for an axis of any length.
         engine: optional. "tensorflow-io" or "h5py" reads it; else what suits each call.
 
@@ -234,11 +235,14 @@ def _checked(stream: BinaryIO, key: str, shape: Sequence[int | None]) -> h5py.Da
     stream.seek(0)
     if stream.read(len(SIGNATURE)) != SIGNATURE:
         raise ValueError("no HDF5 file" if size else "it is empty; an HDF5 file is expected")
-    file = h5py.File(stream, "r")
-    if key not in (names := list(file)):
-        there = ", ".join(map(repr, names[:NAMED])) + ", ..." * (len(names) > NAMED)
-        raise ValueError(f"no array {key!r} in it; it holds {there or 'nothing'}")
-    item = file[key] if isinstance(file.get(key, getlink=True), h5py.HardLink) else None
+    item: Any = h5py.File(stream, "r")
+    for name in key.split("/"):
+        names = list(item) if isinstance(item, h5py.Group) else []
+        if name not in names:
+            there = ", ".join(map(repr, names[:NAMED])) + ", ..." * (len(names) > NAMED)
+            where = "it" if item is None or item.name == "/" else repr(item.name)
+            raise ValueError(f"no array {key!r} in it; {where} holds {there or 'nothing'}")
+        item = item[name] if isinstance(item.get(name, getlink=True), h5py.HardLink) else None
     if not isinstance(item, h5py.Dataset):
         raise ValueError(f"{key!r} is a group, or leads elsewhere; an array is expected")
     if item.shape is None or item.dtype.kind not in "fiu":

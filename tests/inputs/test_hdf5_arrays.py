@@ -314,3 +314,20 @@ def test_a_sparse_file_of_hundreds_of_megabytes_is_not_read_whole(tmp_path, monk
     with open_array(path, KEY, (None, 10, 7, 7, 512)) as array:
         found = array.take([4142, 5])
     assert (found[0] == 2.5).all() and not found[1].any()
+
+
+def test_arrays_in_groups(tmp_path):
+    path = tmp_path / "grouped.h5"
+    with h5py.File(path, "w") as file:
+        file["layer/inner/kernel"] = np.arange(6.0).reshape(3, 2)
+        file["layer/away"] = h5py.SoftLink("/layer/inner")
+    with open_array(path, "layer/inner/kernel", (None, 2)) as array:
+        np.testing.assert_array_equal(array.rows(0, 3), np.arange(6.0).reshape(3, 2))
+    for key, reason in (
+        ("layer/inner/bias", "'/layer/inner' holds 'kernel'"),
+        ("layer/inner/kernel/more", "holds nothing"),
+        ("layer/inner", "is a group"),
+        ("layer/away/kernel", "no array"),  # a link may lead to another file
+    ):
+        with pytest.raises(DataError, match=reason):
+            open_array(path, key, (None, 2))

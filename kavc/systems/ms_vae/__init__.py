@@ -26,6 +26,7 @@ __getattr__, __dir__, __all__ = attach(
         "MatchingNetwork": ".embeddings",
         "PublishedGenerating": ".published",
         "TwiceAdam": ".published",
+        "load_released": ".released",
         "load_videos": ".videos",
     },
 )

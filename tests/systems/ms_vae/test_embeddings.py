@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from keras import ops
 
+from kavc.errors import DataError
 from kavc.losses.pairs import distance_pair_loss
 from kavc.losses.variational import distance
 from kavc.systems.ms_vae.embeddings import DCCA, AVENet, L3Net, MatchingNetwork
+from kavc.systems.ms_vae.released import LAYERS, load_released
 
 STORED = 1e-6
 PARAMETERS = {MatchingNetwork: 98_688, L3Net: 460_162, AVENet: 115_204}
@@ -33,16 +35,7 @@ def test_parameters_of_dcca():
 @pytest.fixture(scope="module")
 def released(shared):
     """AVE's network with its authors' weights, in float64."""
-    import h5py
-
-    network = MatchingNetwork(dtype="float64")
-    layers = ("visual_hidden", "visual_projection", "audio_hidden", "audio_projection")
-    with h5py.File(shared / "data" / "ave" / "cmm_model_weights.h5") as file:
-        for at, name in enumerate(layers, 1):
-            group = file[f"dense_{at}/dense_{at}"]
-            network.get_layer(name).kernel.assign(group["kernel:0"][()])
-            network.get_layer(name).bias.assign(group["bias:0"][()])
-    return network
+    return load_released(shared / "data" / "ave" / "cmm_model_weights.h5", dtype="float64")
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +95,39 @@ def test_projections_of_dcca_are_what_it_turns():
             2 * (ops.convert_to_numpy(projected[f"{kind}_projection"]) - 1),
             1e-6,
         )
+
+
+def written(path, units=128):
+    """A file in the released one's layout, of random weights."""
+    import h5py
+
+    rng = np.random.default_rng(0)
+    widths = {"visual": 512, "audio": 128}
+    with h5py.File(path, "w") as file:
+        for number, name in enumerate(LAYERS, 1):
+            hidden = name.endswith("hidden")
+            shape = (widths[name.partition("_")[0]], units) if hidden else (units, 64)
+            group = file.create_group(f"dense_{number}/dense_{number}")
+            group["kernel:0"] = rng.normal(size=shape).astype("float32")
+            group["bias:0"] = rng.normal(size=shape[1:]).astype("float32")
+    return path
+
+
+def test_weights_in_the_released_layout(tmp_path):
+    import h5py
+
+    network = load_released(written(tmp_path / "w.h5"))
+    with h5py.File(tmp_path / "w.h5") as file:
+        expected = file["dense_3/dense_3/kernel:0"][()]
+    found = ops.convert_to_numpy(network.get_layer("audio_hidden").kernel)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_other_weights_are_refused(tmp_path):
+    with pytest.raises(DataError, match="dense_1/dense_1/kernel:0"):
+        load_released(written(tmp_path / "narrow.h5", units=100))
+    (tmp_path / "text.h5").write_text("hello")
+    with pytest.raises(DataError, match="no HDF5"):
+        load_released(tmp_path / "text.h5")
+    with pytest.raises(DataError, match=r"missing\.h5"):
+        load_released(tmp_path / "missing.h5")
