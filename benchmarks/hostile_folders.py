@@ -18,6 +18,8 @@ import keras
 import numpy as np
 
 from kavc.data.features.writer import write_corpus
+from kavc.data.synthetic import ave as synthetic_ave
+from kavc.data.synthetic.ave_knobs import knobs as ave_knobs
 from kavc.data.synthetic.kwai import write
 from kavc.data.synthetic.kwai_knobs import knobs
 from kavc.errors import DataError
@@ -75,6 +77,13 @@ def json_file(value: Any) -> Callable[[Path], object]:
 def named(name: str, write_file: Callable[[Path], object]) -> Callable[[Path], object]:
     """Returns what writes a file of a name into a folder."""
     return lambda folder: write_file(folder / name)
+
+
+def ave(folder: Path) -> None:
+    """Makes a folder of AVE's files."""
+    counts = {"train": formats.AVE_VIDEOS - 6, "validation": 3, "test": 3}
+    synthetic_ave.write(folder / "ave", ave_knobs("default"), counts=counts, sample_seed=0)
+    (folder / "ave" / "corpus.json").unlink()
 
 
 def corpus(folder: Path) -> None:

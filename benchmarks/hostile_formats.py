@@ -17,6 +17,7 @@ from kavc.inputs.tfrecords import checksum
 
 Change = Callable[[h5py.File], Any]
 KERNEL = "layers/dense/vars/0"  # of the network that `network` makes
+AVE_VIDEOS = 14  # of the folder that `hostile_folders.py` makes
 CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 
 
@@ -80,17 +81,17 @@ def with_weights(content: bytes, change: Change) -> bytes:
     return stream.getvalue()
 
 
-def _kernel(**options: Any) -> Damage:
-    """Puts another data set in the place of the kernel."""
+def _stored(at: str, **options: Any) -> Damage:
+    """Puts another data set in the place of one."""
 
     def change(file: h5py.File) -> None:
-        del file[KERNEL]
-        file.create_dataset(KERNEL, **options)
+        del file[at]
+        file.create_dataset(at, **options)
 
     return lambda content: with_weights(content, change)
 
 
-def _linked(link: Any, at: str = KERNEL) -> Damage:
+def _linked(link: Any, at: str) -> Damage:
     def change(file: h5py.File) -> None:
         if at in file:
             del file[at]
@@ -99,11 +100,15 @@ def _linked(link: Any, at: str = KERNEL) -> Damage:
     return lambda content: with_weights(content, change)
 
 
-def _virtual(file: h5py.File) -> None:
-    layout = h5py.VirtualLayout((16, 3), np.float32)
-    layout[:] = h5py.VirtualSource("/etc/passwd", "x", (16, 3))
-    del file[KERNEL]
-    file.create_virtual_dataset(KERNEL, layout)
+def _virtual(at: str) -> Damage:
+    def change(file: h5py.File) -> None:
+        shape = file[at].shape
+        layout = h5py.VirtualLayout(shape, np.float32)
+        layout[...] = h5py.VirtualSource("/etc/passwd", "x", shape)
+        del file[at]
+        file.create_virtual_dataset(at, layout)
+
+    return lambda content: with_weights(content, change)
 
 
 def _deep(file: h5py.File) -> None:
@@ -119,30 +124,53 @@ def _behind_a_block(content: bytes) -> bytes:
     return stream.getvalue()
 
 
+def _array(at: str, shape: tuple[int, ...]) -> Mapping[str, Damage]:
+    """Damages of a file of HDF5 and of one array in it, which has that shape."""
+    many, wide = (2**36, *shape[1:]), (MIB, *shape[1:])
+    return {
+        **ANY,
+        "signature alone": lambda b: b[:8],
+        "behind a user block": _behind_a_block,
+        "claims 1 PiB, in parts": _stored(at, shape=(2**48,), dtype="f4", chunks=(1024,)),
+        "claims 1 TiB, never written": _stored(at, shape=(2**38,), dtype="f4"),
+        "claims rows, in parts": _stored(at, shape=many, dtype="f4", chunks=(1, *shape[1:])),
+        "claims rows, never written": _stored(at, shape=wide, dtype="f4"),
+        "bomb of 256 MiB": _stored(
+            at, data=np.zeros(64 * MIB, "f4"), chunks=(MIB,), compression="gzip"
+        ),
+        "soft link to itself": _linked(h5py.SoftLink("/" + at), at),
+        "link to another file": _linked(h5py.ExternalLink("/etc/passwd", "/x"), at),
+        "virtual data set": _virtual(at),
+        "data in another file": _stored(at, shape=shape, dtype="f4", external="/etc/passwd"),
+        "text": _stored(at, data="weights"),
+        "records": _stored(at, data=np.zeros(3, "f4,i4")),
+        "no value": _stored(at, data=h5py.Empty("f4")),
+        "another shape": _stored(at, data=np.ones(shape[::-1], "f4")),
+        "not there": lambda b: with_weights(b, lambda file: file.__delitem__(at)),
+    }
+
+
 HDF5: Mapping[str, Damage] = {
-    **ANY,
-    "signature alone": lambda b: b[:8],
-    "behind a user block": _behind_a_block,
-    "claims 1 PiB, in parts": _kernel(shape=(2**48,), dtype="f4", chunks=(1024,)),
-    "claims 1 TiB, never written": _kernel(shape=(2**38,), dtype="f4"),
-    "bomb of 256 MiB": _kernel(data=np.zeros(64 * MIB, "f4"), chunks=(MIB,), compression="gzip"),
-    "soft link": _linked(h5py.SoftLink("/layers/dense/vars/1")),
-    "soft link to itself": _linked(h5py.SoftLink("/" + KERNEL)),
-    "link to another file": _linked(h5py.ExternalLink("/etc/passwd", "/x")),
+    **_array(KERNEL, (16, 3)),
+    "soft link": _linked(h5py.SoftLink("/layers/dense/vars/1"), KERNEL),
     "group in itself": _linked(lambda file: file["layers"], "layers/dense/again"),
-    "one data set twice": _linked(lambda file: file["layers/dense/vars/1"]),
-    "virtual data set": lambda b: with_weights(b, _virtual),
-    "data in another file": _kernel(shape=(16, 3), dtype="f4", external="/etc/passwd"),
-    "text": _kernel(data="weights"),
-    "records": _kernel(data=np.zeros(3, "f4,i4")),
-    "no value": _kernel(data=h5py.Empty("f4")),
-    "another shape": _kernel(data=np.ones((3, 16), "f4")),
+    "one data set twice": _linked(lambda file: file["layers/dense/vars/1"], KERNEL),
     "200 groups in groups": lambda b: with_weights(b, _deep),
-    "no kernel": lambda b: with_weights(b, lambda file: file.__delitem__(KERNEL)),
     "no layer": lambda b: with_weights(b, lambda file: file.__delitem__("layers")),
     **{
         f"byte {at} flipped (either)": lambda b, at=at: _flipped(b, at) for at in range(8, 3000, 83)
     },
+}
+AVE_SHAPE = (AVE_VIDEOS, 10, 128)
+AVE: Mapping[str, Damage] = {
+    **_array("avadataset", AVE_SHAPE),
+    "200 groups beside it (good)": lambda b: with_weights(b, _deep),
+    "in a group of its name": _linked(lambda file: file.create_group("x"), "avadataset"),
+    "one video less": _stored("avadataset", data=np.ones((AVE_VIDEOS - 1, 10, 128), "f4")),
+    "not a number": _stored("avadataset", data=np.full(AVE_SHAPE, np.nan, "f4")),
+    "other byte order (good)": _stored("avadataset", data=np.ones(AVE_SHAPE, ">f8")),
+    "compressed (good)": _stored("avadataset", data=np.ones(AVE_SHAPE), compression="gzip"),
+    **{f"byte {at} flipped (either)": lambda b, at=at: _flipped(b, at) for at in range(8, 900, 23)},
 }
 
 

@@ -30,6 +30,8 @@ from kavc.evaluation.predictions import read_predictions, write_predictions
 from kavc.retrieval.index import Index
 from kavc.serving.arrays import load_inputs
 from kavc.serving.configs import read_models
+from kavc.systems import registry
+from kavc.systems.ms_vae import load_videos
 from kavc.training.checkpoint import Checkpoints
 from kavc.training.weights import load_network, load_weights
 from kavc.tuning.settings import read_settings
@@ -82,6 +84,18 @@ class Loader:
 
 def _described(folder: Path, _: object = None) -> None:
     Source.parse(f"features:{folder / 'corpus'}").describe(View())
+
+
+def _segments(folder: Path, _: object = None) -> None:
+    system = registry.get("ms-vae")
+    load_videos(system.read(Source("ave", folder / "ave"), "train", system.Config()))
+
+
+def _warm_segments() -> None:
+    """Reads videos of AVE with TensorFlow, which takes long the first time."""
+    with tempfile.TemporaryDirectory() as folder:
+        good.ave(Path(folder))
+        _segments(Path(folder))
 
 
 def _warm() -> None:
@@ -338,6 +352,16 @@ LOADERS = (
         lambda folder, made: load_weights(made, folder / "a.weights.h5"),
         formats.HDF5,
         before=network,
+    ),
+    Loader(
+        "features of AVE",
+        "HDF5",
+        "ave/audio_feature.h5",
+        good.ave,
+        _segments,
+        formats.AVE,
+        before=_warm_segments,
+        command=lambda folder: ["data", "describe", f"ave:{folder}/ave", "--system", "ms-vae"],
     ),
     Loader(
         "network",
