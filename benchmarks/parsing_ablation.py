@@ -15,19 +15,20 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from ablations import ablation_table
 
 import kavc
 from kavc.cli.output import epoch_line
 from kavc.data.source import Source
 from kavc.data.synthetic import llp
-from kavc.evaluation.spread import spread
-from kavc.evaluation.table import Column, Table
+from kavc.evaluation.table import Column
 from kavc.files import write_text
 from kavc.systems.av_parsing import load_videos, pseudo_labels
 from kavc.systems.av_parsing.scoring import answers, asker, per_video
 from kavc.systems.av_parsing.tables import LEVELS, TYPE
 
 RESULTS = Path(__file__).parent / "results"
+MEASURES = [Column(f"{level} Type@AV", ".2f", "%") for level in LEVELS]
 ORACLE = "oracle: told each segment"
 ABLATIONS = {
     "improved": {},
@@ -52,32 +53,6 @@ def validation_scores(run: kavc.training.Run) -> list[float]:
     predicted = found.decide(config.gate, *run.network.pooling.thresholds)
     scores = per_video(predicted, found.truth)
     return [float(scores[level][:, TYPE].mean()) for level in LEVELS]
-
-
-def table(scores: dict[str, list[list[float]]], source: Source) -> Table:
-    """One row a configuration; each is held against the first, seed by seed."""
-    columns = [Column("configuration"), Column("seeds", "d")]
-    for level in LEVELS:
-        columns += [
-            Column(f"{level} Type@AV", ".2f", "%"),
-            Column(f"sd, {level}", ".2f", "%"),
-            *(Column(f"{name}, {level}", "+.2f", "%") for name in ("difference", "low", "high")),
-        ]
-    whole = np.array(next(iter(scores.values())))
-    rows = []
-    for label, seeds in scores.items():
-        cells: list[float | None] = []
-        for level, values in enumerate(np.transpose(seeds)):
-            alone = spread(list(values))
-            apart = spread(list(values - whole[: len(values), level]))
-            cells += [
-                alone.mean,
-                alone.std,
-                *((apart.mean, *apart.interval) if rows else [None] * 3),
-            ]
-        rows.append((label, len(seeds), *cells))
-    caption = "Parsing of the validation videos; intervals: Student's, of paired seeds"
-    return Table("parsing-ablation", columns, rows, caption=caption, source=source.title())
 
 
 def oracle(source: Source, out: Path) -> dict[str, str]:
@@ -115,7 +90,9 @@ def main() -> None:
                 overrides=base | overrides, seed=seed, resume=True, after_epoch=epoch_line,
             )  # fmt: skip
             scores.setdefault(label, []).append(validation_scores(run))
-        found = table(scores, source)
+        found = ablation_table(
+            "parsing-ablation", scores, MEASURES, "Parsing of the validation videos", source
+        )
         write_text(RESULTS / "parsing_ablation.csv", found.to_csv())
     print(found.to_markdown())
 

@@ -46,15 +46,21 @@ def keep(system: System, runs: Path, results: Path) -> None:
             write_text(results / "runs" / "source.txt", f"{source}\n")
 
 
-def kept(system: System, results: Path) -> dict[str, list[Report]]:
-    """Returns the reports that are kept, by row; rows of fewer seeds than others are left out."""
+def kept(system: System, results: Path, fewest: int | None) -> dict[str, list[Report]]:
+    """Returns the reports that are kept, by row.
+
+    Args:
+        system: whose rows they are.
+        results: where they are.
+        fewest: seeds that a row must have; as many as any row has if None.
+    """
     folders = {
         label: sorted((results / "runs" / folder_name(label)).glob("seed-*"))
         for label in labels(system)
     }
     found = {label: [Report.load(path) for path in seeds] for label, seeds in folders.items()}
-    most = max(map(len, found.values()))
-    return {label: reports for label, reports in found.items() if len(reports) == most}
+    fewest = fewest or max(1, *map(len, found.values()))
+    return {label: reports for label, reports in found.items() if len(reports) >= fewest}
 
 
 def labels(system: System) -> list[str]:
@@ -68,12 +74,13 @@ def main() -> None:
     parser.add_argument("system", help="av-parsing, for instance")
     parser.add_argument("--runs", type=Path, nargs="*", default=[], help="what `--out` had")
     parser.add_argument("--results", type=Path, required=True, help="below benchmarks/results")
+    parser.add_argument("--fewest-seeds", type=int, help="of a row; as many as any row has")
     options = parser.parse_args()
     system, results = registry.get(options.system), RESULTS / options.results
     for runs in options.runs:
         keep(system, runs, results)
-    reports = kept(system, results)
-    if not any(reports.values()):
+    reports = kept(system, results, options.fewest_seeds)
+    if not reports:
         parser.error(f"no report of a row in {options.runs or results / 'runs'}")
     source = (results / "runs" / "source.txt").read_text(encoding="utf-8").strip()
     report = system.summarise(reports, Titled(source), system.Config())

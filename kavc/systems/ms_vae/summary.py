@@ -37,8 +37,8 @@ def summarise(reports: Reports, source: str) -> Report:
     """Puts rows side by side, each over seeds.
 
     Args:
-        reports: label of each row to one report a seed, on the same videos. The last row gives the
-            headline.
+        reports: label of each row to one report a seed, from 0 on, on the same videos; rows may
+            have fewer seeds than others. The last row gives the headline.
         source: where the numbers come from.
 
     Raises:
@@ -113,7 +113,7 @@ def ingredient_table(reports: Reports, source: str) -> Table:
     pairs = {**INGREDIENTS, **ours}
     for name, (label, other) in pairs.items():
         if label in reports and other in reports:
-            both = zip(reports[label], reports[other], strict=True)
+            both = zip(reports[label], reports[other], strict=False)  # the seeds that both have
             found = spread([average(a) - average(b) for a, b in both])
             measured = (found.mean, found.std, found.low, found.high, found.count)
             rows.append((name, f"{label} - {other}", *measured))
