@@ -1,0 +1,38 @@
+"""Media files: their tracks, sound and frames, decoded by FFmpeg's libraries; networks that hear.
+
+It is an extra, `pip install 'kavc[media]'`. What decodes loads neither TensorFlow nor Keras; the
+front ends and networks (`LogMel`, `VGGish`, `YAMNet`, `Musicnn`) do.
+"""
+
+from kavc.lazy import attach
+
+__getattr__, __dir__, __all__ = attach(
+    __name__,
+    {
+        "At": ".moments",
+        "AudioTrack": ".tracks",
+        "Crop": ".sizes",
+        "Decoders": ".decoders",
+        "Exactly": ".sizes",
+        "FrameStream": ".frames",
+        "Frames": ".frames",
+        "KeyFrames": ".key_frames",
+        "LogMel": ".front_ends",
+        "Media": ".tracks",
+        "MelSettings": ".front_ends",
+        "MusicMel": ".musicnn",
+        "Musicnn": ".musicnn",
+        "OtherTrack": ".tracks",
+        "Rate": ".moments",
+        "Sound": ".sound",
+        "SoundStream": ".sound",
+        "Uniform": ".moments",
+        "VGGish": ".vggish",
+        "VideoTrack": ".tracks",
+        "YAMNet": ".yamnet",
+        "probe": ".tracks",
+        "read_frames": ".frames",
+        "read_key_frames": ".key_frames",
+        "read_sound": ".sound",
+    },
+)

@@ -1,0 +1,59 @@
+"""Published weights into networks: files of others, in the formats that they were published in."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kavc.errors import DataError
+from kavc.inputs.hdf5 import check_weights
+from kavc.inputs.opening import named, open_file
+
+LONGEST = 300  # characters of what Keras says
+
+
+def load_keras_weights(network: keras.Model, path: str | Path) -> None:
+    """Loads Keras' own HDF5 of weights, `NAME.h5`: layer by layer, in order.
+
+    Args:
+        network: built; all of its layers with weights are in the file, and no others.
+        path: the file.
+
+    Raises:
+        DataError: the file is missing, damaged, or of another network.
+    """
+    try:
+        with open_file(path) as stream:
+            check_weights(stream)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # of layers that keep random weights
+            network.load_weights(path)
+    except DataError:
+        raise
+    except (OSError, ValueError, TypeError, KeyError, UserWarning) as error:
+        reason = " ".join(str(error).split())[:LONGEST]
+        raise DataError(f"{named(path)}: no weights of {network.name} ({reason})") from None
+
+
+def assign(variable: keras.Variable, array: np.ndarray, path: str | Path, name: str) -> None:
+    """Gives a variable the values of an array of a file.
+
+    Args:
+        variable: of a network.
+        array: of its shape.
+        path, name: of the file and of the array in it, for the message.
+
+    Raises:
+        DataError: the shape is another one, or a value is not finite.
+    """
+    if array.shape != tuple(variable.shape):
+        raise DataError(
+            f"{named(path)}: {name!r} has the shape {array.shape}, {tuple(variable.shape)} is "
+            "expected"
+        )
+    if not np.isfinite(array).all():
+        raise DataError(f"{named(path)}: {name!r} holds NaN or infinity")
+    variable.assign(array)
