@@ -22,6 +22,7 @@ from kavc.cli import (
     demo,
     evaluate,
     index,
+    listen,
     parse,
     predict,
     retrieve,
@@ -199,7 +200,9 @@ def _options(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-for module in (demo, systems, train, evaluate, retrieve, parse, segments, serve, predict):
+for module in (
+    demo, systems, train, evaluate, retrieve, parse, segments, listen, serve, predict,
+):  # fmt: skip
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))
 for name, group in {"data": data, "index": index, "tune": tune}.items():

@@ -38,6 +38,8 @@ MISTAKES = {
     ("train", "--out", "{}/run", "--resume"): "no run to resume",
     ("reproduce", "ti-avx", "--data", "features:{}/corpus", "--out", "{}/all"): "'ti-avc'",
     ("evaluate", "{}/nope"): "no run folder",
+    ("listen", "{}/nope.mp4", "--weights", "{}"): "no such file",
+    ("listen", "{}/cut.json", "--weights", "{}"): "no weights of YAMNet",
     ("tune", "run", "{}/nope.yaml", "--out", "{}/sweep"): "no such file",
     ("tune", "run", "ti-avc", "--data", "features:{}/corpus", "--out", "{}/sweep",
      "--space", "unit=4"): "did you mean 'units'",

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from kavc.errors import DataError
+from kavc.metrics.runs import runs
 from kavc.serving.arrays import feature_rows
 from kavc.systems.av_parsing.config import AVParsingConfig
 
@@ -134,16 +135,8 @@ def events(
     masks = np.concatenate([decided, both[1]], axis=1)
     found = []
     for stream, modality in enumerate(MODALITIES):
-        for label, start, end in _runs(masks[:, stream]):
+        for label, start, end in runs(masks[:, stream]):
             score = float(scores[start:end, stream, label].mean(dtype=np.float64))
             times = start * seconds, end * seconds
             found.append(Event(*times, modality, classes[label], score))
     return sorted(found, key=lambda each: (each.start, MODALITIES.index(each.modality), each.label))
-
-
-def _runs(mask: np.ndarray) -> list[tuple[int, int, int]]:
-    """Returns class, first segment and the one after the last, of each run of ones."""
-    edges = np.diff(np.pad(mask.T.astype(np.int8), ((0, 0), (1, 1))), axis=1)
-    labels, starts = np.nonzero(edges == 1)
-    _, ends = np.nonzero(edges == -1)
-    return list(zip(labels.tolist(), starts.tolist(), ends.tolist(), strict=True))

@@ -46,7 +46,7 @@ def test_the_last_pool_sees_as_many_places_as_published(network, last):
 def test_one_step(network):
     made = network((32, 32, 3), (33, 24, 1), channels=(4, 4, 8, 8))
     trainee = Corresponding(made)
-    trainee.compile(optimizer=keras.optimizers.Adam(1e-3))
+    trainee.compile(optimizer=keras.optimizers.Adam(1e-3), run_eagerly=True)
     rng = np.random.default_rng(0)
     inputs = {
         "frame": rng.normal(size=(4, 32, 32, 3)).astype("float32"),
