@@ -13,7 +13,7 @@ import pytest
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="devices are TensorFlow's")
 def test_two_devices_take_the_steps_of_one(tmp_path):
-    """In a process of its own, a few seconds: TensorFlow counts its CPUs once."""
+    """Longer than ten seconds: four fits, in a process that counts its CPUs anew."""
     command = [sys.executable, Path(__file__).with_name("two_cpus.py"), tmp_path]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

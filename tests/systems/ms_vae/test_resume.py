@@ -33,7 +33,10 @@ def source(tmp_path_factory):
 def test_a_run_that_is_killed_and_resumed_ends_with_the_same_bits(
     source, tmp_path, monkeypatch, without_graphs, preset
 ):
-    """Steps of one video and two of the decoder; coordinates that are fitted before the fit."""
+    """Steps of one video and two of the decoder; coordinates that are fitted before the fit.
+
+    Longer than ten seconds: three trainings each.
+    """
     report = Report("none", Headline("none", 1.0, "max", None, "%"))
     monkeypatch.setattr(MSVAESystem, "evaluate", lambda *_: report)
     arguments = {"preset": preset, "overrides": OPTIONS, "seed": 3}
