@@ -9,6 +9,9 @@
 Two outputs of the same weights were published: until 2020, and in what is made by the PyTorch copy,
 the last layer has a ReLU; in the current code and on TensorFlow Hub it has none.
 
+The published weights, 288 MB, were not at hand: layers, their names and sizes are the code's, and
+random weights go through each format and back. Of the PCA the real parameters were.
+
 Reference:
     Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017, and
     published code (tensorflow/models, research/audioset/vggish).

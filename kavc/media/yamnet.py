@@ -135,6 +135,8 @@ def load_coral(path: str | Path, dtype: str | None = None) -> YAMNet:
 def load_published(path: str | Path, dtype: str | None = None) -> YAMNet:
     """Returns YAMNet with the weights that were published with it, `yamnet.h5` of Keras.
 
+    Never seen with that file: its layout is what Keras writes of the published code's layers.
+
     Args:
         path: the file.
         dtype: policy of the network; Keras' own if None.
