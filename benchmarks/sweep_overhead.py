@@ -35,8 +35,8 @@ from interleaved import provenance
 from kavc.cli.output import print_table
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
+from kavc.options import parse_overrides
 from kavc.systems.base import Stage
-from kavc.systems.config import parse_overrides
 from kavc.training.stages import epochs_of
 from kavc.tuning.run import make_hypermodel, run_sweep
 from kavc.tuning.settings import SweepSettings

@@ -39,7 +39,7 @@ def synth(
     ] = None,
 ) -> None:
     """Generate a synthetic corpus in the layout of the real one."""
-    from kavc.systems.config import parse_overrides
+    from kavc.options import parse_overrides
     from kavc.systems.registry import get
 
     found = get(system)
@@ -86,7 +86,7 @@ def describe(
     """Say what a data source holds: splits, counts, widths, themes."""
     from kavc.data.source import Source
     from kavc.evaluation.table import Column, Table
-    from kavc.systems.config import parse_overrides
+    from kavc.options import parse_overrides
     from kavc.systems.registry import get
 
     found = get(system)

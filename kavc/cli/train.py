@@ -63,7 +63,7 @@ def train(
     as_json: AsJson = False,
 ) -> None:
     """Train a system and evaluate it, into a run folder."""
-    from kavc.systems.config import parse_overrides
+    from kavc.options import parse_overrides
 
     changes: dict = dict(parse_overrides(overrides or []))
     if from_sweep is not None:
@@ -215,7 +215,7 @@ def reproduce(
     as_json: AsJson = False,
 ) -> None:
     """Train every row of the paper's table, several seeds each; goes on where it stopped."""
-    from kavc.systems.config import parse_overrides
+    from kavc.options import parse_overrides
     from kavc.training.reproduce import reproduce as run_all
 
     report = run_all(

@@ -180,7 +180,7 @@ def space(
     as_json: AsJson = False,
 ) -> None:
     """List what a sweep of a system can vary, from a preset on."""
-    from kavc.systems.config import parse_overrides
+    from kavc.options import parse_overrides
     from kavc.systems.registry import get
     from kavc.tuning.space import describe, space_of
 
@@ -240,7 +240,7 @@ def _own_source(out: Path) -> Source:
 def _values(option: str, texts: list[str] | None) -> dict[str, Any] | None:
     """Reads `["k=v", ...]`; values as in a sweep file."""
     from kavc.inputs.yaml_files import parse_yaml
-    from kavc.systems.config import parse_overrides
+    from kavc.options import parse_overrides
 
     given = parse_overrides(texts or [])
     return {name: parse_yaml(text, f"{option} {name}") for name, text in given.items()} or None

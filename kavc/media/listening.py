@@ -14,7 +14,7 @@ from kavc.inputs.table import read_table
 from kavc.media.front_ends import YAMNET, LogMel
 from kavc.media.sound import RATE, SoundStream
 from kavc.media.weight_folders import YAMNET_CLASSES, yamnet_weights
-from kavc.media.yamnet import CLASSES, YAMNet, load_coral, load_published
+from kavc.media.networks.yamnet import CLASSES, YAMNet, load_coral, load_published
 from kavc.metrics.runs import runs
 
 LOADERS = {".h5": load_published, ".npz": load_coral}

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from kavc.errors import ConfigError
-from kavc.systems.config import Config, option, parse_overrides
+from kavc.options import option, parse_overrides
+from kavc.systems.config import Config
 
 
 @dataclass(frozen=True)

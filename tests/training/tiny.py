@@ -12,8 +12,9 @@ from keras import ops
 from kavc.evaluation.report import Headline, Report
 from kavc.losses.contrastive import info_nce
 from kavc.losses.reduction import batch_mean
+from kavc.options import option
 from kavc.systems.base import Paper, SourceInfo, Stage, System
-from kavc.systems.config import Config, option
+from kavc.systems.config import Config
 
 EXAMPLES = 60
 MOMENTUM = 0.8

@@ -13,9 +13,10 @@ import tensorflow as tf
 
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.report import Report
+from kavc.options import option
 from kavc.systems.base import Paper, SourceInfo, Stage, System
 from kavc.systems.choices import Choices
-from kavc.systems.config import Config, option
+from kavc.systems.config import Config
 
 EXAMPLES = 24
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kavc.errors import ConfigError
+from kavc.options import option
 from kavc.systems.choices import Choices
-from kavc.systems.config import Config, option
+from kavc.systems.config import Config
 
 GROUNDED = ("pretrain-uni", "pretrain-cross", "pretrain-multi")
 VARIANTS = (

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kavc.options import option
 from kavc.systems.choices import Choices
-from kavc.systems.config import Config, option
+from kavc.systems.config import Config
 from kavc.systems.cross_modal_embedding.sizes import check_kernel_features
 
 

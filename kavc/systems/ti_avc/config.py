@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from kavc.options import option
 from kavc.systems.choices import Choices
-from kavc.systems.config import Config, option
+from kavc.systems.config import Config
 
 VARIANTS = ("ti-avc", "joint", "baseline-1", "baseline-2")
 

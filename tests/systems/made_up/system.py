@@ -12,10 +12,11 @@ from kavc.errors import DataError
 from kavc.evaluation import Column, Headline, Report, Table
 from kavc.layers import LengthMask, MaskedGlobalAveragePooling1D
 from kavc.layers.network import Network, sequence_input
+from kavc.options import option
 from kavc.serving.input_checks import check_batch, check_finite, check_range
 from kavc.systems.base import Paper, Row, Signature, Stage, System
 from kavc.systems.choices import Choices
-from kavc.systems.config import Config, option
+from kavc.systems.config import Config
 
 
 @dataclass(frozen=True)

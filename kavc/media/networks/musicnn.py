@@ -28,7 +28,7 @@ from kavc.errors import DataError
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.opening import named
 from kavc.layers.network import Network
-from kavc.media.weights import assign
+from kavc.media.networks.weights import assign
 
 RATE, FFT, HOP, BANDS, FRAMES = 16_000, 512, 256, 96, 187
 COMPRESSION = 10_000

@@ -10,7 +10,7 @@ import pytest
 
 from kavc.errors import DataError
 from kavc.media.front_ends import YAMNET, LogMel
-from kavc.media.yamnet import YAMNet, load_coral, load_published
+from kavc.media.networks.yamnet import YAMNet, load_coral, load_published
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 from kavc.errors import DataError
-from kavc.media.vggish import (
+from kavc.media.networks.vggish import (
     PCA,
     VGGish,
     dequantised,

@@ -31,7 +31,7 @@ from kavc.errors import DataError
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.opening import named
 from kavc.layers.network import Network
-from kavc.media.weights import assign, load_keras_weights
+from kavc.media.networks.weights import assign, load_keras_weights
 
 WIDTH = 128
 CONVOLUTIONS = (  # name and filters; a pool follows where a group ends

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from kavc.errors import DataError
-from kavc.media.musicnn import BANDS, MusicMel, Musicnn, load_npz, slaney_matrix
+from kavc.media.networks.musicnn import BANDS, MusicMel, Musicnn, load_npz, slaney_matrix
 
 
 @pytest.fixture(scope="module")

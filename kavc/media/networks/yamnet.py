@@ -26,7 +26,7 @@ from kavc.errors import DataError
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.opening import named
 from kavc.layers.network import Network
-from kavc.media.weights import assign, load_keras_weights
+from kavc.media.networks.weights import assign, load_keras_weights
 
 CLASSES, WIDTH = 521, 1024
 FILTERS = (32, 64, 128, 128, 256, 256, 512, 512, 512, 512, 512, 512, 1024, WIDTH)
