@@ -17,7 +17,7 @@ DEEPEST = 40
 MOST = 100_000  # groups and data sets
 
 
-def check_weights(stream: BinaryIO) -> None:
+def check_weights(stream: BinaryIO, *, unpacked: int | None = None) -> None:
     """Raises unless a file of weights holds what it claims.
 
     Weights are written as they are, one after another. So a data set that claims more than is
@@ -25,6 +25,8 @@ def check_weights(stream: BinaryIO) -> None:
 
     Args:
         stream: of the file, from `kavc.inputs.opening.open_file`, or in memory; left anywhere.
+        unpacked: bytes that all may claim where data sets may be compressed, as others publish
+            them. None where they may not.
 
     Raises:
         ValueError: it is no HDF5, is damaged, leads out of itself, holds something else than
@@ -38,18 +40,20 @@ def check_weights(stream: BinaryIO) -> None:
         raise ValueError("no HDF5 file" if size else "it is empty")
     try:
         with h5py.File(stream, "r") as file:
-            claimed = _Walk().of(file, 0)
+            claimed = _Walk(packed=unpacked is not None).of(file, 0)
     except (OSError, RuntimeError, KeyError, TypeError, AttributeError, OverflowError) as fault:
         raise ValueError(" ".join(str(fault).split())) from None
-    if claimed > size:
-        raise ValueError(f"it claims {claimed:,} bytes of weights and has {size:,}")
+    if claimed > (most := size if unpacked is None else unpacked):
+        has = "has" if unpacked is None else "may have"
+        raise ValueError(f"it claims {claimed:,} bytes of weights and {has} {most:,}")
 
 
 class _Walk:
     """Follows the hard links of a file, each object once: they may lead back."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, packed: bool) -> None:
         self.seen: set[Any] = set()
+        self.packed = packed
 
     def of(self, group: h5py.Group, depth: int) -> int:
         """Returns the bytes that all data sets below a group claim."""
@@ -70,17 +74,17 @@ class _Walk:
             if isinstance(item, h5py.Group):
                 claimed += self.of(item, depth + 1)
             elif isinstance(item, h5py.Dataset):
-                claimed += _claim(item)
+                claimed += _claim(item, self.packed)
         return claimed
 
 
-def _claim(item: h5py.Dataset) -> int:
+def _claim(item: h5py.Dataset, packed: bool) -> int:
     name = item.name
     if item.shape is None or item.dtype.kind not in KINDS:
         raise ValueError(f"{name} holds {item.dtype}; numbers are expected")
     if item.is_virtual or item.external:
         raise ValueError(f"{name} lies in other files, which are not read")
     claimed, stored = math.prod(item.shape) * item.dtype.itemsize, item.id.get_storage_size()
-    if claimed > stored:
+    if claimed > stored and not (packed and stored and item.compression):
         raise ValueError(f"{name} claims {claimed:,} bytes and has {stored:,}")
     return claimed

@@ -74,6 +74,11 @@ class Cursor:
         before, after = self._before, self._after
         return before if after is None or time - before.time <= after.time - time else after
 
+    def is_past(self, time: float) -> bool:
+        """Whether the track had ended by a time, the latest that `nearest` was asked for."""
+        length = float(1 / self.track.average_rate) if self.track.average_rate else 0.0
+        return self._after is None and time > self._before.time + length
+
     def close(self) -> None:
         """Closes the file."""
         self._opened.close()

@@ -64,6 +64,7 @@ class FrameStream:
         wanted: (frames,) float64. The times, in seconds from the start of the file.
         shape: (height, width) of the images.
         truncated: as of `Frames`; known after the last frame.
+        past: the number of times, so far, by which the track had ended, whatever the file claims.
 
     Raises:
         DataError: the file can't be read, has no video, its frames are too large, or none can be
@@ -94,7 +95,7 @@ class FrameStream:
             self.wanted = moments.times(first.time, max(0.0, end - first.time))
             self._size = size or upright_size(first.frame)
             self.shape = self._size.shape
-            self.truncated = ""
+            self.truncated, self.past = "", 0
             opened.pop_all()
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
@@ -102,6 +103,7 @@ class FrameStream:
         last, image = None, np.empty(0, np.uint8)
         for time in self.wanted.tolist():
             found = self._cursor.nearest(time)
+            self.past += self._cursor.is_past(time)
             if last is None or found.time != last.time:
                 last, image = found, self._image(found)
             yield found.time, image

@@ -12,12 +12,11 @@ from kavc.errors import ConfigError, DataError
 from kavc.inputs.opening import named
 from kavc.inputs.table import read_table
 from kavc.media.front_ends import YAMNET, LogMel
+from kavc.media.networks.yamnet import CLASSES, YAMNet, load
 from kavc.media.sound import RATE, SoundStream
 from kavc.media.weight_folders import YAMNET_CLASSES, yamnet_weights
-from kavc.media.networks.yamnet import CLASSES, YAMNet, load_coral, load_published
 from kavc.metrics.runs import runs
 
-LOADERS = {".h5": load_published, ".npz": load_coral}
 MOST = 2**20  # bytes of the table of classes; the published one has 14 kB
 AT_ONCE = 64  # seconds
 THRESHOLD = 0.3
@@ -78,7 +77,7 @@ class Listener:
         """
         weights = yamnet_weights(Path(folder))
         classes = read_classes(weights.with_name(YAMNET_CLASSES))
-        return cls(LOADERS[weights.suffix](weights), classes)
+        return cls(load(weights), classes)
 
     def scores(self, path: str | Path) -> tuple[float, np.ndarray]:
         """Returns how probable each class is in each second of a file's sound.

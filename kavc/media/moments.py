@@ -47,17 +47,22 @@ class Rate:
         rate: frames a second.
         count: how many, whatever the duration; the last frame is repeated beyond the end. None for
             as many parts as the track has, rounded, at least one.
+        seconds: of the track that are looked at, from its start. None for all.
     """
 
     rate: float
     count: int | None = None
+    seconds: float | None = None
 
     def __post_init__(self) -> None:
         if not 0 < self.rate < math.inf:
             raise ConfigError(f"a rate is larger than 0 and finite; got {self.rate}")
+        if self.seconds is not None and not self.seconds > 0:
+            raise ConfigError(f"some seconds must be looked at; got {self.seconds}")
         _check(1 if self.count is None else self.count)
 
     def times(self, start: float, duration: float) -> np.ndarray:
+        duration = duration if self.seconds is None else min(duration, self.seconds)
         parts = self.count or max(1, round(min(duration * self.rate, MOST + 1)))
         _check(parts)
         return start + (np.arange(parts) + 0.5) / self.rate
@@ -83,7 +88,76 @@ class At:
         return np.asarray(self.seconds, np.float64)
 
 
-Moments = Uniform | Rate | At
+@dataclass(frozen=True)
+class Bursts:
+    """Runs of frames that follow each other, each around the centre of one of equal parts.
+
+    Args:
+        count: how many runs.
+        frames: of a run.
+        rate: frames a second within a run.
+    """
+
+    count: int
+    frames: int
+    rate: float
+
+    def __post_init__(self) -> None:
+        _check(self.count * self.frames)
+        if not 0 < self.rate < math.inf:
+            raise ConfigError(f"a rate is larger than 0 and finite; got {self.rate}")
+
+    def times(self, start: float, duration: float) -> np.ndarray:
+        centres = Uniform(self.count).times(start, duration)
+        steps = (np.arange(self.frames) - (self.frames - 1) / 2) / self.rate
+        # Runs of a short file overlap; times must ascend.
+        return np.sort(np.maximum(start, (centres[:, None] + steps).ravel()))
+
+
+@dataclass(frozen=True)
+class Key:
+    """Key frames, as `kavc.media.read_key_frames` picks them.
+
+    Args:
+        count: how many at most.
+    """
+
+    count: int
+
+    def __post_init__(self) -> None:
+        _check(self.count)
+
+
+Moments = Uniform | Rate | At | Bursts
+
+
+def parse_moments(text: str) -> Moments | Key:
+    """Returns the moments that a text says: "uniform:8", "rate:1", "key:8" or "burst:1x11@25".
+
+    Raises:
+        ConfigError: it says none.
+
+    Example:
+        >>> parse_moments("rate:1.5")
+        Rate(rate=1.5, count=None, seconds=None)
+    """
+    kind, _, said = text.partition(":")
+    try:
+        if kind in ("uniform", "key"):
+            return (Uniform if kind == "uniform" else Key)(int(said))
+        if kind == "rate":
+            return Rate(float(said))
+        if kind == "burst":
+            count, _, run = said.partition("x")
+            frames, _, rate = run.partition("@")
+            return Bursts(int(count), int(frames), float(rate))
+    except ValueError as error:
+        if isinstance(error, ConfigError):
+            raise
+    raise ConfigError(
+        f"frames {text!r}: expected uniform:COUNT, rate:A_SECOND, key:COUNT or"
+        " burst:COUNTxFRAMES@A_SECOND"
+    )
 
 
 def _check(count: int) -> None:

@@ -44,6 +44,7 @@ class MusicMel(keras.layers.Layer):
 
     Args:
         patch_hop: int. Frames of 16 ms from one patch to the next.
+        mirrored: bool. Whether the waveform comes mirrored at both ends: windows of a longer sound.
 
     Call arguments:
         waveform: `(batch, samples)`, from -1 to 1, mono, at 16 kHz; 257 samples at least.
@@ -52,14 +53,15 @@ class MusicMel(keras.layers.Layer):
         `(batch, patches, 187, 96)`; what fills no patch is left out.
     """
 
-    def __init__(self, patch_hop=FRAMES, **kwargs):
+    def __init__(self, patch_hop=FRAMES, *, mirrored=False, **kwargs):
         super().__init__(**kwargs)
-        self.patch_hop = patch_hop
+        self.patch_hop, self.mirrored = patch_hop, mirrored
         self._weights = slaney_matrix()
 
     def call(self, waveform):
         # Each frame is around its time: the ends are mirrored, as librosa did at that time.
-        waveform = tf.pad(waveform, [[0, 0], [FFT // 2, FFT // 2]], mode="REFLECT")
+        if not self.mirrored:
+            waveform = tf.pad(waveform, [[0, 0], [FFT // 2, FFT // 2]], mode="REFLECT")
         power = tf.square(tf.abs(tf.signal.stft(waveform, FFT, HOP, FFT)))
         mel = tf.matmul(power, tf.constant(self._weights, power.dtype))
         compressed = tf.math.log1p(COMPRESSION * mel) / np.log(10)
@@ -69,7 +71,7 @@ class MusicMel(keras.layers.Layer):
         return keras.KerasTensor((waveform.shape[0], None, FRAMES, BANDS), dtype=self.compute_dtype)
 
     def get_config(self):
-        return {**super().get_config(), "patch_hop": self.patch_hop}
+        return {**super().get_config(), "patch_hop": self.patch_hop, "mirrored": self.mirrored}
 
 
 def slaney_matrix() -> np.ndarray:

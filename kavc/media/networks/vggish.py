@@ -140,6 +140,15 @@ def load_keras(path: str | Path, **options: Any) -> VGGish:
     return network
 
 
+def load(path: str | Path, **options: Any) -> VGGish:
+    """Returns VGGish with weights of any of these formats, by the file's suffix.
+
+    Args, raises: as `load_checkpoint`.
+    """
+    loaders = {".npz": load_npz, ".h5": load_keras}
+    return loaders.get(Path(path).suffix, load_checkpoint)(path, **options)
+
+
 def _loaded(
     path: str | Path,
     names: Collection[str],

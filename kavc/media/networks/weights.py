@@ -12,6 +12,7 @@ from kavc.errors import DataError
 from kavc.inputs.hdf5 import check_weights
 from kavc.inputs.opening import named, open_file
 
+LARGEST = 2**30  # bytes of a network's weights
 LONGEST = 300  # characters of what Keras says
 
 
@@ -27,7 +28,7 @@ def load_keras_weights(network: keras.Model, path: str | Path) -> None:
     """
     try:
         with open_file(path) as stream:
-            check_weights(stream)
+            check_weights(stream, unpacked=LARGEST)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # of layers that keep random weights
             network.load_weights(path)

@@ -149,6 +149,14 @@ def load_published(path: str | Path, dtype: str | None = None) -> YAMNet:
     return network
 
 
+def load(path: str | Path, dtype: str | None = None) -> YAMNet:
+    """Returns YAMNet with weights of either format: `.npz` of Coral, `.h5` as published.
+
+    Args, raises: as `load_coral` and `load_published`.
+    """
+    return (load_coral if Path(path).suffix == ".npz" else load_published)(path, dtype)
+
+
 def _named(number: int) -> str:
     return f"layer{number:02}"
 

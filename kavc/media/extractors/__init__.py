@@ -1,0 +1,1 @@
+"""Extractors: from media files to the features of published networks."""

@@ -1,0 +1,50 @@
+"""What extractors that see single frames have in common."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from kavc.media.extractors.base import Recipe
+from kavc.media.moments import Rate, parse_moments
+from kavc.media.sizes import Crop
+from kavc.media.windows import Seen
+from kavc.options import option
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+SIDE = 224
+
+
+@dataclass(frozen=True)
+class Images(Recipe):
+    """A recipe whose rows are of a frame each: scaled by the shorter side, cut in the centre.
+
+    Attributes:
+        SIDE: height and width that the network takes.
+    """
+
+    MODALITY: ClassVar[str] = "visual"
+    SIDE: ClassVar[int] = SIDE
+
+    frames: str = option("rate:1", "uniform:N, rate:R, key:N or burst:NxF@R")
+    resize: int = option(256, "pixels to which the shorter side is scaled", low=SIDE, high=4096)
+    seconds: float | None = option(None, "of a file that are looked at, with rate:R", low=0.01)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        parse_moments(self.frames)
+
+    def taken(self) -> Seen:
+        moments = parse_moments(self.frames)
+        if isinstance(moments, Rate):
+            moments = dataclasses.replace(moments, seconds=self.seconds)
+        return Seen(moments, Crop(self.resize, self.SIDE))
+
+    def pixels(self, values: tf.Tensor) -> tf.Tensor:
+        """Returns windows of one frame as images, (windows, height, width, 3) float32, 0 to 255."""
+        import tensorflow as tf
+
+        return tf.cast(values[:, 0], tf.float32)

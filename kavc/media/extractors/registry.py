@@ -1,0 +1,34 @@
+"""The extractors by name. A table of modules, so that listing them loads none of them."""
+
+from __future__ import annotations
+
+import importlib
+
+from kavc.errors import ConfigError, unknown
+from kavc.media.extractors.base import Recipe
+
+EXTRACTORS = {
+    "mobilenet-v2": ("mobilenet_v2", "MobileNetV2"),
+    "musicnn": ("musicnn", "Musicnn"),
+    "vggish": ("vggish", "VGGish"),
+    "yamnet": ("yamnet", "YAMNet"),
+}
+
+
+def names(modality: str | None = None) -> list[str]:
+    """Returns the names of all extractors, or of those of a modality, "audio" or "visual"."""
+    return sorted(
+        name for name in EXTRACTORS if modality is None or modality == recipe_of(name).MODALITY
+    )
+
+
+def recipe_of(name: str) -> type[Recipe]:
+    """Returns the class of an extractor's recipe.
+
+    Raises:
+        ConfigError: no such extractor; names the nearest one.
+    """
+    if name not in EXTRACTORS:
+        raise ConfigError(unknown("extractor", name, EXTRACTORS))
+    module, attribute = EXTRACTORS[name]
+    return getattr(importlib.import_module(f"kavc.media.extractors.{module}"), attribute)
