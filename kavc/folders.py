@@ -25,6 +25,7 @@ KINDS = {
     "reproduction": "the runs of a reproduction",
     "winner": "the runs of a winner",
     "demo": "a demo",
+    "features": "extracted features",
 }
 COLLECTIONS = ("reproduction", "winner")  # of run folders, ROW/seed-S
 REPORT = {"report.json", "report.md", "tables", "figures", "predictions.npz"}

@@ -21,6 +21,7 @@ from kavc.cli import (
     data,
     demo,
     evaluate,
+    extract,
     index,
     listen,
     parse,
@@ -201,7 +202,7 @@ def _options(
 
 
 for module in (
-    demo, systems, train, evaluate, retrieve, parse, segments, listen, serve, predict,
+    demo, systems, extract, train, evaluate, retrieve, parse, segments, listen, serve, predict,
 ):  # fmt: skip
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))

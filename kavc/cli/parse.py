@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kavc.cli.media import (
+    Media,
+    RunFolder,
+    WeightsOption,
+    check_asked,
+    features_of_run,
+    served,
+)
 from kavc.cli.output import print_json, print_table
 from kavc.cli.train import AsJson
 from kavc.errors import ConfigError
@@ -19,12 +27,11 @@ if TYPE_CHECKING:
     from kavc.training.run import Run
 
 SYSTEM = "av-parsing"
+SIGNATURE = "parse"
 
 
 def parse(
-    run: Annotated[
-        Path | None, typer.Argument(help="Run folder; leave it out with --server.")
-    ] = None,
+    run: RunFolder = None,
     inputs: Annotated[
         Path | None,
         typer.Option(
@@ -33,6 +40,8 @@ def parse(
             "or 8); without a batch axis.",
         ),
     ] = None,
+    media: Media = None,
+    weights: WeightsOption = None,
     server: Annotated[
         str | None, typer.Option("--server", help="HOST:PORT of a server, in place of a run.")
     ] = None,
@@ -54,23 +63,35 @@ def parse(
     as_json: AsJson = False,
 ) -> None:
     """Say which events are heard or seen in a video, and when."""
-    if (run is None) == (server is None):
-        raise ConfigError("expected a run folder, or --server HOST:PORT")
-    if inputs is None:
-        raise ConfigError("expected the features of a video, --input FEATURES.npz")
+    check_asked(run, server, inputs, media, "the features of a video, --input FEATURES.npz")
     if server is not None and (gate is not None or threshold is not None):
         raise ConfigError("--gate and --threshold are part of what is served; leave them out")
     from kavc.serving.arrays import load_inputs
 
-    features = load_inputs(inputs)
+    features = {} if inputs is None else load_inputs(inputs)
     if run is not None:
-        found = of_run(_opened(run), features, gate=gate, threshold=threshold)
+        opened = _opened(run)
+        if media is not None:
+            features = _of_clip(opened, media, weights)
+        found = of_run(opened, features, gate=gate, threshold=threshold)
+    elif media is not None:
+        found = clip_of_server(str(server), model, media, timeout=timeout)
     else:
         found = of_server(str(server), model, features, timeout=timeout)
     if as_json:
         print_json([asdict(event) for event in found])
     else:
-        _print(found, str(inputs))
+        _print(found, str(inputs or media))
+
+
+def _of_clip(run: Run, clip: Path, weights: list[str] | None) -> dict[str, Any]:
+    """Returns the features of a clip, so many rows a second as this system takes."""
+    from kavc.extraction.one_clip import by_second
+    from kavc.systems.av_parsing.events import FRAMES
+
+    features = features_of_run(run, clip, weights)
+    per_second = {name: FRAMES if name == "visual" else 1 for name in features.arrays}
+    return by_second(features, per_second)
 
 
 def of_run(
@@ -130,7 +151,25 @@ def of_server(
     return events.events(probability, decided == 1, names)
 
 
-def _opened(path: Path) -> Run:
+def clip_of_server(server: str, model: str, clip: Path, *, timeout: float) -> list[Event]:
+    """Parses a clip with a served model that has a front end.
+
+    Args:
+        server, model, timeout: as of `of_server`.
+        clip: the file, which is decoded here.
+    """
+    from kavc.serving.client.blocking import Client
+    from kavc.systems.av_parsing import events
+
+    with Client(server, timeout=timeout) as client:
+        called, inputs = served(client, model, SIGNATURE, clip)
+        answers = client.predict(model, inputs, signature=called)
+    names = [name.decode() for name in answers["class_names"][0]]
+    probability, decided = (answers[name][0] for name in ("segment_probability", "events"))
+    return events.events(probability, decided == 1, names)
+
+
+def _opened(path: str) -> Run:
     from kavc.training.run import Run
 
     run = Run(path)

@@ -1,16 +1,24 @@
-"""`kavc predict`: ask a server, and print or write its answers."""
+"""`kavc predict`: ask a run or a server, and print or write the answers."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kavc.cli.media import (
+    Media,
+    RunFolder,
+    WeightsOption,
+    check_asked,
+    features_of_run,
+    served,
+)
 from kavc.cli.output import print_json, print_table, progress
 from kavc.cli.train import AsJson
-from kavc.errors import ConfigError, DataError
+from kavc.errors import ConfigError, DataError, unknown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,11 +31,21 @@ SHOWN = 20  # rows of a table of answers
 
 
 def predict(
-    server: Annotated[str, typer.Option("--server", help="HOST:PORT.")],
-    model: Annotated[str, typer.Option("--model", help="Name of the model.")],
+    run: RunFolder = None,
+    server: Annotated[
+        str | None, typer.Option("--server", help="HOST:PORT of a server, in place of a run.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="Name of the model at the server.")
+    ] = None,
     inputs: Annotated[
         Path | None, typer.Option("--input", help=".npz or .json with the inputs.")
     ] = None,
+    media: Media = None,
+    theme: Annotated[
+        str | None, typer.Option("--theme", help="With --media: the theme, or its index.")
+    ] = None,
+    weights: WeightsOption = None,
     signature: Annotated[str, typer.Option("--signature", help="Function to call.")] = (
         "serving_default"
     ),
@@ -51,26 +69,32 @@ def predict(
     tls_key: Annotated[Path | None, typer.Option("--tls-key", help="PEM of its key.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Ask a server, and print or write its answers."""
-    if listed == (inputs is not None):
-        raise ConfigError("expected --input, or --list to see what the model takes")
+    """Ask a run, or a server, about features or a clip; print or write the answers."""
+    _check(run, server, model, inputs, media, listed)
     from kavc.serving.arrays import check_new, load_inputs, save_outputs
-    from kavc.serving.client.blocking import Client
-    from kavc.serving.client.channel import ClientTLS
 
     if out is not None:
         check_new(out)
     values = load_inputs(inputs) if inputs is not None else {}
-    secure = any((tls_ca, tls_cert, tls_key))
-    tls = ClientTLS(root_cert=tls_ca, key=tls_key, cert=tls_cert) if secure else None
-    with Client(server, timeout=timeout, tls=tls) as client:
-        if listed:
-            _list(client, model, version, as_json=as_json)
-            return
-        wanted = [name.strip() for name in outputs.split(",")] if outputs else None
-        answers = client.predict(
-            model, values, signature=signature, version=version, outputs=wanted
-        )
+    wanted = [name.strip() for name in outputs.split(",")] if outputs else None
+    if run is not None and listed:
+        _list_run(run, as_json=as_json)
+        return
+    if run is not None:
+        answers = _of_run(run, signature, values, media, theme, weights)
+        answers = {name: answers[name] for name in _known(wanted, answers)}
+    else:
+        tls = (tls_ca, tls_key, tls_cert)
+        with _client(str(server), timeout, *tls) as client:
+            if listed:
+                _list(client, str(model), version, as_json=as_json)
+                return
+            if media is not None:
+                signature, values = served(client, str(model), signature, media)
+                values |= _theme(theme, client.signatures(str(model), version)[signature], ())
+            answers = client.predict(
+                str(model), values, signature=signature, version=version, outputs=wanted
+            )
     plain = {name: _plain(name, value) for name, value in answers.items()} if as_json else {}
     if out is not None:
         save_outputs(out, answers)
@@ -78,7 +102,104 @@ def predict(
     if as_json:
         print_json(plain)
     elif out is None:
-        print_table(_table(answers, f"{model}, {signature}"))
+        print_table(_table(answers, f"{model or run}, {signature}"))
+
+
+def _check(
+    run: str | None, server: str | None, model: str | None, inputs: Path | None,
+    media: Path | None, listed: bool,
+) -> None:  # fmt: skip
+    """Raises unless what was typed makes sense together."""
+    if listed and (inputs is not None or media is not None):
+        raise ConfigError("expected --input, or --list to see what the model takes")
+    check_asked(run, server, inputs, media, "the inputs of a request, --input FILE", listed=listed)
+    if server is not None and model is None:
+        raise ConfigError("expected the name of the model at the server, --model NAME")
+
+
+def _client(
+    server: str, timeout: float, ca: Path | None, key: Path | None, cert: Path | None
+) -> Client:
+    from kavc.serving.client.blocking import Client
+    from kavc.serving.client.channel import ClientTLS
+
+    tls = ClientTLS(root_cert=ca, key=key, cert=cert) if any((ca, key, cert)) else None
+    return Client(server, timeout=timeout, tls=tls)
+
+
+def _of_run(
+    path: str,
+    signature: str,
+    values: dict[str, np.ndarray],
+    media: Path | None,
+    theme: str | None,
+    weights: list[str] | None,
+) -> dict[str, np.ndarray]:
+    """Asks a run's network, in this process."""
+    from kavc.training.run import Run
+
+    run = Run(path)
+    # What needs no network was asked for by now.
+    from kavc.training.asking import RunAnswers
+
+    answers = RunAnswers(run)
+    if media is not None:
+        from kavc.extraction.one_clip import request
+
+        info = answers.info(signature)
+        others = _theme(theme, info, run.data["classes"])  # before what takes long
+        values = request(features_of_run(run, media, weights).arrays, info) | others
+    return answers.predict(signature, values)
+
+
+def _theme(theme: str | None, info: SignatureInfo, names: Sequence[str]) -> dict[str, Any]:
+    """Returns the input `theme`, if a signature has one.
+
+    Raises:
+        ConfigError: it has one and none is given, or the reverse; or it is no theme.
+    """
+    import numpy as np
+
+    if "theme" not in info.inputs:
+        if theme is not None:
+            raise ConfigError("--theme: this signature takes none; leave it out")
+        return {}
+    if theme is None:
+        known = f": {', '.join(names)}" if names else ", by its index"
+        raise ConfigError(f"expected the theme of the video, --theme THEME{known}")
+    if theme in names:
+        return {"theme": np.array([list(names).index(theme)], np.int32)}
+    if not theme.isdecimal() or (names and int(theme) >= len(names)):
+        no_names = f"--theme {theme}: expected its index, since a server has no names"
+        raise ConfigError(unknown("theme", theme, names) if names else no_names)
+    return {"theme": np.array([int(theme)], np.int32)}
+
+
+def _known(wanted: Sequence[str] | None, answers: Mapping[str, Any]) -> Sequence[str]:
+    for name in wanted or ():
+        if name not in answers:
+            raise ConfigError(unknown("output", name, answers))
+    return wanted or list(answers)
+
+
+def _list_run(path: str, *, as_json: bool) -> None:
+    """Prints the functions of a run's network."""
+    from kavc.evaluation.table import Table
+    from kavc.training.asking import RunAnswers
+    from kavc.training.run import Run
+
+    found = RunAnswers(Run(path)).signatures
+    if as_json:
+        print_json({"signatures": {name: _tensors(info) for name, info in found.items()}})
+        return
+    rows = [
+        (name, kind, key, str(tensor))
+        for name, info in found.items()
+        for kind, tensors in (("input", info.inputs), ("output", info.outputs))
+        for key, tensor in tensors.items()
+    ]
+    columns = ["signature", "kind", "name", "tensor"]
+    print_table(Table("signatures", columns, rows, caption=path))
 
 
 def _list(client: Client, model: str, version: int | None, *, as_json: bool) -> None:

@@ -1,46 +1,122 @@
-"""`kavc retrieve`: which items of an index fit these features?"""
+"""`kavc retrieve`: which items of an index fit these features, or this clip?"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kavc.cli.index import IndexFolder
+from kavc.cli.media import Media, WeightsOption, check_asked, features_of_run, served
 from kavc.cli.output import print_json, print_table
 from kavc.cli.train import AsJson
+from kavc.errors import ConfigError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RETRIEVES = "retrieve_"  # begins the name of a signature that searches
 
 
 def retrieve(
-    index: IndexFolder,
-    run: Annotated[Path, typer.Option("--run", help="Run that made the index.")],
+    place: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="Run that made the index, of --index; with --run, the index itself.",
+        ),
+    ] = None,
+    index: Annotated[Path | None, typer.Option("--index", help="Folder of the index.")] = None,
+    run: Annotated[str | None, typer.Option("--run", help="Run that made the index.")] = None,
     inputs: Annotated[
-        Path,
+        Path | None,
         typer.Option("--input", help=".npz or .json: the other modality's features (n, width)."),
-    ],
+    ] = None,
+    media: Media = None,
+    weights: WeightsOption = None,
     top: Annotated[int, typer.Option("--top", min=1, help="Items to find for each query.")] = 10,
+    server: Annotated[
+        str | None, typer.Option("--server", help="HOST:PORT of a server, in place of a run.")
+    ] = None,
+    model: Annotated[
+        str, typer.Option("--model", help="Name of the model at the server.")
+    ] = "cross-modal-embedding",
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.001, help="Seconds, of a server.")
+    ] = 10.0,
     as_json: AsJson = False,
 ) -> None:
     """Find what fits in an index: sounds for silent videos, or videos for sounds."""
-    from kavc.retrieval.index import Index
-    from kavc.serving.arrays import load_inputs
-    from kavc.training.index import retrieve as find
-
-    found = Index.load(index)
-    ids, scores = find(found, run, load_inputs(inputs), top)
+    if run is not None and index is None:
+        place, index = run, None if place is None else Path(place)
+    check_asked(place, server, inputs, media, "the other modality's features, --input FEATURES")
+    if (server is None) == (index is None):
+        raise ConfigError("expected --index FOLDER with a run, and none with a server, whose model"
+                          " has its own")  # fmt: skip
+    if server is not None:
+        ids, scores = _of_server(server, model, inputs, media, timeout, top)
+        caption = f"found by {model}"
+    else:
+        ids, scores, modality = _of_run(str(place), Path(str(index)), inputs, media, weights, top)
+        caption = f"{modality} of {index}"
     if as_json:
-        print_json({"ids": ids.tolist(), "scores": scores.tolist()})
+        print_json({"ids": ids, "scores": scores})
         return
     from kavc.evaluation.table import Column, Table
 
     rows = [
-        (query, rank, ids[query, rank - 1], float(scores[query, rank - 1]))
-        for query in range(len(ids))
-        for rank in range(1, ids.shape[1] + 1)
+        (query, rank, id_, score)
+        for query, found in enumerate(zip(ids, scores, strict=True))
+        for rank, (id_, score) in enumerate(zip(*found, strict=True), 1)
     ]
     columns = [Column("query", "d"), Column("rank", "d"), Column("id"), Column("score", ".3f")]
-    print_table(Table("retrieved", columns, rows, caption=f"{found.modality} of {index}"))
+    print_table(Table("retrieved", columns, rows, caption=caption))
+
+
+def _of_run(
+    run: str, folder: Path, inputs: Path | None, media: Path | None, weights: Any, top: int
+) -> tuple[list, list, str]:
+    from kavc.retrieval.index import Index
+    from kavc.serving.arrays import load_inputs
+    from kavc.training.index import retrieve as find
+    from kavc.training.run import Run
+
+    found, opened = Index.load(folder), Run(run)
+    if media is not None:
+        features = features_of_run(opened, media, weights)
+        values: dict[str, np.ndarray] = {
+            name: rows.mean(axis=0, dtype="f8").astype("f4")[None]
+            for name, rows in features.arrays.items()
+            if name != found.modality
+        }
+    else:
+        values = load_inputs(Path(str(inputs)))
+    ids, scores = find(found, opened, values, top)
+    return ids.tolist(), scores.tolist(), found.modality
+
+
+def _of_server(
+    server: str, model: str, inputs: Path | None, media: Path | None, timeout: float, top: int
+) -> tuple[list, list]:
+    """Asks a served catalogue, which finds as many as it was exported for."""
+    from kavc.serving.arrays import load_inputs
+    from kavc.serving.client.blocking import Client
+
+    values = load_inputs(inputs) if inputs is not None else {}
+    with Client(server, timeout=timeout) as client:
+        offered = client.signatures(model)
+        searches = [
+            name for name, info in offered.items()
+            if name.startswith(RETRIEVES) and "ids" in info.outputs and "media" not in name
+        ]  # fmt: skip
+        if len(searches) != 1:
+            raise ConfigError(f"{model} at {server}: has no index; export it with --index")
+        called = searches[0]
+        if media is not None:
+            called, values = served(client, model, called, media)
+        answers = client.predict(model, values, signature=called)
+    ids = [[id_.decode(errors="backslashreplace") for id_ in row] for row in answers["ids"]]
+    return [row[:top] for row in ids], answers["scores"][:, :top].tolist()
 
 
 COMMANDS = (retrieve,)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kavc.cli.media import WeightsOption, extractors_of_run
 from kavc.cli.output import print_json, print_table, progress, results
 from kavc.cli.train import AsJson
 from kavc.errors import ConfigError, ExportError
@@ -29,6 +30,11 @@ def export(
     index: Annotated[
         Path | None, typer.Option("--index", help="Index to search, for systems that serve one.")
     ] = None,
+    front_end: Annotated[
+        bool,
+        typer.Option("--front-end", help="Also take sound and frames: extractors in the graph."),
+    ] = False,
+    weights: WeightsOption = None,
     check: Annotated[
         Path | None,
         typer.Option("--check", help="Instead: check a folder of versions or models."),
@@ -47,8 +53,15 @@ def export(
     from kavc.training.run import Run
 
     opened = Run(run)
+    if weights and not front_end:
+        raise ConfigError("--weights are those of a front end; add --front-end")
+    extractors = None
+    if front_end:
+        from kavc.extraction.weights import WeightFiles
+
+        extractors = extractors_of_run(opened, WeightFiles.parse(weights or []))
     progress(f"exporting {run}")
-    folder = export_run(opened, to, name=name, version=version, index=index)
+    folder = export_run(opened, to, name=name, version=version, index=index, extractors=extractors)
     results.print(folder, highlight=False, soft_wrap=True)
 
 

@@ -5,13 +5,17 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kavc.errors import ConfigError
 from kavc.export.config_files import check_config_files, write_config_files
 from kavc.files import PARTIAL
 from kavc.training.run import REPORT, Run
+
+if TYPE_CHECKING:
+    from kavc.media.extractors.base import Extractor
 
 INDEX = "index"
 
@@ -23,6 +27,7 @@ def export_run(
     name: str | None = None,
     version: int | None = None,
     index: str | os.PathLike | None = None,
+    extractors: Mapping[str, Extractor] | None = None,
 ) -> Path:
     """Exports a run's network as `MODELS_DIR/NAME/VERSION`.
 
@@ -36,6 +41,8 @@ def export_run(
         name: of the model; the system's by default.
         version: a number that isn't there yet; by default one more than the highest.
         index: folder of an index that the system's signatures search.
+        extractors: by the name of the array; with them there are signatures that take sound and
+            frames, see `kavc.export.front_end`.
 
     Returns:
         The new version's folder.
@@ -64,6 +71,10 @@ def export_run(
     check_config_files(models_dir, name)
     report = run.report if (run.path / REPORT).is_file() else None
     signatures = run.system.signatures(run.network, run.config, assets)
+    if extractors is not None:
+        from kavc.export.front_end import media_signatures
+
+        signatures |= media_signatures(signatures, run.system.media, extractors)
     card = run_card(run, report, signatures, name=name, version=version)
     with no_empty_parents(Path(models_dir) / name / str(version)):
         folder = export(

@@ -157,11 +157,13 @@ def _write(
     assets: Mapping[str, str],
     folder: Path,
 ) -> None:
+    # What endpoints use of Keras' layers is kept by itself; of those that are tracked, too, Keras
+    # 3.15 writes every weight twice.
     archive = keras.export.ExportArchive()
-    archive.track(network)
     for key, signature in signatures.items():
         for resource in signature.resources:
-            archive.track(resource)
+            if not isinstance(resource, keras.layers.Layer):
+                archive.track(resource)
         try:
             _check_outputs(key, signature, _add_endpoint(archive, key, signature))
         except (ValueError, TypeError, KeyError, AttributeError, tf.errors.OpError) as error:

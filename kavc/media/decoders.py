@@ -7,26 +7,67 @@ TensorFlow holds nor the caller's script goes with them.
 from __future__ import annotations
 
 import contextlib
+import inspect
+import itertools
 import os
+import pathlib
 import queue
-import signal
-import socket
-import subprocess
-import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
 from typing import Any
 
 from kavc.errors import ConfigError, DataError, KavcError
 from kavc.inputs.opening import Path, named
+from kavc.media.child import Child
+from kavc.media.messages import loaded
 
 SECONDS = 600.0  # for one file
 MEMORY = 4 * 2**30  # bytes of address space of a process
-COMMAND = (sys.executable, "-P", "-c", "from kavc.media.worker import main; main()")
-# One thread each: the pools of others would take memory and, with many processes, time.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+AHEAD = 2  # events of a process that wait until they are taken
+
+Job = tuple[Hashable, Path, tuple]  # key, path, further args
+
+
+@dataclass(frozen=True)
+class Part:
+    """An item that came of a file of `Decoders.stream`.
+
+    Attributes:
+        key: of the file.
+        item: what was yielded.
+    """
+
+    key: Any
+    item: Any
+
+
+@dataclass(frozen=True)
+class Done:
+    """A file of `Decoders.stream` was read to its end.
+
+    Attributes:
+        key: of the file.
+    """
+
+    key: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A file of `Decoders.stream` went wrong, perhaps after some of its items.
+
+    Attributes:
+        key: of the file.
+        error: why.
+    """
+
+    key: Any
+    error: KavcError
+
+
+Event = Part | Done | Failed
 
 
 class Decoders:
@@ -36,7 +77,8 @@ class Decoders:
 
     Args:
         count: how many.
-        seconds: that a file may take, 600 by default.
+        seconds: that a file may take, or an item of a file of `stream`; 600 by default. The start
+            of a process isn't counted.
         memory: bytes of address space that a process may have, 4 GiB by default. None for any
             number.
 
@@ -55,8 +97,8 @@ class Decoders:
                 f"at least one process and some time are needed; got {count} and {seconds} s"
             )
         self._seconds = seconds
-        self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
-        self._children = [_Child(memory) for _ in range(count)]
+        self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        self._children = [Child(memory) for _ in range(count)]
         for child in self._children:
             self._idle.put(child)
 
@@ -66,22 +108,26 @@ class Decoders:
         Args:
             function: of a module, that takes a path first: `probe`, `read_sound`, `read_frames`.
             path: of the file.
-            *args, **options: of the function, pickled, as its result is.
+            *args, **options: of the function; what they and its result may be, says
+                `kavc.media.messages.packed`.
 
         Raises:
-            DataError: it took too long, its process crashed or had too little memory.
-            ConfigError: the function is of a script.
+            DataError: it took too long, its process crashed or had too little memory, or its result
+                can't be sent.
+            ConfigError: the function is of a script, or has no name in its module; or the arguments
+                can't be sent.
             KavcError: what the function raised.
         """
-        if function.__module__ == "__main__":  # a process loads no script, which may load anything
-            raise ConfigError(
-                f"{function.__name__} must be a function of a module, not of a script"
-            )
+        job = _name(function), (_sent(path), *args), options, self._seconds, False
         child = self._idle.get()
         try:
-            return child.call(self._seconds, path, (function, (path, *args), options))
+            with contextlib.closing(child.items(path, job, self._seconds)) as items:
+                found = list(itertools.islice(items, 2))
         finally:
             self._idle.put(child)
+        if len(found) != 1:
+            raise DataError(f"{named(path)}: the process sent {len(found)} results; it is left out")
+        return found[0]
 
     def map(
         self, function: Callable[..., Any], paths: Iterable[Path], *args: Any, **options: Any
@@ -108,6 +154,61 @@ class Decoders:
             for path, result in waiting:
                 yield path, result.result()
 
+    def stream(
+        self, function: Callable[..., Iterator[Any]], jobs: Iterable[Job]
+    ) -> Iterator[Event]:
+        """Yields what a function yields of many files, which are read side by side.
+
+        A file's items come in their order, those of different files as they come. A process that is
+        far ahead of the caller waits, which is not counted as its time.
+
+        Args:
+            function: a generator function of a module, that takes a path first; what it may yield,
+                says `kavc.media.messages.packed`.
+            jobs: (key, path, args) of each file: its name in what is yielded, and `args` a tuple,
+                the function's further arguments. They are drawn when they are needed.
+
+        Yields:
+            `Part` for each item; then `Done`, or `Failed` where the file can't be read on. Whatever
+            `run` raises for one file is such a failure.
+
+        Raises:
+            ConfigError: it is no generator function, or none of a module.
+
+        The processes are taken until the iterator is at its end, or closed: `run` waits for that.
+
+        Example:
+            for event in decoders.stream(windows, [("a", "a.mp4", (Rate(1),))]):
+                print(event.key, isinstance(event, Part))
+        """
+        name = _name(function)
+        if not inspect.isgeneratorfunction(function):
+            raise ConfigError(f"{name} is expected to be a generator function: one that yields")
+        return self._events(name, iter(jobs))
+
+    def _events(self, name: str, jobs: Iterator[Job]) -> Iterator[Event]:
+        count = len(self._children)
+        # Jobs are drawn here alone, in the caller's thread; one waits for the next idle process.
+        first = list(itertools.islice(jobs, count + 1))
+        with contextlib.ExitStack() as ends:
+            readers = _Readers(name, self._seconds)
+            for child in self._taken(min(count, len(first))):
+                ends.callback(self._idle.put, child)
+                readers.add(child)
+            ends.callback(readers.stop)
+            left = sum(map(readers.give, first))
+            while left:
+                event = readers.take()
+                if not isinstance(event, Part):
+                    left += sum(map(readers.give, itertools.islice(jobs, 1))) - 1
+                yield event
+
+    def _taken(self, most: int) -> Iterator[Child]:
+        """Yields idle processes: one at least, if any are asked for, and more if they are idle."""
+        with contextlib.suppress(queue.Empty):
+            for number in range(most):
+                yield self._idle.get(block=number == 0)
+
     def close(self) -> None:
         """Ends the processes."""
         for child in self._children:
@@ -120,75 +221,92 @@ class Decoders:
         self.close()
 
 
-class _Child:
-    """A process that is there when it is needed."""
+class _Readers:
+    """Threads that each wait for a process, while there is room for what comes of it."""
 
-    def __init__(self, memory: int | None):
-        self._memory = memory
-        self._process: subprocess.Popen | None = None
-        self._pipe: Connection | None = None
+    def __init__(self, name: str, seconds: float):
+        self._name, self._seconds = name, seconds
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._events: queue.SimpleQueue[tuple[threading.Semaphore, Event | BaseException]] = (
+            queue.SimpleQueue()
+        )
+        self._threads: list[tuple[threading.Thread, Child, threading.Semaphore]] = []
+        self._stopped = False
 
-    def call(self, seconds: float, path: Path, job: tuple) -> Any:
-        process, pipe = self._started()
-        with _limit(process, seconds) as late:
-            try:
-                pipe.send((*job, seconds))
-                is_result, value = pipe.recv()
-            except (EOFError, OSError):
-                end = _end_of(process)
-                reason = f"took longer than {seconds:g} s" if late.is_set() else end
-                raise DataError(f"{named(path)}: reading it {reason}; it is left out") from None
-        if is_result:
-            return value
-        raise value if isinstance(value, KavcError) else DataError(f"{named(path)}: {value}")
+    def add(self, child: Child) -> None:
+        """Starts a thread for a process."""
+        room = threading.Semaphore(AHEAD)
+        thread = threading.Thread(target=self._serve, args=(child, room), daemon=True)
+        thread.start()
+        self._threads.append((thread, child, room))
 
-    def _started(self) -> tuple[subprocess.Popen, Connection]:
-        if self._process is None or self._pipe is None or self._process.poll() is not None:
-            self.end()
-            ours, theirs = socket.socketpair()
-            with theirs:
-                number = theirs.fileno()
-                self._process = subprocess.Popen(
-                    [*COMMAND, str(number), str(self._memory or 0)],
-                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[number],
-                    env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(sys.path)},
-                    start_new_session=True,  # an interrupt is for the caller, who ends it
-                )  # fmt: skip
-            self._pipe = Connection(ours.detach())
-        return self._process, self._pipe
+    def give(self, job: Job) -> int:
+        """Gives a file to whichever process is idle first; returns 1, the number of files."""
+        key, path, args = job
+        self._jobs.put((key, path, args))
+        return 1
 
-    def end(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._pipe = None
+    def take(self) -> Event:
+        """Waits for the next event of any file."""
+        room, event = self._events.get()
+        room.release()
+        if isinstance(event, BaseException):
+            raise event
+        return event
+
+    def stop(self) -> None:
+        """Ends the threads, and the processes that are in the midst of a file."""
+        self._stopped = True
+        for _, _, room in self._threads:
+            self._jobs.put(None)
+            room.release()
+        for thread, child, _ in self._threads:
+            while thread.is_alive():
+                if child.busy:
+                    child.kill()
+                thread.join(0.1)  # then again: it may have been about to start its process
+
+    def _serve(self, child: Child, room: threading.Semaphore) -> None:
+        try:
+            for job in iter(self._jobs.get, None):
+                with contextlib.closing(self._read(child, *job)) as events:
+                    event: Event | None = None
+                    while event is None or isinstance(event, Part):
+                        room.acquire()
+                        if self._stopped:
+                            return
+                        event = next(events)
+                        self._events.put((room, event))
+        except BaseException as fault:  # of this package, or no memory: the caller's to know
+            self._events.put((room, fault))
+
+    def _read(self, child: Child, key: Any, path: Path, args: tuple) -> Iterator[Event]:
+        job = self._name, (_sent(path), *args), {}, self._seconds, True
+        try:
+            with contextlib.closing(child.items(path, job, self._seconds)) as items:
+                for item in items:
+                    yield Part(key, item)
+        except KavcError as error:
+            yield Failed(key, error)
+        else:
+            yield Done(key)
 
 
-@contextlib.contextmanager
-def _limit(process: subprocess.Popen, seconds: float) -> Iterator[threading.Event]:
-    """Kills a process that takes longer than a block may; the event says so."""
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        process.kill()  # whatever it waits for, and also if it was stopped
-
-    watch = threading.Timer(seconds, end)
-    watch.daemon = True
-    watch.start()
-    try:
-        yield late
-    finally:
-        watch.cancel()
-        watch.join()  # it can't end what comes next
+def _name(function: Callable[..., Any]) -> str:
+    """Returns the name by which a process loads a function, "module:function"."""
+    module = getattr(function, "__module__", None)
+    path = getattr(function, "__qualname__", repr(function))
+    if module == "__main__":  # a process loads no script, which may load anything
+        raise ConfigError(f"{path} must be a function of a module, not of a script")
+    name = f"{module}:{path}"
+    with contextlib.suppress(ImportError, AttributeError):
+        if loaded(name) == function:
+            return name
+    raise ConfigError(
+        f"{path} must be a function of a module, by its name there; a lambda, a function of a"
+        " function or a method isn't"
+    )
 
 
-def _end_of(process: subprocess.Popen) -> str:
-    """Returns what became of a process whose pipe was closed, in a few words."""
-    process.kill()  # nothing, if it is dead
-    code = process.wait()
-    if code >= 0:
-        return f"ended the process (status {code})"
-    return f"crashed the process ({signal.Signals(-code).name})"
+def _sent(path: Path) -> str | pathlib.Path:
+    return path if isinstance(path, str) else pathlib.Path(os.fsdecode(path))

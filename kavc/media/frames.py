@@ -37,12 +37,14 @@ class Frames:
         wanted: (frames,) float64. The times that were asked for.
         truncated: why the track ended too early, by damage; "" if it didn't, or if nobody asked for
             what comes after.
+        index: of the track in the file.
     """
 
     images: np.ndarray
     times: np.ndarray
     wanted: np.ndarray
     truncated: str = ""
+    index: int = -1
 
     def __len__(self) -> int:
         return len(self.images)
@@ -63,6 +65,7 @@ class FrameStream:
     Attributes:
         wanted: (frames,) float64. The times, in seconds from the start of the file.
         shape: (height, width) of the images.
+        index: of the track in the file.
         truncated: as of `Frames`; known after the last frame.
         past: the number of times, so far, by which the track had ended, whatever the file claims.
 
@@ -93,6 +96,7 @@ class FrameStream:
             opened.callback(self._cursor.close)
             first, end = self._cursor.first, self._cursor.end
             self.wanted = moments.times(first.time, max(0.0, end - first.time))
+            self.index = self._cursor.track.index
             self._size = size or upright_size(first.frame)
             self.shape = self._size.shape
             self.truncated, self.past = "", 0
@@ -153,4 +157,4 @@ def read_frames(path: Path, moments: Moments, **options: Any) -> Frames:
         images, times = np.empty((count, height, width, 3), np.uint8), np.empty(count)
         for row, (time, image) in enumerate(stream):
             times[row], images[row] = time, image
-        return Frames(images, times, stream.wanted, stream.truncated)
+        return Frames(images, times, stream.wanted, stream.truncated, stream.index)

@@ -56,6 +56,7 @@ class SoundStream:
     Attributes:
         rate: samples per second.
         start, truncated: as of `Sound`; `truncated` is known after the last block.
+        index: of the track in the file.
 
     Raises:
         DataError: the file can't be read, it has no sound, or none of it can be decoded.
@@ -74,7 +75,9 @@ class SoundStream:
         self._path = path
         with contextlib.ExitStack() as opened:
             container = opened.enter_context(open_container(path))
-            self._decoding = Decoding(container, chosen(container, "audio", track, path))
+            found = chosen(container, "audio", track, path)
+            self.index = found.index
+            self._decoding = Decoding(container, found)
             self._frames = iter(self._decoding)
             self._first = self._take()
             self.start = self._decoding.time

@@ -16,13 +16,14 @@ from kavc.errors import ConfigError, DataError
 from kavc.inputs.opening import Path, named
 from kavc.media.choice import Choice
 from kavc.media.flow import flow_of
-from kavc.media.frames import FrameStream
+from kavc.media.frames import Frames, FrameStream
 from kavc.media.key_frames import read_key_frames
 from kavc.media.moments import Key, Moments, Rate
 from kavc.media.sizes import Size
 from kavc.media.sound import SoundStream
 
 BYTES = 2**23  # of the windows that come together
+MAX_BYTES = 2**31
 SHORT = ("drop", "pad")
 
 
@@ -73,6 +74,7 @@ class Seen:
 
 
 Taken = Heard | Seen
+Ended = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Windows:
     values: np.ndarray
 
 
-def windows(path: Path, wanted: Iterable[Taken]) -> Iterator[tuple[int, Windows | str]]:
+def windows(path: Path, wanted: Iterable[Taken]) -> Iterator[tuple[int, Windows | Ended]]:
     """Yields the windows of a file, one kind after the other.
 
     Args:
@@ -97,8 +99,8 @@ def windows(path: Path, wanted: Iterable[Taken]) -> Iterator[tuple[int, Windows 
         wanted: the kinds.
 
     Yields:
-        The index of a kind, and windows of it; after the last ones of a kind, why the track ended
-        too early, by damage, or "".
+        The index of a kind, and windows of it; after the last ones, a dict of "track", its index in
+        the file, and "truncated", why it ended too early, by damage, or "".
 
     Raises:
         DataError: the file can't be read, has no such track, or it is too short for a window.
@@ -109,7 +111,22 @@ def windows(path: Path, wanted: Iterable[Taken]) -> Iterator[tuple[int, Windows 
             yield index, found
 
 
-def _heard(path: Path, kind: Heard) -> Iterator[Windows | str]:
+def frames_of(path: Path, kind: Seen) -> np.ndarray:
+    """Returns all frames that windows are made of, (frames, height, width, 3) uint8.
+
+    Raises:
+        DataError: as `windows`; or they have more than 2 GiB.
+    """
+    height, width = kind.size.shape
+    found: list[np.ndarray] = []
+    for _, image in _frames(path, kind)[0]:
+        found.append(image)
+        if 3 * len(found) * height * width > MAX_BYTES:
+            raise DataError(f"{named(path)}: its frames have more than {MAX_BYTES >> 30} GiB")
+    return np.stack(found)
+
+
+def _heard(path: Path, kind: Heard) -> Iterator[Windows | Ended]:
     at_once = max(1, BYTES // (4 * kind.window))
     with SoundStream(path, rate=kind.rate, track=kind.track) as sound:
         rest, row, samples = np.zeros(0, np.float32), 0, 0
@@ -139,7 +156,7 @@ def _heard(path: Path, kind: Heard) -> Iterator[Windows | str]:
                 f"{named(path)}: its sound of {seconds:.2f} s is shorter than the {least:g} s that"
                 " a row of features takes; leave it out, or fill it up with silence by short=pad"
             )
-        yield sound.truncated
+        yield {"track": sound.index, "truncated": sound.truncated}
 
 
 def _mirrored(sound: Iterable[np.ndarray], lead: int) -> Iterator[np.ndarray]:
@@ -163,7 +180,7 @@ def _mirrored(sound: Iterable[np.ndarray], lead: int) -> Iterator[np.ndarray]:
     yield np.pad(last, (0, lead), mode="reflect")[-lead:]
 
 
-def _seen(path: Path, kind: Seen) -> Iterator[Windows | str]:
+def _seen(path: Path, kind: Seen) -> Iterator[Windows | Ended]:
     frames, ended = _frames(path, kind)
     height, width = kind.size.shape
     at_once = max(1, BYTES // (3 * kind.window * height * width))
@@ -197,7 +214,7 @@ def _frames(path: Path, kind: Seen) -> tuple[Iterator[tuple[float, np.ndarray]],
         found = read_key_frames(path, kind.moments.count, size=kind.size, track=kind.track)
         count = int(found.mask.sum())  # a repetition is no other row
         pairs = zip(found.frames.times[:count].tolist(), found.frames.images[:count], strict=True)
-        return iter(pairs), lambda: found.frames.truncated
+        return iter(pairs), lambda: _ended(found.frames)
     stream = FrameStream(path, kind.moments, size=kind.size, track=kind.track)
     follows = isinstance(kind.moments, Rate) and kind.moments.count is None
 
@@ -208,7 +225,11 @@ def _frames(path: Path, kind: Seen) -> tuple[Iterator[tuple[float, np.ndarray]],
                     return
                 yield found
 
-    return frames(), lambda: stream.truncated
+    return frames(), lambda: _ended(stream)
+
+
+def _ended(frames: Frames | FrameStream) -> Ended:
+    return {"track": frames.index, "truncated": frames.truncated}
 
 
 def _stacked(times: list[float], images: list[np.ndarray], kind: Seen) -> Windows:

@@ -69,6 +69,8 @@ class SourceInfo:
         fingerprint: hexadecimal digest that changes when the data does.
         notes: sentences on what was dropped and why, for the report.
         rosters: split name to who is in it; empty where a reader does not tell.
+        extractors: array to what made it of media files, as `kavc.media.extractors` says it; empty
+            where that isn't known.
     """
 
     counts: Mapping[str, int]
@@ -77,6 +79,7 @@ class SourceInfo:
     fingerprint: str
     notes: Sequence[str] = ()
     rosters: Mapping[str, Roster] = field(default_factory=dict, repr=False, compare=False)
+    extractors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def splits(self) -> dict[str, str]:
@@ -234,6 +237,8 @@ class System(abc.ABC):
             stages' `load` return. Under other values data are read again.
         assets: names of what `signatures` can take from outside the network, as "index".
         modalities: names of what `embed` embeds, as "audio"; each an array of an example.
+        media: name of each signature that takes sound and frames, where an export has extractors,
+            to the one that it calls with their features.
         class_file: file of an export that names the classes, by index.
         likenesses: layouts of real data whose videos a synthetic corpus can have, all but their
             features; `synthesise` then takes the folder as `like`.
@@ -247,6 +252,7 @@ class System(abc.ABC):
     data_options: ClassVar[Sequence[str]] = ()
     assets: ClassVar[Sequence[str]] = ()
     modalities: ClassVar[Sequence[str]] = ()
+    media: ClassVar[Mapping[str, str]] = {}
     class_file: ClassVar[str] = "labels.txt"
     likenesses: ClassVar[Sequence[str]] = ()
     evaluated_on: ClassVar[Sequence[str]] = ("test",)

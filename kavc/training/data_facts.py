@@ -2,7 +2,8 @@
 
 Its entry for the data is a JSON object: "source" (absolute) and "splits" (the file that the user
 named), "counts", "widths", "classes", "notes", "fingerprint" of the files, and "assignment": split
-to a digest of who is in it, with the names of their labels. What the splits file said is kept in
+to a digest of who is in it, with the names of their labels; and "extractors", what made the arrays
+of media files, if that is known. What the splits file said is kept in
 the folder, too, and read in the user's place. Folders of earlier versions have no assignment.
 """
 
@@ -23,6 +24,8 @@ from kavc.systems.base import SourceInfo
 
 KEPT = "splits-used.json"  # what the splits file said
 ASSIGNMENT = "assignment"
+EXTRACTORS = "extractors"
+OPTIONAL = {ASSIGNMENT: dict[str, str], EXTRACTORS: dict[str, dict[str, Any]]}
 ENTRIES = {
     "source": str,
     "splits": str | None,
@@ -53,6 +56,7 @@ def facts_of(source: Source, info: SourceInfo) -> dict[str, Any]:
         "notes": list(info.notes),
         "fingerprint": info.fingerprint,
         ASSIGNMENT: dict(info.splits),
+        **({EXTRACTORS: dict(info.extractors)} if info.extractors else {}),
     }
 
 
@@ -68,7 +72,7 @@ def facts_in(found: object, where: object) -> dict[str, Any]:
             line of a file.
     """
     there = mapping(found, where)
-    wanted = ENTRIES | ({ASSIGNMENT: dict[str, str]} if ASSIGNMENT in there else {})
+    wanted = ENTRIES | {name: kind for name, kind in OPTIONAL.items() if name in there}
     facts = {**there, **entries(there, wanted, where)}
     check_names(facts["classes"], f"{where}: classes")
     return facts

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import pytest
 
-from kavc.media import musicnn, yamnet
 from kavc.media.front_ends import VGGISH, YAMNET, LogMel
+from kavc.media.networks import musicnn, yamnet
 from kavc.media.sound import read_sound
 
 # The resampler is another one: it differs where its transition band lies, above 7 kHz.

@@ -56,6 +56,7 @@ class FeaturesReader(Reader):
             "fingerprint": fingerprint,
             "notes": (*notes, *repeated(rosters)),
             "rosters": rosters,
+            "extractors": _extractors(corpus),
         }
 
     def read(self, source: Source, split: str, view: View) -> tf.data.Dataset:
@@ -108,6 +109,16 @@ def _array(source: Source, header: Header, name: str, there: str, view: View) ->
         shape = str(found.shape).replace("None", "any")
         raise DataError(f"{source}: {there} is {shape}; one vector a step of time is expected")
     return found
+
+
+def _extractors(corpus: _Corpus) -> dict[str, Any]:
+    """Returns what made the arrays of media files, as far as the corpus says."""
+    said = corpus.header.content.get("provenance")
+    known = said.get("arrays") if isinstance(said, dict) else None
+    if not isinstance(known, dict):
+        return {}
+    made = {name: known.get(there) for name, there in corpus.names.items()}
+    return {name: by for name, by in made.items() if isinstance(by, dict) and "extractor" in by}
 
 
 def _files_of(source: Source, corpus: _Corpus, split: str) -> list[Path]:

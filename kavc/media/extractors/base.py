@@ -20,7 +20,7 @@ from kavc.errors import DataError
 from kavc.files import fingerprint
 from kavc.inputs.opening import named, sha256
 from kavc.media.moments import Rate
-from kavc.media.windows import Heard, Taken, windows
+from kavc.media.windows import Heard, Taken, Windows, windows
 from kavc.options import Options
 
 if TYPE_CHECKING:
@@ -116,6 +116,7 @@ class Extractor:
 
     Attributes:
         shape: of a row.
+        rows: function in graph, from windows as above to rows, (windows, *shape) float32.
 
     Example:
         extractor = MobileNetV2().load({"mobilenet-v2": "mobilenet_v2_1.0_224.h5"})
@@ -137,18 +138,11 @@ class Extractor:
         self.recipe, self.network, self.preprocess = recipe, network, preprocess
         self._output, self._finish = output, finish
         self.weights = {name: digest_of(path) for name, path in files.items()}
-        self._graph = tf.function(self.rows, input_signature=[self._given()])
-        self.shape = tuple(self._graph.get_concrete_function().output_shapes[1:])
+        # A function of its own: a graph that calls it several times holds it once.
+        self.rows = tf.function(self._rows, input_signature=[self._given()])
+        self.shape = tuple(self.rows.get_concrete_function().output_shapes[1:])
 
-    def rows(self, values: tf.Tensor) -> tf.Tensor:
-        """Returns a row for each window, in graph.
-
-        Args:
-            values: (windows, ...), as of `kavc.media.windows.Windows`.
-
-        Returns:
-            (windows, *shape) float32.
-        """
+    def _rows(self, values: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
 
         found = self.network(self.preprocess(values), training=False)[self._output]
@@ -156,8 +150,8 @@ class Extractor:
         return tf.cast(found, tf.float32)
 
     def __call__(self, values: np.ndarray) -> np.ndarray:
-        """Returns a row for each window: `rows` of NumPy's arrays."""
-        return self._graph(values).numpy()
+        """Returns `rows` of NumPy's arrays, as one."""
+        return self.rows(values).numpy()
 
     def extract(self, path: str | Path) -> tuple[np.ndarray, np.ndarray]:
         """Returns the features of a file, decoded in this process.
@@ -171,7 +165,7 @@ class Extractor:
         """
         times, rows = [], []
         for _, found in windows(path, [self.recipe.taken()]):
-            if not isinstance(found, str):
+            if isinstance(found, Windows):
                 times.append(found.times)
                 rows.append(self(found.values))
         return np.concatenate(times), checked(np.concatenate(rows), path)

@@ -69,7 +69,7 @@ class VGGish(Recipe):
             finish=self._finish(PCA(files["vggish-pca"])) if self.pca else None,
         )
 
-    def _finish(self, pca: PCA):
+    def _finish(self, pca: PCA) -> Callable[[tf.Tensor], tf.Tensor]:
         def components(embedding: tf.Tensor) -> tf.Tensor:
             import tensorflow as tf
 

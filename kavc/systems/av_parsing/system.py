@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, Field
@@ -54,6 +54,7 @@ class AVParsingSystem(System):
         "audio_events_array",
         "visual_events_array",
     )
+    media: ClassVar = {"parse_media": "parse"}
     evaluated_on = ("validation", "test")
 
     def examples(self, config: AVParsingConfig) -> ExampleSpec:

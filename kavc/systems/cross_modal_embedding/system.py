@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, mean_spec
@@ -32,6 +32,13 @@ class CrossModalEmbeddingSystem(System):
     data_options = ("silent", "audio_array", "visual_array")
     assets = ("index",)
     modalities = ("audio", "visual")
+    media: ClassVar = {
+        "score_media": "serving_default",
+        "embed_waveform": "embed_audio",
+        "embed_frames": "embed_visual",
+        "retrieve_audio_for_media": "retrieve_audio",
+        "retrieve_visual_for_media": "retrieve_visual",
+    }
 
     def examples(self, config: CrossModalConfig) -> ExampleSpec:
         return mean_spec(config.audio_dim, config.visual_dim)

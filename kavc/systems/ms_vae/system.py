@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, Field
@@ -45,6 +45,7 @@ class MSVAESystem(System):
         "events_array",
         "order",
     )
+    media: ClassVar = {"localize_media": "localize"}
     likenesses = ("ave",)
     evaluated_on = ("train", "test")
 

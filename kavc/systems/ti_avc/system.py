@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, video_spec
@@ -29,6 +29,11 @@ class TiAVCSystem(System):
     paper = PAPER
     Config = TiAVCConfig
     data_options = ("silent", "frames", "min_theme_count", "audio_array", "visual_array")
+    media: ClassVar = {
+        "score_media": "serving_default",
+        "embed_waveform": "embed_audio",
+        "embed_frames": "embed_visual",
+    }
     class_file = "themes.txt"
     evaluated_on = ("validation", "test")  # the threshold is fitted on validation
 

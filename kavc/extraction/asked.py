@@ -1,0 +1,65 @@
+"""Which extractor makes which array, as a user asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from kavc.errors import ConfigError, unknown
+from kavc.inputs.records import entries
+from kavc.media.extractors.base import Recipe
+from kavc.media.extractors.registry import recipe_of
+from kavc.media.published import recipes_for
+from kavc.options import parse_overrides
+
+
+def recipes(
+    system: str | None = None, arrays: Iterable[str] = (), overrides: Iterable[str] = ()
+) -> dict[str, Recipe]:
+    """Returns the recipe of each array.
+
+    Args:
+        system: whose published features are made; None for none.
+        arrays: "ARRAY=EXTRACTOR" each, in place of the system's or beside them.
+        overrides: "ARRAY.OPTION=VALUE" each.
+
+    Raises:
+        ConfigError: nothing is asked for; no such system, extractor or option; a value does not
+            fit; or a recipe can't work here.
+
+    Example:
+        >>> recipes("ti-avc", ["audio=yamnet"], ["audio.hop=0.48"])["audio"].hop
+        0.48
+    """
+    found = recipes_for(system) if system is not None else {}
+    for array, name in parse_overrides(list(arrays)).items():
+        found[array] = recipe_of(name)()
+    if not found:
+        raise ConfigError(
+            "expected what to extract: --for SYSTEM, --audio EXTRACTOR, --visual EXTRACTOR or"
+            " --array NAME=EXTRACTOR"
+        )
+    options: dict[str, dict[str, Any]] = {}
+    for name, value in parse_overrides(list(overrides)).items():
+        array, dot, option = name.partition(".")
+        if not dot:
+            raise ConfigError(f"--set {name}={value}: expected ARRAY.OPTION=VALUE, as audio.hop=1")
+        if array not in found:
+            raise ConfigError(unknown("array", array, found))
+        options.setdefault(array, {})[option] = value
+    for array, values in options.items():
+        found[array] = found[array].replace(**values)
+    for recipe in found.values():
+        recipe.check()
+    return found
+
+
+def recipe_again(provenance: Mapping[str, Any]) -> Recipe:
+    """Returns the recipe that made an array, from what a corpus or a run keeps of it.
+
+    Raises:
+        ConfigError: this release has no such extractor, or not these options.
+    """
+    wanted = {"extractor": str, "options": dict, "weights": dict[str, dict[str, Any]] | None}
+    known = entries(provenance, wanted, "what made an array")
+    return recipe_of(known["extractor"])().replace(**known["options"])

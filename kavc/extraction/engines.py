@@ -1,0 +1,206 @@
+"""Who makes the features of many clips: this process and its decoders, or a cluster's.
+
+Both yield what becomes of each clip, in the order in which it comes.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kavc.errors import ConfigError, DataError, KavcError
+from kavc.extraction.clips import Clip
+from kavc.media.decoders import Decoders, Done, Failed
+from kavc.media.extractors.base import Extractor, Recipe, checked
+from kavc.media.windows import Windows, windows
+
+WAIT = 1.0  # seconds between looks at a cluster
+
+
+@dataclass(frozen=True)
+class Made:
+    """The features of a clip.
+
+    Args:
+        clip: that they are of.
+        arrays: by name, and the times of their rows as NAME_times, (rows,) float32 seconds.
+        tracks: name to a dict of "track", the index of the track that it is of, and "truncated",
+            why that ended too early, by damage, or "".
+        seconds: of the clip, as far as rows reach.
+    """
+
+    clip: Clip
+    arrays: Mapping[str, np.ndarray]
+    tracks: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Unmade:
+    """A clip that gave no features.
+
+    Args:
+        clip: the clip.
+        reason: one line.
+    """
+
+    clip: Clip
+    reason: str
+
+
+class Assembly:
+    """Puts together the features of clips whose windows come bit by bit, those of several at once.
+
+    Args:
+        extractors: by the name of the array.
+    """
+
+    def __init__(self, extractors: Mapping[str, Extractor]):
+        self._extractors = extractors
+        # Who takes the same of a file gets the same windows, decoded once.
+        self.taken = tuple(dict.fromkeys(each.recipe.taken() for each in extractors.values()))
+        self._begun: dict[str, _Rows] = {}
+
+    def add(self, clip: Clip, index: int, found: Windows | Mapping[str, Any]) -> None:
+        """Takes windows of a kind of `taken`, or what is said of their track at its end."""
+        rows = self._begun.setdefault(clip.id, _Rows())
+        for name, extractor in self._extractors.items():
+            if extractor.recipe.taken() != self.taken[index]:
+                continue
+            if not isinstance(found, Windows):
+                rows.tracks[name] = found
+            else:
+                rows.times.setdefault(name, []).append(found.times)
+                rows.values.setdefault(name, []).append(extractor(found.values))
+
+    def end(self, clip: Clip) -> Made:
+        """Returns the features of a clip whose last windows have come.
+
+        Raises:
+            DataError: they hold NaN or infinity.
+        """
+        rows, arrays, seconds = self._begun.pop(clip.id), {}, 0.0
+        for name, extractor in self._extractors.items():
+            values, times = np.concatenate(rows.values[name]), np.concatenate(rows.times[name])
+            arrays[name] = checked(values, clip.path)
+            arrays[f"{name}_times"] = times.astype(np.float32)
+            seconds = max(seconds, times[-1] + (extractor.recipe.step or 0.0))
+        return Made(clip, arrays, rows.tracks, seconds)
+
+    def drop(self, clip: Clip) -> None:
+        """Forgets a clip."""
+        self._begun.pop(clip.id, None)
+
+
+@dataclass
+class _Rows:
+    times: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    values: dict[str, list[np.ndarray]] = field(default_factory=dict)
+    tracks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+
+
+def here(
+    clips: Iterable[Clip],
+    extractors: Mapping[str, Extractor],
+    *,
+    workers: int,
+    seconds: float,
+) -> Iterator[Made | Unmade]:
+    """Makes features in this process, of what decoders beside it give.
+
+    Args:
+        clips: to be done.
+        extractors: by the name of the array.
+        workers: decoders.
+        seconds: for what comes at once of a file, after which it is given up.
+    """
+    assembly = Assembly(extractors)
+    jobs = ((clip, clip.path, (assembly.taken,)) for clip in clips)
+    with Decoders(workers, seconds=seconds) as decoders:
+        for event in decoders.stream(windows, jobs):
+            clip = event.key
+            if isinstance(event, Failed):
+                assembly.drop(clip)
+                yield Unmade(clip, _reason(event.error, clip))
+            elif isinstance(event, Done):
+                try:
+                    yield assembly.end(clip)
+                except DataError as error:
+                    yield Unmade(clip, _reason(error, clip))
+            else:
+                assembly.add(clip, *event.item)
+
+
+def cluster(
+    clips: Sequence[Clip],
+    recipes: Mapping[str, Recipe],
+    files: Mapping[str, Mapping[str, Path]],
+    digests: Mapping[str, Mapping[str, str]],
+    *,
+    address: str,
+    workers: int,
+    seconds: float,
+    report: Callable[[str], None],
+) -> Iterator[Made | Unmade]:
+    """Makes features in processes of a Ray cluster, which read clips and weights by these paths.
+
+    Features alone go through Ray; frames stay in the process that decodes them.
+
+    Args:
+        clips, workers, seconds: as of `here`; workers are processes, each with one decoder.
+        recipes, files, digests: by the name of the array: how it is made, the paths of its weights,
+            and their digests here.
+        address: HOST:PORT of its head.
+        report: told, a line each, who dies and who is started again.
+    """
+    from kavc.cluster.slots import Died, Ended, Slots
+
+    ready = functools.partial(_worker, dict(recipes), dict(files), dict(digests), seconds)
+    waiting = list(reversed(clips))
+    by_id = {clip.id: clip for clip in clips}
+    again: set[str] = set()
+    with Slots(workers, address=address, report=report).open(ready) as slots:
+        running = 0
+        while waiting or running:
+            while waiting and slots.idle():
+                slots.start(waiting[-1].id, waiting.pop())
+                running += 1
+            for event in slots.wait(WAIT):
+                running -= 1
+                clip = by_id[str(event.key)]
+                if isinstance(event, Ended):
+                    yield event.result
+                elif clip.id not in again and isinstance(event, Died):
+                    again.add(clip.id)
+                    waiting.append(clip)
+                else:
+                    yield Unmade(clip, f"{event.where}: {event.reason}, twice")
+
+
+def _worker(
+    recipes: Mapping[str, Recipe],
+    files: Mapping[str, Mapping[str, Path]],
+    digests: Mapping[str, Mapping[str, str]],
+    seconds: float,
+) -> Callable[[Clip], Made | Unmade]:
+    """Returns what a cluster's process does with a clip; called there once."""
+    extractors = {name: recipe.load(files[name]) for name, recipe in recipes.items()}
+    for name, extractor in extractors.items():
+        if extractor.weights != digests[name]:
+            raise ConfigError(f"the weights of {name} are others than where this was started")
+
+    def work(clip: Clip) -> Made | Unmade:
+        (made,) = here([clip], extractors, workers=1, seconds=seconds)
+        return made
+
+    return work
+
+
+def _reason(error: KavcError, clip: Clip) -> str:
+    """Returns what went wrong, without the file's name in front."""
+    return str(error).removeprefix(f"{clip.path}: ")

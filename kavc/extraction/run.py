@@ -1,0 +1,195 @@
+"""From clips to a corpus of features, resumably."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kavc import __version__
+from kavc.data.schema import Field
+from kavc.errors import ConfigError, KavcError
+from kavc.extraction.clips import Clips
+from kavc.extraction.folder import FAILED, KIND, ExtractionFolder
+from kavc.extraction.weights import WeightFiles
+from kavc.folders import check_own
+from kavc.inputs.opening import named, sha256
+from kavc.media.extractors.base import Extractor, Recipe
+
+SECONDS = 600.0  # for what comes at once of a file
+DEFAULT_WORKERS = 2
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far an extraction is.
+
+    Args:
+        total: clips to be done, now and before.
+        there: of them, had features before.
+        made, failed: of them, now.
+        seconds: since it began.
+        media: seconds of clips whose features were made.
+    """
+
+    total: int
+    there: int
+    made: int = 0
+    failed: int = 0
+    seconds: float = 0.0
+    media: float = 0.0
+
+    @property
+    def rate(self) -> float:
+        """Clips a second."""
+        return (self.made + self.failed) / self.seconds if self.seconds else 0.0
+
+    @property
+    def left(self) -> float | None:
+        """Seconds that are left at this rate; None where it isn't known yet."""
+        rest = self.total - self.there - self.made - self.failed
+        return rest / self.rate if self.rate else None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an extraction.
+
+    Args:
+        folder: with the corpus.
+        clips: in the corpus.
+        made: of them, now.
+        failed: (id, file, reason) of what gave none.
+        truncated: (file, reason) of clips whose track ended too early, by damage.
+    """
+
+    folder: Path
+    clips: int
+    made: int
+    failed: Sequence[tuple[str, str, str]]
+    truncated: Sequence[tuple[str, str]] = ()
+
+
+def extract(
+    clips: Clips,
+    recipes: Mapping[str, Recipe],
+    out: str | os.PathLike,
+    *,
+    weights: WeightFiles | None = None,
+    table: str | os.PathLike | None = None,
+    workers: int = DEFAULT_WORKERS,
+    cluster: str | None = None,
+    seconds: float = SECONDS,
+    report: Callable[[Progress], None] = lambda progress: None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> Outcome:
+    """Makes the features of clips, into a corpus that every system reads.
+
+    A folder that was begun and not finished goes on; a finished one takes clips that are new, that
+    failed or that changed. Bad files are left out.
+
+    Args:
+        clips: as `kavc.extraction.find_clips` finds them.
+        recipes: by the name of the array that each makes.
+        out: folder of the corpus: new, or of an extraction by the same recipes and weights.
+        weights: where the networks' weights are; the folders of `KAVC_WEIGHTS` by default.
+        table: that the clips are of; another one is refused when an extraction goes on.
+        workers: processes that decode; on a cluster, processes that decode and have networks.
+        cluster: HOST:PORT of a Ray cluster's head. None for this machine alone, without Ray.
+        seconds: within which a file must give what comes next, after which it is given up.
+        report: told after each clip.
+        tell: told a line of what goes wrong, when it does.
+
+    Raises:
+        ConfigError: weights are missing, or the folder is another's.
+        DataError: weights are not what they are called.
+        KavcError: no clip gave features, or, of a cluster, as `kavc.cluster.slots.Slots`.
+
+    Example:
+        recipes = kavc.extraction.asked.recipes(arrays=["audio=yamnet", "visual=mobilenet-v2"])
+        extract(find_clips(["clips"]), recipes, "features")
+    """
+    if workers < 1:
+        raise ConfigError(f"at least one worker is needed; got {workers}")
+    weights = weights or WeightFiles.parse()
+    weights.check_names(recipes.values())
+    files = {name: weights.of(recipe) for name, recipe in recipes.items()}
+    check_own(out, KIND)  # before what is slow
+    extractors = {name: recipe.load(files[name]) for name, recipe in recipes.items()}
+    arrays = {name: extractor.provenance for name, extractor in extractors.items()}
+    settings = {"arrays": arrays, "table": None if table is None else sha256(table)}
+    folder = ExtractionFolder(Path(out), settings)
+
+    def engine(todo: Any) -> Iterator[Any]:
+        from kavc.extraction import engines
+
+        if cluster is None:
+            return engines.here(todo, extractors, workers=workers, seconds=seconds)
+        digests = {name: extractor.weights for name, extractor in extractors.items()}
+        return engines.cluster(
+            todo, recipes, files, digests, address=cluster, workers=workers, seconds=seconds,
+            report=tell,
+        )  # fmt: skip
+
+    with folder.held():
+        return _run(folder, clips, engine, fields_of(extractors), report, tell)
+
+
+def fields_of(extractors: Mapping[str, Extractor]) -> dict[str, Field]:
+    """Returns the fields of the arrays that extractors make, and of the times of their rows."""
+    fields = {}
+    for name, extractor in extractors.items():
+        recipe = extractor.recipe
+        fields[name] = Field((None, *extractor.shape), "float32", recipe.SUMMARY, recipe.step)
+        fields[f"{name}_times"] = Field((None,), "float32", f"s at which the rows of {name} begin")
+    return fields
+
+
+def _run(
+    folder: ExtractionFolder,
+    clips: Clips,
+    engine: Callable[[Any], Iterator[Any]],
+    fields: Mapping[str, Field],
+    report: Callable[[Progress], None],
+    tell: Callable[[str], None],
+) -> Outcome:
+    from kavc.extraction.engines import Made
+
+    todo = [clip for clip in clips.clips if not folder.has(clip)]
+    failed, truncated = list(clips.bad), []
+    for _, file, reason in failed:
+        tell(f"error: {file}: {reason}")
+    progress = Progress(len(clips.clips), len(clips.clips) - len(todo))
+    begin = time.monotonic()
+    report(progress)
+    if todo:
+        folder.reopen()
+    for event in engine(todo) if todo else ():
+        file = named(event.clip.path)
+        if isinstance(event, Made):
+            folder.add(event.clip, event.arrays, event.tracks)
+            progress = replace(
+                progress, made=progress.made + 1, media=progress.media + event.seconds
+            )
+            reasons = (track["truncated"] for track in event.tracks.values())
+            for reason in dict.fromkeys(filter(None, reasons)):
+                truncated.append((file, reason))
+                tell(f"warning: {file}: it ends too early ({reason}); what came is kept")
+        else:
+            failed.append((event.clip.id, file, event.reason))
+            progress = replace(progress, failed=progress.failed + 1)
+            tell(f"error: {file}: {event.reason}")
+        progress = replace(progress, seconds=time.monotonic() - begin)
+        report(progress)
+    folder.note_failures(failed)
+    made_by = {"made_by": f"kavc {__version__}", "arrays": folder.settings["arrays"]}
+    if progress.made or not folder.complete:
+        count = folder.finish(clips, fields, made_by)
+    else:
+        count = len(folder.clips)
+    if not count:
+        raise KavcError(f"no clip gave features; {folder.path / FAILED} says why")
+    return Outcome(folder.path, count, progress.made, failed, truncated)
