@@ -28,6 +28,7 @@ from kavc.cli import (
     retrieve,
     segments,
     serve,
+    synth_video,
     systems,
     train,
     tune,
@@ -201,7 +202,7 @@ def _options(
 
 
 for module in (
-    demo, systems, train, evaluate, retrieve, parse, segments, listen, serve, predict,
+    demo, systems, train, evaluate, retrieve, parse, segments, listen, synth_video, serve, predict,
 ):  # fmt: skip
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))
