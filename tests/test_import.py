@@ -48,6 +48,7 @@ def command(*words: str) -> str:
         command("--version"),
         command("train", "--help"),
         command("systems"),
+        "import kavc.data.synthetic.films.corpus",
         *(
             f"import kavc.systems.{package}.{module}"
             for package in SYSTEM_PACKAGES

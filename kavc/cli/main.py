@@ -29,6 +29,7 @@ from kavc.cli import (
     retrieve,
     segments,
     serve,
+    synth_video,
     systems,
     train,
     tune,
@@ -202,7 +203,8 @@ def _options(
 
 
 for module in (
-    demo, systems, extract, train, evaluate, retrieve, parse, segments, listen, serve, predict,
+    demo, systems, synth_video, extract, train, evaluate, retrieve, parse, segments, listen, serve,
+    predict,
 ):  # fmt: skip
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))

@@ -15,7 +15,8 @@ import typer
 from kavc.cli import main
 from kavc.errors import KavcError
 
-COMMANDS = ("systems", "train", "reproduce", "evaluate", "export", "serve", "predict", "demo")
+COMMANDS = ("systems", "train", "reproduce", "evaluate", "export", "serve", "predict", "demo",
+            "synth-video")  # fmt: skip
 
 
 def test_help_lists_every_command(cli):

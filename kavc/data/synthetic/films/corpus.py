@@ -1,0 +1,162 @@
+"""A folder of films and songs, with tables of what happens in them."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from kavc.data.synthetic.films.encoding import write_film
+from kavc.data.synthetic.films.picture import frames
+from kavc.data.synthetic.films.sound import samples
+from kavc.data.synthetic.films.themes import THEMES
+from kavc.data.synthetic.films.world import Film, FilmSettings, film, song
+from kavc.errors import ConfigError
+from kavc.files import write_json, write_text
+from kavc.folders import check_new
+from kavc.media.container import library
+from kavc.partials import new_folder
+
+KIND = "films"
+CLIPS, TRACKS = "clips", "tracks"
+# By turns within each theme: 60, 20 and 20 %, and each split is there from three films on.
+SPLITS = ("train", "validation", "test", "train", "train")
+MOST = 100_000  # films, and songs
+DEFAULT = FilmSettings()
+README = """# Synthetic films
+
+Everything here is drawn and computed; nothing was filmed or recorded. It was made by
+
+    {command}
+
+- `videos.csv`: the films in `clips/`, each with its theme, split, mood (dark and minor, or bright
+  and major), tempo in beats a minute, pitch of the key note in hertz, and impacts: times in
+  seconds, with | between them, at which a shape hits the ground, with a flash and a thump.
+- `tracks.csv`: the songs in `tracks/`, which are sound alone, if there are any.
+- `corpus.json`: what was asked for.
+
+Frame i is of time i / {rate}; shapes hop on each beat, the higher the note of the beat, the higher.
+The same command with the same packages gives the same bytes; more films leave those before as they
+are.
+"""
+
+
+def write(
+    out: Path,
+    settings: FilmSettings = DEFAULT,
+    *,
+    videos: int = 40,
+    tracks: int = 0,
+    told: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Writes a corpus, whole or not at all.
+
+    `clips/v0000.mp4` and so on, `tracks/m0000.m4a`, the tables `videos.csv` and `tracks.csv` (which
+    is there if there are songs), `corpus.json` and `README.md`. Film n is of theme n modulo the
+    number of themes.
+
+    Args:
+        out: folder to write; must be new.
+        settings: of all films.
+        videos: how many films, at least 1.
+        tracks: how many songs.
+        told: is called with a line after each file.
+
+    Raises:
+        ConfigError: a number is out of range, `out` exists, or PyAV is not installed.
+
+    Example:
+        write(Path("films"), FilmSettings(seconds=4), videos=100)
+    """
+    for name, value, least in (("videos", videos, 1), ("tracks", tracks, 0)):
+        if not least <= value <= MOST:
+            raise ConfigError(f"{name} must lie in {least} to {MOST}; got {value}")
+    check_new(out)
+    library()  # so that one who lacks it is told at once
+    with new_folder(out) as folder:
+        _write_films(folder, [film(n, settings) for n in range(videos)], settings, told)
+        if tracks:
+            _write_songs(folder, [song(n, settings) for n in range(tracks)], settings, told)
+        write_json(folder / "corpus.json", _described(settings, videos, tracks))
+        text = README.format(command=command(settings, videos, tracks), rate=settings.rate)
+        write_text(folder / "README.md", text)
+
+
+def command(settings: FilmSettings, videos: int, tracks: int) -> str:
+    """Returns the command line that makes a corpus."""
+    size = f"{settings.width}x{settings.height}"
+    return (
+        f"kavc synth-video OUT --videos {videos} --tracks {tracks} --themes {settings.themes}"
+        f" --seconds {settings.seconds:.12g} --size {size} --rate {settings.rate}"
+        f" --seed {settings.seed}"
+    )
+
+
+def split_of(number: int, themes: int) -> str:
+    """Returns the split of a film: its place among those of its theme decides."""
+    return SPLITS[number // themes % len(SPLITS)]
+
+
+def _write_films(
+    folder: Path, films: Sequence[Film], settings: FilmSettings, told: Callable[[str], None]
+) -> None:
+    (folder / CLIPS).mkdir()
+    rows = []
+    for each in films:
+        row = _row(each, "v", f"{CLIPS}/{{}}.mp4", settings)
+        row["impacts"] = "|".join(f"{time:.4f}" for time in each.impacts)
+        pictures = frames(each, settings)
+        write_film(folder / row["file"], samples(each), pictures, settings.rate)
+        rows.append(row)
+        told(f"{row['file']} ({len(rows)} of {len(films)})")
+    _write_table(folder / "videos.csv", rows)
+
+
+def _write_songs(
+    folder: Path, songs: Sequence[Film], settings: FilmSettings, told: Callable[[str], None]
+) -> None:
+    (folder / TRACKS).mkdir()
+    rows = []
+    for each in songs:
+        row = _row(each, "m", f"{TRACKS}/{{}}.m4a", settings)
+        write_film(folder / row["file"], samples(each))
+        rows.append(row)
+        told(f"{row['file']} ({len(rows)} of {len(songs)})")
+    _write_table(folder / "tracks.csv", rows)
+
+
+def _row(each: Film, letter: str, file: str, settings: FilmSettings) -> dict[str, str]:
+    id_ = f"{letter}{each.number:04d}"
+    return {
+        "id": id_,
+        "file": file.format(id_),
+        "theme": each.theme.name,
+        "split": split_of(each.number, settings.themes),
+        "mood": each.mood,
+        "tempo": str(each.tempo),
+        "pitch": f"{each.pitch:.2f}",
+    }
+
+
+def _write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def _described(settings: FilmSettings, videos: int, tracks: int) -> dict[str, object]:
+    return {
+        "kind": KIND,
+        "synthetic": True,
+        "command": command(settings, videos, tracks),
+        "seed": settings.seed,
+        "settings": dataclasses.asdict(settings),
+        "videos": videos,
+        "tracks": tracks,
+        "themes": [theme.name for theme in THEMES[: settings.themes]],
+        "made_with": f"PyAV {library().__version__}",
+    }

@@ -1,0 +1,55 @@
+"""`kavc synth-video`."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+SMALL = ("--seconds", 1, "--size", "64x48")
+
+
+def test_a_corpus_is_made_and_its_table_named(cli, tmp_path):
+    out = tmp_path / "films"
+    result = cli("synth-video", out, "--videos", 2, "--tracks", 1, *SMALL)
+    assert result.exit_code == 0, result.stderr
+    assert result.stdout == f"{out / 'videos.csv'}\n"
+    lines = result.stderr.splitlines()
+    assert lines == ["clips/v0000.mp4 (1 of 2)", "clips/v0001.mp4 (2 of 2)",
+                     "tracks/m0000.m4a (1 of 1)"]  # fmt: skip
+    assert (out / "videos.csv").read_text().startswith("id,file,theme,split,mood,tempo,pitch,imp")
+    assert (out / "tracks/m0000.m4a").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--videos", 0), "videos must lie in 1 to 100000; got 0"),
+        (("--tracks", -1), "tracks must lie in 0 to 100000; got -1"),
+        (("--themes", 9), "themes must lie in 1 to 8, as there are no more; got 9"),
+        (("--size", "65x48"), "width must be an even number of pixels from 32 to 1920; got 65"),
+        (("--size", "64x99"), "height must be an even number of pixels from 32 to 1920; got 99"),
+        (("--size", "9999x64"), "width must be an even number of pixels from 32 to 1920; got 9999"),
+        (("--size", "64"), "--size 64: expected WIDTHxHEIGHT in pixels, for example 320x240"),
+        (("--size", "٦٤x48"), "--size ٦٤x48: expected WIDTHxHEIGHT in pixels, for example 320x240"),
+        (("--seconds", 0.5), "seconds must lie in 1 to 600; got 0.5"),
+        (("--seconds", 1000), "seconds must lie in 1 to 600; got 1000.0"),
+        (("--rate", 1), "rate must lie in 10 to 60 frames a second; got 1"),
+        (("--seed", -1), "seed must be a whole number, 0 or more; got -1"),
+    ],
+)  # fmt: skip
+def test_bad_arguments_are_one_line(refused, tmp_path, options, line):
+    assert refused("synth-video", tmp_path / "out", *options) == line
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_exists_is_refused(refused, tmp_path):
+    assert refused("synth-video", tmp_path) == (
+        f"{tmp_path}: exists; choose another folder or remove it"
+    )
+
+
+def test_without_pyav_the_extra_is_named(refused, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    assert refused("synth-video", tmp_path / "out").endswith("pip install 'kavc[media]'")
+    assert not list(tmp_path.iterdir())
