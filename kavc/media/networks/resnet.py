@@ -166,11 +166,14 @@ def load_torchvision(path: str | Path, *, depth: int, **options: Any) -> ResNet:
     wanted = dict(published(network))
     there = {name for name in arrays if not name.endswith(".num_batches_tracked")}
     # ResNet-101 has all that ResNet-50 has, of the same shapes.
-    for words, names in (("no array", wanted.keys() - there), ("an array", there - wanted.keys())):
+    for words, names in (
+        ("no array", wanted.keys() - there),
+        ("an odd one,", there - wanted.keys()),
+    ):
         if names:
             raise DataError(
-                f"{named(path)}: {words} {min(names)!r}; torchvision's ResNet-{depth} has"
-                f" {len(wanted)} of other names; make the file by {LINE}"
+                f"{named(path)}: {words} {min(names)!r}, where torchvision's ResNet-{depth} has"
+                f" {len(wanted)}; make the file of that network by {LINE}"
             )
     for name, variable in wanted.items():
         assign(variable, _turned(arrays[name]), path, name)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,13 +36,36 @@ def load_keras_weights(network: keras.Model, path: str | Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)  # of layers that keep random weights
             network.load_weights(path)
+        if not all(np.isfinite(each.numpy()).all() for each in network.weights):
+            raise DataError(f"{named(path)}: its weights hold NaN or infinity")
     except DataError:
         raise
     except (OSError, ValueError, TypeError, KeyError, UserWarning) as error:
         reason = " ".join(str(error).split())[:LONGEST]
         raise DataError(f"{named(path)}: no weights of {network.name} ({reason})") from None
-    if not all(np.isfinite(each.numpy()).all() for each in network.weights):
-        raise DataError(f"{named(path)}: its weights hold NaN or infinity")
+
+
+def assign(variable: keras.Variable, array: np.ndarray, path: str | Path, name: str) -> None:
+    """Gives a variable the values of an array of a file.
+
+    Args:
+        variable: of a network.
+        array: of its shape.
+        path, name: of the file and of the array in it, for the message.
+
+    Raises:
+        DataError: the shape is another one, or a value is no number or not finite.
+    """
+    if array.shape != tuple(variable.shape):
+        raise DataError(
+            f"{named(path)}: {name!r} has the shape {array.shape}, {tuple(variable.shape)} is "
+            "expected"
+        )
+    if array.dtype.kind not in "biuf":
+        raise DataError(f"{named(path)}: {name!r} holds {array.dtype}; numbers are expected")
+    if not np.isfinite(array).all():
+        raise DataError(f"{named(path)}: {name!r} holds NaN or infinity")
+    variable.assign(array)
 
 
 def load_applications(network: keras.Model, path: str | Path, *, top: int) -> None:
@@ -68,7 +90,7 @@ def load_applications(network: keras.Model, path: str | Path, *, top: int) -> No
             import h5py
 
             with h5py.File(stream, "r") as file:
-                found = list(_layers(file.get("model_weights", file)))
+                found = _layers(file.get("model_weights", file))
                 if len(found) not in (len(layers), len(layers) + top):
                     raise ValueError(
                         f"it has {len(found)} layers with weights; {len(layers)} are expected, or "
@@ -83,14 +105,15 @@ def load_applications(network: keras.Model, path: str | Path, *, top: int) -> No
         raise DataError(f"{named(path)}: no weights of {network.name} ({reason})") from None
 
 
-def _layers(file: h5py.Group) -> Iterator[dict[str, h5py.Dataset]]:
-    """Yields the arrays by name of each layer that has any, in order."""
+def _layers(file: h5py.Group) -> list[dict[str, h5py.Dataset]]:
+    """Returns the arrays by name of each layer that has any, in order."""
     if "layer_names" not in file.attrs:
         raise ValueError("it lists no layers, as files of Keras Applications do")
-    for layer in _texts(file.attrs["layer_names"]):
-        names = _texts(file[layer].attrs["weight_names"])
-        if names:
-            yield {name: file[layer][name] for name in names}
+    groups = [file[layer] for layer in _texts(file.attrs["layer_names"])]
+    layers = [
+        {name: group[name] for name in _texts(group.attrs["weight_names"])} for group in groups
+    ]
+    return [arrays for arrays in layers if arrays]
 
 
 def _texts(names: np.ndarray) -> list[str]:
@@ -104,26 +127,3 @@ def _fill(layer: keras.Layer, arrays: dict[str, h5py.Dataset], path: str | Path)
         raise ValueError(f"{len(arrays)} arrays where {layer.name} has {len(variables)}")
     for variable, (name, array) in zip(variables, arrays.items(), strict=True):
         assign(variable, array[()], path, name)
-
-
-def assign(variable: keras.Variable, array: np.ndarray, path: str | Path, name: str) -> None:
-    """Gives a variable the values of an array of a file.
-
-    Args:
-        variable: of a network.
-        array: of its shape.
-        path, name: of the file and of the array in it, for the message.
-
-    Raises:
-        DataError: the shape is another one, or a value is no number or not finite.
-    """
-    if array.shape != tuple(variable.shape):
-        raise DataError(
-            f"{named(path)}: {name!r} has the shape {array.shape}, {tuple(variable.shape)} is "
-            "expected"
-        )
-    if array.dtype.kind not in "biuf":
-        raise DataError(f"{named(path)}: {name!r} holds {array.dtype}; numbers are expected")
-    if not np.isfinite(array).all():
-        raise DataError(f"{named(path)}: {name!r} holds NaN or infinity")
-    variable.assign(array)

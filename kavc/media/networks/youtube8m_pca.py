@@ -102,7 +102,7 @@ class YouTube8MPCA:
         if name != MEAN and array.ndim:
             array = array[: shape[0]]
         _check(array, shape, named(path))
-        return np.float64(array)
+        return array.astype(np.float64)
 
 
 def dequantised(codes):

@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 
 from kavc.errors import DataError
-from kavc.media.networks.inception_v3 import load as load_inception
 from kavc.media.networks.vgg19 import VGG19
 from kavc.media.networks.vgg19 import load as load_vgg19
 from kavc.media.networks.weights import load_applications, load_keras_weights
 
-from .published import draw, write_applications
+from ..published import draw, write_applications
 
 SMALL = {"width": 1 / 32}
 TOP = [(49 * 16, 20), (20, 20), (20, 7)]
@@ -130,18 +129,3 @@ def test_layers_go_by_their_order_whatever_their_names(network, tmp_path):
     load_applications(again, path, top=3)
     for ours, theirs in zip(again.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-
-
-def test_inception_there_and_back(tmp_path):
-    theirs = keras.applications.InceptionV3(
-        weights=None, include_top=False, input_shape=(299, 299, 3), pooling="avg"
-    )
-    draw(theirs)
-    path = write_applications(theirs, tmp_path / "inception.h5", top=[(2048, 1000)])
-    ours = load_inception(path)
-    for mine, weight in zip(ours.get_weights(), theirs.get_weights(), strict=True):
-        np.testing.assert_array_equal(mine, weight)
-    image = np.random.default_rng(0).uniform(-1, 1, (1, 299, 299, 3)).astype("float32")
-    found = keras.ops.convert_to_numpy(ours(image)["embedding"])
-    np.testing.assert_array_equal(found, keras.ops.convert_to_numpy(theirs(image)))
-    assert found.shape == (1, 2048) and found.std() > 0

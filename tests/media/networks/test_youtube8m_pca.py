@@ -41,12 +41,13 @@ def features():
 def by_hand(matrices, features):
     """A component at a time: a vector is a row of the file."""
     mean, values, vectors = (np.float64(matrices[name]) for name in matrices)
-    return np.stack(
+    roots = [np.sqrt(values[k, 0] + 1e-4) for k in range(1024)]
+    return np.array(
         [
-            [np.dot(row - mean[:, 0], vectors[k]) / np.sqrt(values[k, 0] + 1e-4) for k in range(1024)]
+            [np.dot(row - mean[:, 0], vectors[k]) / root for k, root in enumerate(roots)]
             for row in features
         ]
-    )  # fmt: skip
+    )
 
 
 def test_components_and_bytes(pca, matrices, features):
@@ -86,7 +87,10 @@ def test_files_that_hold_no_more_than_is_kept(pca, matrices, features, tmp_path)
     [
         ({"mean": np.zeros(2048)}, r"mean\.npy has the shape \(2048,\); \(2048, 1\) is expected"),
         ({"eigenvals": np.zeros((3, 1))}, r"eigenvals\.npy has the shape \(3, 1\); \(1024, 1\)"),
-        ({"eigenvals": np.full((1024, 1), -1.0)}, r"eigenvals\.npy: an eigenvalue of -1; variances"),
+        (
+            {"eigenvals": np.full((1024, 1), -1.0)},
+            r"eigenvals\.npy: an eigenvalue of -1; variances",
+        ),
         ({"mean": np.full((2048, 1), np.inf)}, r"mean\.npy holds NaN or infinity"),
         ({"mean": np.full((2048, 1), "x")}, r"mean\.npy holds <U1; numbers are expected"),
         ({"eigenvecs": None}, r"eigenvecs\.npy: no such file"),

@@ -32,9 +32,9 @@ def write_applications(network, path, *, top=(), rename=None):
     `top` are shapes of the kernels of dense layers that follow; `rename` gives a layer's name.
     """
     layers = [
-        (layer.name, [(weight.name, keras.ops.convert_to_numpy(weight)) for weight in layer.weights])
+        (layer.name, [(each.name, keras.ops.convert_to_numpy(each)) for each in layer.weights])
         for layer in network.layers
-    ]  # fmt: skip
+    ]
     for number, shape in enumerate(top):
         arrays = [("kernel", np.zeros(shape, "f4")), ("bias", np.zeros(shape[-1:], "f4"))]
         layers.append((f"top{number}", arrays))
