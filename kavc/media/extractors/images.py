@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from kavc.media.extractors.base import Recipe
-from kavc.media.moments import Rate, parse_moments
+from kavc.media.moments import Key, Moments, Rate, parse_moments
 from kavc.media.sizes import Crop
 from kavc.media.windows import Seen
 from kavc.options import option
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 SIDE = 224
+CAFFE = (103.939, 116.779, 123.68)  # mean blue, green and red, of 255
 
 
 @dataclass(frozen=True)
@@ -38,13 +39,34 @@ class Images(Recipe):
         parse_moments(self.frames)
 
     def taken(self) -> Seen:
-        moments = parse_moments(self.frames)
-        if isinstance(moments, Rate):
-            moments = dataclasses.replace(moments, seconds=self.seconds)
-        return Seen(moments, Crop(self.resize, self.SIDE))
+        return Seen(moments_of(self.frames, self.seconds), Crop(self.resize, self.SIDE))
 
     def pixels(self, values: tf.Tensor) -> tf.Tensor:
         """Returns windows of one frame as images, (windows, height, width, 3) float32, 0 to 255."""
-        import tensorflow as tf
+        return pixels(values)
 
-        return tf.cast(values[:, 0], tf.float32)
+
+def moments_of(frames: str, seconds: float | None) -> Moments | Key:
+    """Returns the moments that a text says, of the first seconds where it says a rate.
+
+    Raises:
+        ConfigError: it says none.
+    """
+    moments = parse_moments(frames)
+    return dataclasses.replace(moments, seconds=seconds) if isinstance(moments, Rate) else moments
+
+
+def pixels(values: tf.Tensor) -> tf.Tensor:
+    """Returns the frames of all windows as images, (frames, height, width, 3) float32, 0 to 255."""
+    import tensorflow as tf
+
+    return tf.cast(tf.reshape(values, (-1, *values.shape[2:])), tf.float32)
+
+
+def caffe(images: tf.Tensor) -> tf.Tensor:
+    """Returns images as Caffe's networks take them: blue first, less the means of ImageNet.
+
+    Args:
+        images: (images, height, width, 3) float32, RGB, 0 to 255.
+    """
+    return images[..., ::-1] - CAFFE

@@ -8,8 +8,13 @@ from kavc.errors import ConfigError, unknown
 from kavc.media.extractors.base import Recipe
 
 EXTRACTORS = {
+    "inception-v3": ("inception_v3", "InceptionV3"),
     "mobilenet-v2": ("mobilenet_v2", "MobileNetV2"),
     "musicnn": ("musicnn", "Musicnn"),
+    "resnet-50": ("resnet", "ResNet50"),
+    "resnet-101": ("resnet", "ResNet101"),
+    "resnet-152": ("resnet", "ResNet152"),
+    "vgg-19": ("vgg19", "VGG19"),
     "vggish": ("vggish", "VGGish"),
     "yamnet": ("yamnet", "YAMNet"),
 }
