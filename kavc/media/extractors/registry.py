@@ -8,8 +8,14 @@ from kavc.errors import ConfigError, unknown
 from kavc.media.extractors.base import Recipe
 
 EXTRACTORS = {
+    "i3d-flow": ("i3d", "I3DFlow"),
+    "i3d-rgb": ("i3d", "I3DRGB"),
     "mobilenet-v2": ("mobilenet_v2", "MobileNetV2"),
     "musicnn": ("musicnn", "Musicnn"),
+    "r2plus1d-18": ("r2plus1d", "R2Plus1D"),
+    "resnet-50-flow": ("resnet_50_flow", "ResNet50Flow"),
+    "saved-model-audio": ("saved_model", "SavedModelAudio"),
+    "saved-model-visual": ("saved_model", "SavedModelVisual"),
     "vggish": ("vggish", "VGGish"),
     "yamnet": ("yamnet", "YAMNet"),
 }
