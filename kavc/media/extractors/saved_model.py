@@ -109,6 +109,10 @@ class SavedModelAudio(_SavedModel):
     )  # fmt: skip
     short: str = option("drop", "what becomes of sound that fills no row", choices=SHORT)
 
+    @property
+    def step(self) -> float | None:
+        return None if self.window is None else super().step
+
     def taken(self) -> Heard:
         if self.window is None:
             raise ConfigError(
@@ -129,17 +133,19 @@ class SavedModelAudio(_SavedModel):
                 f"{named(source)}: its input {given.dtype.name} {given.shape} is no sound; expected"
                 " float (n, samples), (n, samples, 1) or (samples,)"
             )
-        if samples is None and self.window is None:
-            raise ConfigError(
-                f"{named(source)}: it takes sound of any length; give window=SECONDS, as "
-                "window=0.975 of VGGish"
-            )
-        fitted = self if self.window is not None else self.replace(window=samples / self.rate)
+        fitted = self
+        if self.window is None:
+            if samples is None:
+                raise ConfigError(
+                    f"{named(source)}: it takes sound of any length; give window=SECONDS, as "
+                    "window=0.975 of VGGish"
+                )
+            fitted = self.replace(window=samples / self.rate)
         there = fitted.taken().window
         if samples not in (None, there):
             raise ConfigError(
                 f"{named(source)}: it takes {samples} samples, {samples / self.rate:g} s at "
-                f"{self.rate} Hz; not window={self.window:g}"
+                f"{self.rate} Hz; not window={fitted.window:g}"
             )
         example = tf.TensorSpec((there, 1) if len(shape) == 3 else (there,), given.dtype)
         alone = None if batch and batch[0] is None else bool(batch)

@@ -51,8 +51,9 @@ class Entry:
             self._call: Callable[..., Any] = self.loaded
             inputs = _arguments(folder, self.loaded)
         elif chosen in names:
-            self._call = self.loaded.signatures[chosen]
-            inputs = dict(self._call.structured_input_signature[1])
+            function = self.loaded.signatures[chosen]
+            self._call = function
+            inputs = dict(function.structured_input_signature[1])
         else:
             known = [*names, CALL] if callable_too else names
             raise ConfigError(f"{named(folder)}: {unknown('signature', chosen, known)}")

@@ -59,9 +59,9 @@ def small(monkeypatch, tmp_path):
 RECIPES = [
     R2Plus1D(),
     R2Plus1D(scaled="128x171", window=16, hop=4, frames="rate:25", output="logits"),
-    I3DRGB(window=16, hop=8, resize=224),
+    I3DRGB(window=10, hop=8, resize=224),
     I3DFlow(window=10, hop=10, method="dis-fast"),
-    I3DFlow(window=10, hop=12, method="dis-fast", quantised=True, output="logits"),
+    I3DFlow(window=10, hop=15, method="dis-fast", quantised=True, output="logits"),
 ]
 
 
@@ -72,9 +72,9 @@ def test_a_clip_twice_to_equal_bytes(recipe, small, clip):
     again, same = extractor.extract(clip)
     width = {"r2plus1d-18": 32, "i3d-rgb": 64, "i3d-flow": 64}[recipe.NAME]
     assert rows.shape[1:] == extractor.shape == ((400,) if recipe.output == "logits" else (width,))
-    assert len(rows) == {8: 1, 16: 3 if recipe.hop == 4 else 2, 10: 2}[recipe.window]
+    assert len(rows) == (3 if recipe.hop == 4 else 2 if recipe.window == 10 else 1)
     assert rows.tobytes() == same.tobytes() and times.tobytes() == again.tobytes()
-    np.testing.assert_allclose(np.diff(times), recipe.step, 0, 0.021)  # half a frame
+    np.testing.assert_allclose(np.diff(times), recipe.step, 0, 1e-6)
     assert extractor.provenance["weights"][recipe.NAME]["sha256"]
 
 

@@ -221,6 +221,7 @@ def test_inputs_that_do_not_fit(tmp_path, hears):
     )
     with pytest.raises(DataError, match=r"'x' has the shape \(8, 2\) for 2 windows"):
         SavedModelAudio().load({"saved-model": whole})
+    assert SavedModelAudio().step is None and SavedModelAudio(window=0.5).step == 0.5
     with pytest.raises(ConfigError, match="the model is not loaded"):
         SavedModelAudio().taken()
     with pytest.raises(ConfigError, match="expected SIDE or HEIGHTxWIDTH; not 'large'"):
