@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.frame import VideoFrame
 
+# Seconds by which distances may differ of which the shorter one is not known: Matroska rounds the
+# times of frames to milliseconds. Else a file sampled at its own rate, which asks for the middles
+# between frames, would repeat some frames and leave out others.
+TIE = 1.5e-3
 FAR = 15.0  # seconds: a longer way is shortened by a seek; key frames are nearer to each other
 
 
@@ -72,7 +76,9 @@ class Cursor:
             self._start_again()
             self._walk(time)
         before, after = self._before, self._after
-        return before if after is None or time - before.time <= after.time - time else after
+        if after is None or time - before.time <= after.time - time + TIE:
+            return before
+        return after
 
     def is_past(self, time: float) -> bool:
         """Whether the track had ended by a time, the latest that `nearest` was asked for."""

@@ -17,18 +17,24 @@ class Exactly:
 
     Args:
         height, width: in pixels.
+        size: height and width of the centre, which alone is kept. None for all.
     """
 
     height: int
     width: int
+    size: int | None = None
 
     def __post_init__(self) -> None:
-        _check(self.height, self.width)
+        _check(self.height, self.width, *self.shape)
+        if self.size is not None and self.size > min(self.height, self.width):
+            raise ConfigError(
+                f"a crop of {self.size} is larger than an image of {self.height}x{self.width}"
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
         """(height, width) of the images."""
-        return self.height, self.width
+        return (self.height, self.width) if self.size is None else (self.size, self.size)
 
     def scaled(self, height: int, width: int, aspect: float) -> tuple[int, int]:
         """Returns the (height, width) to which an upright frame is scaled.
@@ -41,7 +47,11 @@ class Exactly:
 
     def cropped(self, image: np.ndarray) -> np.ndarray:
         """Returns what is kept of the scaled image, (height, width, 3)."""
-        return image
+        if self.size is None:
+            return image
+        # Half a pixel goes to the even side, as torchvision has it.
+        top, left = (round((length - self.size) / 2) for length in image.shape[:2])
+        return image[top : top + self.size, left : left + self.size]
 
 
 @dataclass(frozen=True)

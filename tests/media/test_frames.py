@@ -236,3 +236,12 @@ def test_colours_that_can_not_be_read(film, monkeypatch):
     monkeypatch.setattr(frames_module, "to_image", fail)
     with pytest.raises(DataError, match=r"film.mp4: the frame at 0.50 s has colours that can't be"):
         read_frames(path, At([0.5]))
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30, 60])
+def test_a_file_at_its_own_rate_gives_each_frame_once(film, rate):
+    """The wanted times are the middles between frames, whose times Matroska rounds."""
+    path = film("own.mkv").picture(greys(50, step=4), rate=rate).write()
+    found = read_frames(path, Rate(rate))
+    assert len(found) == 50
+    np.testing.assert_allclose(found.times, np.arange(50) / rate, 0, 1e-3)

@@ -8,12 +8,18 @@ from kavc.errors import ConfigError, unknown
 from kavc.media.extractors.base import Recipe
 
 EXTRACTORS = {
+    "i3d-flow": ("i3d", "I3DFlow"),
+    "i3d-rgb": ("i3d", "I3DRGB"),
     "inception-v3": ("inception_v3", "InceptionV3"),
     "mobilenet-v2": ("mobilenet_v2", "MobileNetV2"),
     "musicnn": ("musicnn", "Musicnn"),
-    "resnet-50": ("resnet", "ResNet50"),
+    "r2plus1d-18": ("r2plus1d", "R2Plus1D"),
     "resnet-101": ("resnet", "ResNet101"),
     "resnet-152": ("resnet", "ResNet152"),
+    "resnet-50": ("resnet", "ResNet50"),
+    "resnet-50-flow": ("resnet_50_flow", "ResNet50Flow"),
+    "saved-model-audio": ("saved_model", "SavedModelAudio"),
+    "saved-model-visual": ("saved_model", "SavedModelVisual"),
     "vgg-19": ("vgg19", "VGG19"),
     "vggish": ("vggish", "VGGish"),
     "yamnet": ("yamnet", "YAMNet"),

@@ -25,13 +25,12 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from kavc.errors import DataError
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.opening import named
 from kavc.layers.network import Network
-from kavc.media.networks.weights import assign, load_keras_weights
+from kavc.media.networks.weights import assign, load_keras_weights, open_checkpoint
 
 WIDTH = 128
 CONVOLUTIONS = (  # name and filters; a pool follows where a group ends
@@ -112,13 +111,8 @@ def load_checkpoint(path: str | Path, **options: Any) -> VGGish:
     Raises:
         DataError: there is no such checkpoint, or it is of another network.
     """
-    try:
-        reader = tf.train.load_checkpoint(str(path))
-        names = reader.get_variable_to_shape_map()
-    except (tf.errors.OpError, ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise DataError(f"{named(path)}: no checkpoint of TensorFlow ({reason})") from None
-    return _loaded(path, names, reader.get_tensor, options)
+    names, read = open_checkpoint(path)
+    return _loaded(path, names, read, options)
 
 
 def load_npz(path: str | Path, **options: Any) -> VGGish:

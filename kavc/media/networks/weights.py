@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,34 @@ def load_keras_weights(network: keras.Model, path: str | Path) -> None:
     except (OSError, ValueError, TypeError, KeyError, UserWarning) as error:
         reason = " ".join(str(error).split())[:LONGEST]
         raise DataError(f"{named(path)}: no weights of {network.name} ({reason})") from None
+
+
+def open_checkpoint(path: str | Path) -> tuple[Collection[str], Callable[[str], np.ndarray]]:
+    """Returns the names of the arrays in a checkpoint of TensorFlow, and what reads one of them.
+
+    Args:
+        path: the checkpoint, without what TensorFlow adds to its name: `model.ckpt`.
+
+    Raises:
+        DataError: there is no such checkpoint; or, as an array is read, it is damaged.
+    """
+    import tensorflow as tf
+
+    try:
+        reader = tf.train.load_checkpoint(str(path))
+        names = reader.get_variable_to_shape_map()
+    except (tf.errors.OpError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:LONGEST]
+        raise DataError(f"{named(path)}: no checkpoint of TensorFlow ({reason})") from None
+
+    def read(name: str) -> np.ndarray:
+        try:
+            return reader.get_tensor(name)
+        except (tf.errors.OpError, RuntimeError, ValueError, IndexError) as error:
+            reason = " ".join(str(error).split())[:LONGEST]
+            raise DataError(f"{named(path)}: {name!r} can't be read ({reason})") from None
+
+    return names, read
 
 
 def assign(variable: keras.Variable, array: np.ndarray, path: str | Path, name: str) -> None:

@@ -1,0 +1,91 @@
+"""ResNet-50 on a stack of optical flow: 2,048 numbers for 11 frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kavc.media.extractors.base import Extractor, Weights
+from kavc.media.extractors.clips import FRAMES, Clips
+from kavc.media.flow import METHODS, check_method
+from kavc.media.sizes import Crop, Size
+from kavc.options import option
+
+if TYPE_CHECKING:
+    import tensorflow as tf
+
+SIDE, STACK = 224, 11
+LARGEST = 20.0  # pixels to which motion is clipped
+RANGE = 128.0  # of what the filters saw of images less their mean
+
+
+@dataclass(frozen=True)
+class ResNet50Flow(Clips):
+    """The flow network of music for video: 10 fields of motion, as 20 channels.
+
+    Flow is found on images that are scaled and cut already.
+
+    Example:
+        weights = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
+        extractor = ResNet50Flow().load({"resnet-50": weights})
+        times, rows = extractor.extract("clip.mp4")  # (1, 2048)
+    """
+
+    NAME: ClassVar[str] = "resnet-50-flow"
+    SUMMARY: ClassVar[str] = "ResNet-50 of images on flow: 2,048 numbers for 11 frames"
+    SEEN: ClassVar[str] = "never seen with its real weights; random ones went through its formats"
+
+    frames: str = option(f"burst:1x{STACK}@25", FRAMES)
+    window: int = option(STACK, "frames of which a row is made: 11", low=STACK, high=STACK)
+    hop: int = option(STACK, "frames from row to row", low=1, high=4096)
+    resize: int = option(256, "pixels to which the shorter side is scaled", low=SIDE, high=4096)
+    method: str = option("farneback", "how flow is found", choices=METHODS)
+    inflation: str = option(
+        "mean",
+        "of the first convolution: its mean over the colours, repeated, or these in turn",
+        choices=("mean", "tiled"),
+    )
+    rescale: bool = option(False, "whether it is times 3/20, so that a constant answers as it did")
+
+    def needs(self) -> Sequence[Weights]:
+        files = (
+            "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5",
+            "resnet50_weights_tf_dim_ordering_tf_kernels.h5",
+        )
+        page = "keras.io/api/applications"
+        return (Weights("resnet-50", files, page, "MIT, as published"),)
+
+    def check(self) -> None:
+        check_method(self.method)
+
+    def size(self) -> Size:
+        return Crop(self.resize, SIDE)
+
+    def of_flow(self) -> dict[str, Any]:
+        return {"flow": self.method}
+
+    def load(self, files: Mapping[str, Path]) -> Extractor:
+        from kavc.media.networks.flow_stack import load
+
+        network = load(files["resnet-50"], how=self.inflation, rescale=self.rescale)
+        return Extractor(self, stacked, network, files=files)
+
+
+def stacked(fields: tf.Tensor) -> tf.Tensor:
+    """Returns fields of motion as channels: x1, y1, ..., x10, y10.
+
+    Args:
+        fields: (windows, 10, height, width, 2), pixels to the right and down.
+
+    Returns:
+        (windows, height, width, 20), from -128 to 128.
+    """
+    import tensorflow as tf
+
+    _, count, height, width, axes = fields.shape
+    channels = tf.reshape(
+        tf.transpose(fields, [0, 2, 3, 1, 4]), [-1, height, width, count * axes]
+    )  # fmt: skip
+    return tf.clip_by_value(channels, -LARGEST, LARGEST) * (RANGE / LARGEST)
