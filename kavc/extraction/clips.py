@@ -71,11 +71,14 @@ def find_clips(
 
     Raises:
         ConfigError: nothing is named.
-        DataError: the table is malformed; or there are no clips at all.
+        DataError: a place isn't there, the table is malformed, or there are no clips at all.
     """
     named_places = [Path(place) for place in places]
     if not named_places and table is None:
         raise ConfigError("expected clips: media files, or folders of them")
+    for place in named_places:
+        if not os.path.lexists(place):
+            raise DataError(f"{place}: no such file or folder")
     files = [file for place in named_places for file in _files(place)]
     found = _by_id(files) if table is None else _by_table(files, Path(table), list(keep))
     if not found.clips and not found.bad:

@@ -14,7 +14,7 @@ from kavc.extraction.asked import recipe_again
 from kavc.extraction.clips import Clip
 from kavc.extraction.weights import WeightFiles
 from kavc.inputs.opening import check_file
-from kavc.media.extractors.base import Extractor, digest_of
+from kavc.media.extractors.base import Extractor
 from kavc.serving.signature import SignatureInfo
 
 SECONDS = 600.0  # for what comes at once of the file
@@ -49,15 +49,16 @@ def extractors_as(
     recipes = {name: recipe_again(by) for name, by in made_by.items()}
     weights.check_names(recipes.values())
     files = {name: weights.of(recipe) for name, recipe in recipes.items()}
+    extractors = {name: recipe.load(files[name]) for name, recipe in recipes.items()}
     for name, by in made_by.items():
-        for key, path in files[name].items():
+        for key, digest in extractors[name].weights.items():
             before = (by.get("weights") or {}).get(key, {}).get("sha256")
-            if before is not None and digest_of(path) != before:
+            if before is not None and digest != before:
                 raise ConfigError(
-                    f"{path}: not the weights that made the array {name!r}, whose SHA-256 is"
-                    f" {before}; give those: --weights {key}=PATH"
+                    f"{files[name][key]}: not the weights that made the array {name!r}, whose"
+                    f" SHA-256 is {before}; give those: --weights {key}=PATH"
                 )
-    return {name: recipe.load(files[name]) for name, recipe in recipes.items()}
+    return extractors
 
 
 def features_of(
