@@ -7,26 +7,64 @@ TensorFlow holds nor the caller's script goes with them.
 from __future__ import annotations
 
 import contextlib
-import os
+import inspect
+import itertools
 import queue
-import signal
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
+from dataclasses import dataclass
 from typing import Any
 
 from kavc.errors import ConfigError, DataError, KavcError
 from kavc.inputs.opening import Path, named
+from kavc.media.child import Child
+from kavc.media.messages import loaded
+from kavc.media.readers import Readers
 
 SECONDS = 600.0  # for one file
 MEMORY = 4 * 2**30  # bytes of address space of a process
-COMMAND = (sys.executable, "-P", "-c", "from kavc.media.worker import main; main()")
-# One thread each: the pools of others would take memory and, with many processes, time.
-ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+Job = tuple[Hashable, Path, tuple]  # key, path, further args
+
+
+@dataclass(frozen=True)
+class Part:
+    """An item that came of a file of `Decoders.stream`.
+
+    Attributes:
+        key: of the file.
+        item: what was yielded.
+    """
+
+    key: Any
+    item: Any
+
+
+@dataclass(frozen=True)
+class Done:
+    """A file of `Decoders.stream` was read to its end.
+
+    Attributes:
+        key: of the file.
+    """
+
+    key: Any
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A file of `Decoders.stream` went wrong, perhaps after some of its items.
+
+    Attributes:
+        key: of the file.
+        error: why.
+    """
+
+    key: Any
+    error: KavcError
+
+
+Event = Part | Done | Failed
 
 
 class Decoders:
@@ -36,7 +74,8 @@ class Decoders:
 
     Args:
         count: how many.
-        seconds: that a file may take, 600 by default.
+        seconds: that a file may take, or an item of a file of `stream`; 600 by default. The start
+            of a process isn't counted.
         memory: bytes of address space that a process may have, 4 GiB by default. None for any
             number.
 
@@ -55,8 +94,8 @@ class Decoders:
                 f"at least one process and some time are needed; got {count} and {seconds} s"
             )
         self._seconds = seconds
-        self._idle: queue.SimpleQueue[_Child] = queue.SimpleQueue()
-        self._children = [_Child(memory) for _ in range(count)]
+        self._idle: queue.SimpleQueue[Child] = queue.SimpleQueue()
+        self._children = [Child(memory) for _ in range(count)]
         for child in self._children:
             self._idle.put(child)
 
@@ -66,20 +105,27 @@ class Decoders:
         Args:
             function: of a module, that takes a path first: `probe`, `read_sound`, `read_frames`.
             path: of the file.
-            *args, **options: of the function, pickled, as its result is.
+            *args, **options: of the function; what they and its result may be, says
+                `kavc.media.messages.packed`.
 
         Raises:
-            DataError: it took too long, its process crashed or had too little memory.
-            ConfigError: the function is of a script.
+            DataError: it took too long, its process crashed or had too little memory, or its result
+                can't be sent.
+            ConfigError: the function is of a script, or has no name in its module; or the arguments
+                can't be sent.
             KavcError: what the function raised.
         """
-        if function.__module__ == "__main__":  # a process loads no script, which may load anything
-            raise ConfigError(
-                f"{function.__name__} must be a function of a module, not of a script"
-            )
+        name = _name(function)
         child = self._idle.get()
         try:
-            return child.call(self._seconds, path, (function, (path, *args), options))
+            answer = child.items(name, path, args, options, seconds=self._seconds, many=False)
+            with contextlib.closing(answer) as items:
+                found = list(itertools.islice(items, 2))
+            if len(found) != 1:
+                child.end()
+                words = f"the process sent {len(found)} results"
+                raise DataError(f"{named(path)}: {words}; it is left out")
+            return found[0]
         finally:
             self._idle.put(child)
 
@@ -108,6 +154,64 @@ class Decoders:
             for path, result in waiting:
                 yield path, result.result()
 
+    def stream(
+        self, function: Callable[..., Iterator[Any]], jobs: Iterable[Job]
+    ) -> Iterator[Event]:
+        """Yields what a function yields of many files, which are read side by side.
+
+        A file's items come in their order, those of different files as they come. A process that is
+        far ahead of the caller waits, which is not counted as its time.
+
+        Args:
+            function: a generator function of a module, that takes a path first; what it may yield,
+                says `kavc.media.messages.packed`.
+            jobs: (key, path, args) of each file: its name in what is yielded, and `args` a tuple,
+                the function's further arguments. They are drawn when they are needed.
+
+        Yields:
+            `Part` for each item; then `Done`, or `Failed` where the file can't be read on. Whatever
+            `run` raises for one file is such a failure.
+
+        Raises:
+            ConfigError: it is no generator function, or none of a module.
+
+        The processes are taken until the iterator is at its end, or closed: `run` waits for that.
+
+        Example:
+            for event in decoders.stream(windows, [("a", "a.mp4", (Rate(1),))]):
+                print(event.key, isinstance(event, Part))
+        """
+        name = _name(function)
+        if not inspect.isgeneratorfunction(function):
+            raise ConfigError(f"{name} is expected to be a generator function: one that yields")
+        return self._events(name, iter(jobs))
+
+    def _events(self, name: str, jobs: Iterator[Job]) -> Iterator[Event]:
+        count = len(self._children)
+        # Jobs are drawn here alone, in the caller's thread; one waits for the next idle process.
+        first = list(itertools.islice(jobs, count + 1))
+        with contextlib.ExitStack() as ends:
+            readers = Readers(name, self._seconds)
+            children = list(self._taken(min(count, len(first))))
+            ends.callback(lambda: [self._idle.put(child) for child in children])
+            ends.callback(readers.stop)
+            for child in children:
+                readers.add(child)
+            left = sum(readers.give(*job) for job in first)
+            while left:
+                key, word, value = readers.take()
+                if word == "item":
+                    yield Part(key, value)
+                    continue
+                left += sum(readers.give(*job) for job in itertools.islice(jobs, 1)) - 1
+                yield Failed(key, value) if word == "failed" else Done(key)
+
+    def _taken(self, most: int) -> Iterator[Child]:
+        """Yields idle processes: one at least, if any are asked for, and more if they are idle."""
+        with contextlib.suppress(queue.Empty):
+            for number in range(most):
+                yield self._idle.get(block=number == 0)
+
     def close(self) -> None:
         """Ends the processes."""
         for child in self._children:
@@ -120,75 +224,17 @@ class Decoders:
         self.close()
 
 
-class _Child:
-    """A process that is there when it is needed."""
-
-    def __init__(self, memory: int | None):
-        self._memory = memory
-        self._process: subprocess.Popen | None = None
-        self._pipe: Connection | None = None
-
-    def call(self, seconds: float, path: Path, job: tuple) -> Any:
-        process, pipe = self._started()
-        with _limit(process, seconds) as late:
-            try:
-                pipe.send((*job, seconds))
-                is_result, value = pipe.recv()
-            except (EOFError, OSError):
-                end = _end_of(process)
-                reason = f"took longer than {seconds:g} s" if late.is_set() else end
-                raise DataError(f"{named(path)}: reading it {reason}; it is left out") from None
-        if is_result:
-            return value
-        raise value if isinstance(value, KavcError) else DataError(f"{named(path)}: {value}")
-
-    def _started(self) -> tuple[subprocess.Popen, Connection]:
-        if self._process is None or self._pipe is None or self._process.poll() is not None:
-            self.end()
-            ours, theirs = socket.socketpair()
-            with theirs:
-                number = theirs.fileno()
-                self._process = subprocess.Popen(
-                    [*COMMAND, str(number), str(self._memory or 0)],
-                    stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[number],
-                    env={**os.environ, **ENVIRONMENT, "PYTHONPATH": os.pathsep.join(sys.path)},
-                    start_new_session=True,  # an interrupt is for the caller, who ends it
-                )  # fmt: skip
-            self._pipe = Connection(ours.detach())
-        return self._process, self._pipe
-
-    def end(self) -> None:
-        if self._pipe is not None:
-            self._pipe.close()
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-        self._process = self._pipe = None
-
-
-@contextlib.contextmanager
-def _limit(process: subprocess.Popen, seconds: float) -> Iterator[threading.Event]:
-    """Kills a process that takes longer than a block may; the event says so."""
-    late = threading.Event()
-
-    def end() -> None:
-        late.set()
-        process.kill()  # whatever it waits for, and also if it was stopped
-
-    watch = threading.Timer(seconds, end)
-    watch.daemon = True
-    watch.start()
-    try:
-        yield late
-    finally:
-        watch.cancel()
-        watch.join()  # it can't end what comes next
-
-
-def _end_of(process: subprocess.Popen) -> str:
-    """Returns what became of a process whose pipe was closed, in a few words."""
-    process.kill()  # nothing, if it is dead
-    code = process.wait()
-    if code >= 0:
-        return f"ended the process (status {code})"
-    return f"crashed the process ({signal.Signals(-code).name})"
+def _name(function: Callable[..., Any]) -> str:
+    """Returns the name by which a process loads a function, "module:function"."""
+    module = getattr(function, "__module__", None)
+    path = getattr(function, "__qualname__", repr(function))
+    if module == "__main__":  # a process loads no script, which may load anything
+        raise ConfigError(f"{path} must be a function of a module, not of a script")
+    name = f"{module}:{path}"
+    with contextlib.suppress(ImportError, AttributeError):
+        if loaded(name) == function:
+            return name
+    raise ConfigError(
+        f"{path} must be a function of a module, by its name there; a lambda, a function of a"
+        " function or a method isn't"
+    )
