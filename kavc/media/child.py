@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import pathlib
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from kavc.errors import DataError, KavcError
@@ -38,20 +39,30 @@ class Child:
         self._process: subprocess.Popen | None = None
         self._line: socket.socket | None = None
 
-    def items(self, path: Path, job: tuple, seconds: float) -> Iterator[Any]:
-        """Yields what comes of a job, as `kavc.media.worker.serve` has it.
+    def items(
+        self, name: str, path: Path, args: tuple, options: dict, *, seconds: float, many: bool
+    ) -> Generator[Any, None, None]:
+        """Yields what a function gives of a file.
 
-        It waits only while the next item is asked for. The process is ended if that takes longer
-        than `seconds`, and if the iterator is closed before its end.
+        It waits only while the next item is asked for. The process is ended if that takes too long,
+        and if the iterator is closed before its end.
+
+        Args:
+            name: of the function, "module:function".
+            path: of the file, its first argument.
+            args, options: its further ones.
+            seconds: that an item may take.
+            many: whether it yields items, or returns one.
 
         Raises:
             DataError: it took too long, the process crashed, or it sent what is no message.
-            ConfigError: the job can't be sent.
-            KavcError: what the job raised.
+            ConfigError: the arguments can't be sent.
+            KavcError: what the function raised.
         """
+        first = path if isinstance(path, str) else pathlib.Path(os.fsdecode(path))
+        message = packed((name, (first, *args), options, seconds, many))
         self.busy, rests = True, False
         try:
-            message = packed(job)
             process, line = self._started()
             limit = max(START, seconds)  # until it begins
             try:

@@ -9,10 +9,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import itertools
-import os
-import pathlib
 import queue
-import threading
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,10 +19,10 @@ from kavc.errors import ConfigError, DataError, KavcError
 from kavc.inputs.opening import Path, named
 from kavc.media.child import Child
 from kavc.media.messages import loaded
+from kavc.media.readers import Readers
 
 SECONDS = 600.0  # for one file
 MEMORY = 4 * 2**30  # bytes of address space of a process
-AHEAD = 2  # events of a process that wait until they are taken
 
 Job = tuple[Hashable, Path, tuple]  # key, path, further args
 
@@ -118,16 +115,19 @@ class Decoders:
                 can't be sent.
             KavcError: what the function raised.
         """
-        job = _name(function), (_sent(path), *args), options, self._seconds, False
+        name = _name(function)
         child = self._idle.get()
         try:
-            with contextlib.closing(child.items(path, job, self._seconds)) as items:
+            answer = child.items(name, path, args, options, seconds=self._seconds, many=False)
+            with contextlib.closing(answer) as items:
                 found = list(itertools.islice(items, 2))
+            if len(found) != 1:
+                child.end()
+                words = f"the process sent {len(found)} results"
+                raise DataError(f"{named(path)}: {words}; it is left out")
+            return found[0]
         finally:
             self._idle.put(child)
-        if len(found) != 1:
-            raise DataError(f"{named(path)}: the process sent {len(found)} results; it is left out")
-        return found[0]
 
     def map(
         self, function: Callable[..., Any], paths: Iterable[Path], *args: Any, **options: Any
@@ -191,17 +191,20 @@ class Decoders:
         # Jobs are drawn here alone, in the caller's thread; one waits for the next idle process.
         first = list(itertools.islice(jobs, count + 1))
         with contextlib.ExitStack() as ends:
-            readers = _Readers(name, self._seconds)
-            for child in self._taken(min(count, len(first))):
-                ends.callback(self._idle.put, child)
-                readers.add(child)
+            readers = Readers(name, self._seconds)
+            children = list(self._taken(min(count, len(first))))
+            ends.callback(lambda: [self._idle.put(child) for child in children])
             ends.callback(readers.stop)
-            left = sum(map(readers.give, first))
+            for child in children:
+                readers.add(child)
+            left = sum(readers.give(*job) for job in first)
             while left:
-                event = readers.take()
-                if not isinstance(event, Part):
-                    left += sum(map(readers.give, itertools.islice(jobs, 1))) - 1
-                yield event
+                key, word, value = readers.take()
+                if word == "item":
+                    yield Part(key, value)
+                    continue
+                left += sum(readers.give(*job) for job in itertools.islice(jobs, 1)) - 1
+                yield Failed(key, value) if word == "failed" else Done(key)
 
     def _taken(self, most: int) -> Iterator[Child]:
         """Yields idle processes: one at least, if any are asked for, and more if they are idle."""
@@ -221,77 +224,6 @@ class Decoders:
         self.close()
 
 
-class _Readers:
-    """Threads that each wait for a process, while there is room for what comes of it."""
-
-    def __init__(self, name: str, seconds: float):
-        self._name, self._seconds = name, seconds
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-        self._events: queue.SimpleQueue[tuple[threading.Semaphore, Event | BaseException]] = (
-            queue.SimpleQueue()
-        )
-        self._threads: list[tuple[threading.Thread, Child, threading.Semaphore]] = []
-        self._stopped = False
-
-    def add(self, child: Child) -> None:
-        """Starts a thread for a process."""
-        room = threading.Semaphore(AHEAD)
-        thread = threading.Thread(target=self._serve, args=(child, room), daemon=True)
-        thread.start()
-        self._threads.append((thread, child, room))
-
-    def give(self, job: Job) -> int:
-        """Gives a file to whichever process is idle first; returns 1, the number of files."""
-        key, path, args = job
-        self._jobs.put((key, path, args))
-        return 1
-
-    def take(self) -> Event:
-        """Waits for the next event of any file."""
-        room, event = self._events.get()
-        room.release()
-        if isinstance(event, BaseException):
-            raise event
-        return event
-
-    def stop(self) -> None:
-        """Ends the threads, and the processes that are in the midst of a file."""
-        self._stopped = True
-        for _, _, room in self._threads:
-            self._jobs.put(None)
-            room.release()
-        for thread, child, _ in self._threads:
-            while thread.is_alive():
-                if child.busy:
-                    child.kill()
-                thread.join(0.1)  # then again: it may have been about to start its process
-
-    def _serve(self, child: Child, room: threading.Semaphore) -> None:
-        try:
-            for job in iter(self._jobs.get, None):
-                with contextlib.closing(self._read(child, *job)) as events:
-                    event: Event | None = None
-                    while event is None or isinstance(event, Part):
-                        room.acquire()
-                        if self._stopped:
-                            return
-                        event = next(events)
-                        self._events.put((room, event))
-        except BaseException as fault:  # of this package, or no memory: the caller's to know
-            self._events.put((room, fault))
-
-    def _read(self, child: Child, key: Any, path: Path, args: tuple) -> Iterator[Event]:
-        job = self._name, (_sent(path), *args), {}, self._seconds, True
-        try:
-            with contextlib.closing(child.items(path, job, self._seconds)) as items:
-                for item in items:
-                    yield Part(key, item)
-        except KavcError as error:
-            yield Failed(key, error)
-        else:
-            yield Done(key)
-
-
 def _name(function: Callable[..., Any]) -> str:
     """Returns the name by which a process loads a function, "module:function"."""
     module = getattr(function, "__module__", None)
@@ -306,7 +238,3 @@ def _name(function: Callable[..., Any]) -> str:
         f"{path} must be a function of a module, by its name there; a lambda, a function of a"
         " function or a method isn't"
     )
-
-
-def _sent(path: Path) -> str | pathlib.Path:
-    return path if isinstance(path, str) else pathlib.Path(os.fsdecode(path))

@@ -52,7 +52,7 @@ MOST_ARRAYS = 2**31  # bytes, all arrays of a message together
 MOST_AXES = 32  # as many as every NumPy has
 LENGTH = struct.Struct("!I")
 
-Message = Sequence[bytes | np.ndarray]  # what is sent, one after the other
+Message = Sequence[bytes | memoryview]  # what is sent, one after the other
 
 
 def packed(value: Any) -> Message:
@@ -292,16 +292,15 @@ def _array(line: socket.socket, dtype: str, shape: list[int], end: float | None)
         array = np.empty(shape, dtype)
     except ValueError as fault:  # an empty one, of lengths whose product is too large
         raise _no_message(f"an array of the shape {shape!r}: {fault}") from None
-    content = _bytes_of(array)
-    _fill(line, memoryview(content), end)
-    if dtype == "bool" and content.max(initial=0) > 1:
+    _fill(line, _bytes_of(array), end)
+    if dtype == "bool" and array.view(np.uint8).max(initial=0) > 1:
         raise _no_message("bools that are neither true nor false")
     return array
 
 
-def _bytes_of(array: np.ndarray) -> np.ndarray:
-    """Returns the memory of an array in C order: (bytes,) uint8."""
-    return array.reshape(-1).view(np.uint8)
+def _bytes_of(array: np.ndarray) -> memoryview:
+    """Returns the memory of an array in C order, byte by byte."""
+    return array.reshape(-1).view(np.uint8).data
 
 
 def _read(line: socket.socket, count: int, end: float | None) -> bytearray:

@@ -39,14 +39,13 @@ def serve(line: socket.socket, memory: int) -> None:
     with contextlib.suppress(EOFError, ConnectionError):
         while True:
             job = receive(line)
-            for message in _answer(*job, memory):
+            for message in _answer(job, memory):
                 transmit(line, message)
 
 
-def _answer(
-    name: str, args: tuple, options: dict, seconds: float, many: bool, memory: int
-) -> Iterator[Message]:
+def _answer(job: tuple, memory: int) -> Iterator[Message]:
     """Yields messages. Time is limited while there is work, not while one waits to be taken."""
+    name, args, options, seconds, many = job
     path = args[0]
     try:
         with _alarm(max(START, seconds)):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -89,3 +91,11 @@ def talkie(film):
     stereo = np.stack([tone(440, 2), tone(440, 2)]) * 0.5
     sound = (stereo * 32767).astype(np.int16)
     return film("talkie.mkv").picture(greys(20)).sound(sound).write()
+
+
+@pytest.fixture(scope="session")
+def streamed():
+    """The module `jobs/streamed.py`, which processes of `Decoders` that begin from now on find."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(Path(__file__).parent / "jobs")
+        yield importlib.import_module("streamed")

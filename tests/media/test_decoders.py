@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -13,7 +14,7 @@ STOP = "__import__('os').kill(__import__('os').getpid(), 19)"
 CRASH = "__import__('os').kill(__import__('os').getpid(), 11)"
 EXIT = "__import__('os')._exit(3)"
 FILL = "bytearray(2**33)"
-LARGE = "b'0' * 2**29"
+LARGE = "__import__('numpy').broadcast_to(__import__('numpy').uint8(0), 2**30)"
 FAIL = "1 / 0"
 
 
@@ -115,6 +116,55 @@ def test_decoders_that_there_are_not():
     def function(path):
         pass
 
-    function.__module__ = "__main__"
-    with pytest.raises(ConfigError, match="must be a function of a module"), Decoders() as decoders:
-        decoders.run(function, "clip.mp4")
+    with Decoders() as decoders:
+        for each in (function, lambda path: path, "clip".upper):
+            with pytest.raises(ConfigError, match="must be a function of a module, by its name"):
+                decoders.run(each, "clip.mp4")
+        function.__module__ = "__main__"
+        with pytest.raises(ConfigError, match="must be a function of a module, not of a script"):
+            decoders.run(function, "clip.mp4")
+
+
+def test_what_can_not_be_sent(decoders, talkie):
+    with pytest.raises(ConfigError, match="a value of builtins:set can't be sent"):
+        decoders.run(probe, talkie, video={1})
+    with pytest.raises(DataError, match=r"set\(\): what was read of it can't be sent: a value of"):
+        decoders.run(eval, "set()")
+    assert decoders.run(probe, talkie) == probe(talkie)
+
+
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (["\0\0\0\2{}"], "what the process sent is no message"),
+        (["pickle"], "what the process sent is no message"),
+        ([("item", 1)], "the process sent 2 results"),
+        ([("begun", None)], "what the process sent is no answer"),
+        ([("failed", "a")], "what the process sent is no answer"),
+        ([("done", 3)], "what the process sent is no answer"),
+        ([("done", None)], "the process sent 0 results"),
+        ([["item", 3]], "what the process sent is no answer"),
+        ([3], "what the process sent is no answer"),
+    ],
+)
+def test_a_process_that_was_taken_over(streamed, talkie, values, words):
+    with Decoders() as decoders:
+        with pytest.raises(DataError, match=words) as error:
+            decoders.run(streamed.says, "clip.mp4", values)
+        assert str(error.value).startswith("clip.mp4: ")
+        assert decoders.run(probe, talkie) == probe(talkie)
+
+
+def test_after_an_interrupt_no_answer_is_mistaken_for_the_next(decoders, talkie):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    decoders.run(probe, talkie)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            decoders.run(eval, HANG)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert decoders.run(probe, talkie) == probe(talkie)
