@@ -81,9 +81,17 @@ def describe(
             "--missing", help="llp: new file for the names of all files of features that lack."
         ),
     ] = None,
+    with_statistics: Annotated[
+        bool,
+        typer.Option(
+            "--statistics/--no-statistics",
+            help="Measure the features, and compare them with published ones; it reads some.",
+        ),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Say what a data source holds: splits, counts, widths, themes."""
+    """Say what a data source holds: splits, counts, widths, themes, and what features look like."""
+    from kavc.cli.statistics import described
     from kavc.data.source import Source
     from kavc.evaluation.table import Column, Table
     from kavc.options import parse_overrides
@@ -95,8 +103,11 @@ def describe(
         _list_missing(source, missing)
     config = found.Config().replace(**parse_overrides(overrides or []))
     info = found.describe(source, config)
+    first = list(info.counts)[:1]
+    measured = described(source, found.view(config), first) if with_statistics else None
     if as_json:
-        print_json({**{name: getattr(info, name) for name in PRINTED}, "splits": info.splits})
+        told = {**{name: getattr(info, name) for name in PRINTED}, "splits": info.splits}
+        print_json(told | ({"statistics": measured.to_json()} if measured else {}))
         return
     columns = [Column("split"), Column("examples", "d")]
     print_table(Table("splits", columns, list(info.counts.items()), caption=str(source)))
@@ -106,6 +117,9 @@ def describe(
         results.print(f"{len(info.classes)} classes: {', '.join(info.classes)}", highlight=False)
     for note in info.notes:
         results.print(f"- {note}", markup=False, highlight=False)
+    if measured:
+        results.print()
+        measured.show()
 
 
 def convert(

@@ -22,6 +22,8 @@ __getattr__, __dir__, __all__ = attach(
         "derangement": ".pairing",
         "hash_split": ".membership",
         "features": ".features",
+        "judge": ".likeness",
+        "measure": ".statistics",
         "pairs": ".pairing",
         "read_records": ".tfrecord",
         "register": ".layouts",

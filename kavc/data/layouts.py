@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import abc
 import importlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from kavc.errors import DataError, unknown
 if TYPE_CHECKING:
     import tensorflow as tf
 
+    from kavc.data.schema import ExampleSpec
     from kavc.data.source import Source
 
 
@@ -119,6 +120,24 @@ class Reader(abc.ABC):
     @abc.abstractmethod
     def title(self, source: Source) -> str:
         """Returns what tables call the source, as "YouTube-8M (yt8m)"."""
+
+    def arrays(self, source: Source) -> Sequence[ExampleSpec]:
+        """Tells which arrays there are, also those that no system asks for (optional).
+
+        Returns:
+            Name in the data to field, in groups: those of one group cost a single pass, and no
+            video is left out for want of another array. None where the reader does not say.
+
+        Raises:
+            DataError: as `describe`.
+        """
+        del source
+        return ()
+
+    def extractors(self, source: Source) -> Mapping[str, str]:
+        """Tells what made the arrays, by their names in the data, where it is said (optional)."""
+        del source
+        return {}
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +15,8 @@ from kavc.errors import DataError
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from kavc.data.schema import ExampleSpec
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,14 @@ class Source:
     def title(self) -> str:
         """Returns what tables call the source, as "YouTube-8M (yt8m)"."""
         return self._reader.title(self)
+
+    def arrays(self) -> Sequence[ExampleSpec]:
+        """Returns which arrays there are, as `kavc.data.layouts.Reader.arrays`."""
+        return self._reader.arrays(self)
+
+    def extractors(self) -> Mapping[str, str]:
+        """Returns what made the arrays, as `kavc.data.layouts.Reader.extractors`."""
+        return self._reader.extractors(self)
 
     @property
     def _reader(self) -> Reader:

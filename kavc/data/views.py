@@ -29,12 +29,13 @@ def example_spec(arrays: ExampleSpec, view: View) -> ExampleSpec:
     """Returns what an example of a view holds.
 
     Args:
-        arrays: name in the view to field, (width,) or (rows, ...).
+        arrays: name in the view to field, (width,) or (rows, ...); times are (rows,).
         view: the view.
     """
     spec = {"id": Field((), "string", "identifies the video; equal ids are the same video")}
     for name, field in arrays.items():
-        row = field.shape[1:] if len(field.shape) > 1 else field.shape
+        rows = len(field.shape) > 1 or field.shape[:1] == (None,)  # else one vector a video
+        row = field.shape[1:] if rows else field.shape
         spec[name] = replace(field, shape=row if view.means else (None, *row))
     spec |= {"theme": LABEL} if view.theme else {"labels": LABELS}
     return spec | ({"silent": QUIET} if view.means else {})

@@ -18,7 +18,7 @@ from kavc.data.damage import data_errors
 from kavc.data.layouts import Reader, View
 from kavc.data.membership import members
 from kavc.data.roster import Roster, check_labels, repeated, unseen
-from kavc.data.schema import video_spec
+from kavc.data.schema import ExampleSpec, video_spec
 from kavc.data.source import Source
 from kavc.data.tfrecord import PARSE_AT_ONCE, one_by_one
 from kavc.data.themes import survey, themed, with_themes
@@ -59,6 +59,9 @@ class YouTube8MReader(Reader):
 
     def title(self, source: Source) -> str:
         return f"YouTube-8M ({source.path.name})"
+
+    def arrays(self, source: Source) -> Sequence[ExampleSpec]:
+        return [{name: SPEC[name] for name in ("audio", "visual")}]
 
 
 def _check_names(source: Source, view: View) -> None:

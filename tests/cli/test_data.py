@@ -171,14 +171,55 @@ def test_describe(cli, tiny_corpus):
     info = json.loads(cli("data", "describe", f"synthetic:{tiny_corpus}", "--json").stdout)
     assert info["counts"] == {"train": 240, "validation": 30, "test": 30}
     assert len(info["classes"]) == 12
-    assert set(info) == {"counts", "widths", "classes", "fingerprint", "notes", "splits"}
+    printed = {"counts", "widths", "classes", "fingerprint", "notes", "splits", "statistics"}
+    assert set(info) == printed
+    looks = {array["looks"] for array in info["statistics"]["arrays"].values()}
+    assert looks == {"made up by this package: compared with nothing"}
     assert list(info["splits"]) == ["train", "validation", "test"]
     assert {len(digest) for digest in info["splits"].values()} == {64}
 
 
+def test_describe_says_what_features_look_like(cli, tmp_path):
+    """Below all else; what the data say of them stands beside it."""
+    draw = np.random.default_rng(0)
+
+    def videos(split, count):
+        for number in range(count):
+            audio = draw.normal(size=(4, 128)).astype(np.float32)
+            times = np.arange(4, dtype=np.float32) / 2
+            extra = draw.normal(size=(2, 3, 7)).astype(np.float32)
+            extras = {"audio_times": times, "extra": extra}
+            yield video(number, id=f"{split}{number}", audio=audio, **extras)
+
+    folder = tmp_path / "corpus"
+    arrays = {"audio": {"extractor": "VGGish\nof mine"}, "extra": "extra.npy"}
+    write_corpus(
+        folder, {s: videos(s, 6) for s in ("train", "test")}, ["Cars", "Food"],
+        provenance={"arrays": arrays},
+    )  # fmt: skip
+    result = cli("data", "describe", f"features:{folder}")
+    assert result.exit_code == 0, result.stderr
+    said = " ".join(result.stdout.split())
+    assert "2 classes: Cars, Food features, first 6 videos of train" in said
+    assert "- audio: unlike any that is known, 128 wide; nearest: VGGish" in said
+    assert "- audio: made by VGGish of mine: does not fit" in said
+    assert "- extra: features 7 wide: none that is known is" in said
+    info = json.loads(cli("data", "describe", f"features:{folder}", "--json").stdout)
+    told = info["statistics"]
+    assert told["sample"] == "first 6 videos of train"
+    assert list(told["arrays"]) == ["audio", "visual", "extra"]
+    audio = told["arrays"]["audio"]
+    assert (audio["rows"], audio["width"], audio["hop"], audio["fits"]) == (24, 128, 0.5, False)
+    plain = cli("data", "describe", f"features:{folder}", "--no-statistics").stdout
+    assert result.stdout.startswith(plain) and "known" not in plain
+    words = ["data", "describe", f"features:{folder}", "--no-statistics", "--json"]
+    assert json.loads(cli(*words).stdout) == {n: info[n] for n in info if n != "statistics"}
+
+
 def test_the_digests_of_splits_follow_the_splits_file(cli, tiny_corpus, tmp_path):
     def digests(*options):
-        result = cli("data", "describe", f"synthetic:{tiny_corpus}", "--json", *options)
+        words = ["data", "describe", f"synthetic:{tiny_corpus}", "--json", "--no-statistics"]
+        result = cli(*words, *options)
         assert result.exit_code == 0, result.stderr
         return json.loads(result.stdout)["splits"]
 

@@ -87,6 +87,14 @@ class AveReader(Reader):
     def title(self, source: Source) -> str:
         return f"{open_folder(source.path).title} ({source.path.name})"
 
+    def arrays(self, source: Source) -> Sequence[ExampleSpec]:
+        there = [name for name, kind in KINDS.items() if places.find(source.path, kind.file)]
+        # Maps by themselves: a sample of them holds few videos.
+        groups = [[n for n in there if bool(KINDS[n].cells) == maps] for maps in (False, True)]
+        return [
+            {name: field_of(name, KINDS[name].width) for name in group} for group in groups if group
+        ]
+
 
 def _open(source: Source, view: View) -> Folder:
     for name, there in view.arrays.items():

@@ -26,6 +26,7 @@ ID = Field((), "string", "identifies the video; equal ids are the same video")
 LABELS = Field((None,), "int32", "indices of the video's classes")
 SILENT = Field((), "int32", "1 where the sound is silence, else 0")
 TIMES = "_times"  # what is added to an array's name for the seconds at which its rows begin
+MAX_SAID = 200  # characters of an extractor's name that are shown
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,29 @@ class Header:
             for name, field in self.spec.items()
             if field.dtype == "float32" and field.shape and not name.endswith(TIMES)
         }
+
+    @property
+    def times(self) -> ExampleSpec:
+        """The seconds at which rows of arrays begin: floats of one axis that varies."""
+        return {
+            name: field
+            for name, field in self.spec.items()
+            if name.endswith(TIMES) and (field.shape, field.dtype) == ((None,), "float32")
+        }
+
+    @property
+    def extractors(self) -> Mapping[str, str]:
+        """Array to what made it, of those of which the provenance says so: one line each."""
+        provenance = self.content.get("provenance")
+        arrays = provenance.get("arrays") if isinstance(provenance, dict) else None
+        told = {}
+        for name, about in arrays.items() if isinstance(arrays, dict) else ():
+            made_by = about.get("extractor") if isinstance(about, dict) else None
+            if isinstance(made_by, dict):
+                made_by = made_by.get("name")
+            if name in self.arrays and isinstance(made_by, str) and made_by.strip():
+                told[name] = "".join(filter(str.isprintable, " ".join(made_by.split())))[:MAX_SAID]
+        return told
 
 
 def read_header(folder: Path) -> Header:

@@ -71,6 +71,13 @@ class FeaturesReader(Reader):
         title = read_header(source.path).content.get("title", "own features")
         return f"{title} ({source.path.name})"
 
+    def arrays(self, source: Source) -> Sequence[ExampleSpec]:
+        header = read_header(source.path)
+        return [{**header.arrays, **header.times}]
+
+    def extractors(self, source: Source) -> Mapping[str, str]:
+        return read_header(source.path).extractors
+
 
 @dataclass(frozen=True)
 class _Corpus:
@@ -100,6 +107,8 @@ def _open(source: Source, view: View) -> _Corpus:
 
 def _array(source: Source, header: Header, name: str, there: str, view: View) -> Field:
     found = header.arrays.get(there)
+    if found is None and not view.vectors:
+        found = header.times.get(there)
     if found is None:
         raise DataError(
             f"{source}: no array {there!r} to read as {name!r}; it has {', '.join(header.arrays)};"

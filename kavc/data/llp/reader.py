@@ -72,6 +72,13 @@ class LlpReader(Reader):
     def title(self, source: Source) -> str:
         return f"{open_folder(source.path).title} ({source.path.name})"
 
+    def arrays(self, source: Source) -> Sequence[ExampleSpec]:
+        folder = open_folder(source.path)
+        widths, there = folder.look().widths, list(folder.features.folders)
+        gaps = any(folder.features.missing(name, folder.everyone) for name in there)
+        groups = [[name] for name in there] if gaps else [there]
+        return [{name: field_of(name, widths) for name in group} for group in groups]
+
 
 def _open(source: Source, view: View) -> Folder:
     for name, there in view.arrays.items():

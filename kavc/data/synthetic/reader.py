@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
 
 from kavc.data import layouts
 from kavc.data.layouts import Reader, View
+from kavc.data.schema import ExampleSpec
 from kavc.data.source import Source
 from kavc.errors import DataError
 from kavc.inputs.json_files import read_json
@@ -30,6 +32,9 @@ class SyntheticReader(Reader):
 
     def title(self, source: Source) -> str:
         return f"synthetic {IMITATED[_kind(source)]}-like corpus ({source.path.name})"
+
+    def arrays(self, source: Source) -> Sequence[ExampleSpec]:
+        return _reader(source).arrays(source)
 
 
 def _reader(source: Source) -> Reader:
