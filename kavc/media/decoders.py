@@ -193,7 +193,8 @@ class Decoders:
         with contextlib.ExitStack() as ends:
             readers = Readers(name, self._seconds)
             children = list(self._taken(min(count, len(first))))
-            ends.callback(lambda: [self._idle.put(child) for child in children])
+            for child in children:
+                ends.callback(self._idle.put, child)
             ends.callback(readers.stop)
             for child in children:
                 readers.add(child)
