@@ -22,7 +22,7 @@ from kavc.media.moments import Key, Moments, Rate
 from kavc.media.sizes import Size
 from kavc.media.sound import SoundStream
 
-BYTES = 2**23  # of the windows that come together
+BYTES = 2**22  # of the windows that come together
 MAX_BYTES = 2**31
 SHORT = ("drop", "pad")
 
