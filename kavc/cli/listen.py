@@ -39,11 +39,7 @@ def listen(
 
     Goes on past files that it can't read, and then exits 1.
     """
-    if weights is None:
-        raise ConfigError(
-            f"expected YAMNet's weights, --weights FOLDER or {VARIABLE}: a folder with yamnet.h5 "
-            "or yamnet_coral_int8.npz, and yamnet_class_map.csv"
-        )
+    weights = weights or _folder()
     if missing := [clip for clip in clips if not clip.exists()]:
         raise DataError(f"{missing[0]}: no such file")
     from kavc.media.weight_folders import yamnet_weights
@@ -69,6 +65,21 @@ def listen(
         print_json(heard)
     if failed:
         raise typer.Exit(1)
+
+
+def _folder() -> Path:
+    """Returns the first folder of `KAVC_WEIGHTS` that has YAMNet's weights."""
+    from kavc.extraction.weights import VARIABLE as FOLDERS
+    from kavc.extraction.weights import WeightFiles
+    from kavc.media.weight_folders import YAMNET
+
+    for folder in WeightFiles.parse().folders:
+        if any((folder / name).exists() for name in YAMNET):
+            return folder
+    raise ConfigError(
+        f"expected YAMNet's weights, --weights FOLDER, {VARIABLE} or {FOLDERS}: a folder with "
+        "yamnet.h5 or yamnet_coral_int8.npz, and yamnet_class_map.csv"
+    )
 
 
 def _print(found: Sequence[SoundEvent], title: str) -> None:
