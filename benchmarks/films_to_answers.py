@@ -74,13 +74,13 @@ def main() -> None:
             runs.append(Run(run))
         tested = [clip for clip in found.clips if clip.row and clip.row.split == "test"]
         answers = roads(runs[0], tested[: options.asked], weights, folder)
-    headlines = [run.report.headline for run in runs]
+        reports = [run.report.to_json() for run in runs]
     result = {
         "synthetic": True,
         "films": outcome.clips,
         "themes": options.themes,
         "preset": options.preset,
-        "headline": [vars(each) if hasattr(each, "__dict__") else str(each) for each in headlines],
+        "headlines": [report["headline"] for report in reports],
         **answers,
         "source": provenance(),
     }
