@@ -8,6 +8,7 @@ A recipe is data: it loads neither Keras nor TensorFlow, so that a mistake in it
 from __future__ import annotations
 
 import abc
+import dataclasses
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,12 +17,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from kavc.errors import DataError
+from kavc.errors import ConfigError, DataError, unknown
 from kavc.files import fingerprint
 from kavc.inputs.opening import named, sha256
+from kavc.media.choice import CHOICES, Choice
 from kavc.media.moments import Rate
 from kavc.media.windows import Heard, Taken, Windows, windows
-from kavc.options import Options
+from kavc.options import Options, option
 
 if TYPE_CHECKING:
     import keras
@@ -67,9 +69,19 @@ class Recipe(Options):
     def needs(self) -> Sequence[Weights]:
         """Returns the files that it needs, under these options."""
 
-    @abc.abstractmethod
+    track: str = option("best", "which track of a file: best, as FFmpeg says, first, or its index")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        track_of(self.track)
+
     def taken(self) -> Taken:
         """Returns what it takes of a file."""
+        return dataclasses.replace(self.takes(), track=track_of(self.track))
+
+    @abc.abstractmethod
+    def takes(self) -> Taken:
+        """Returns what it takes of a track."""
 
     @abc.abstractmethod
     def load(self, files: Mapping[str, Path]) -> Extractor:
@@ -100,6 +112,19 @@ class Recipe(Options):
     def described(self) -> dict[str, Any]:
         """Returns its name and options, JSON-serialisable."""
         return {"extractor": self.NAME, "options": self.to_dict()}
+
+
+def track_of(text: str) -> Choice:
+    """Returns the choice of a track that a text says.
+
+    Raises:
+        ConfigError: it says none.
+    """
+    if text.isdecimal():
+        return int(text)
+    if text in CHOICES:
+        return "first" if text == "first" else "best"
+    raise ConfigError(unknown("track", text, (*CHOICES, "an index")))
 
 
 class Extractor:

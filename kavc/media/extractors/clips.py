@@ -63,7 +63,7 @@ class Clips(Recipe):
             return dataclasses.replace(moments, seconds=self.seconds)
         return moments
 
-    def taken(self) -> Seen:
+    def takes(self) -> Seen:
         return Seen(
             self.moments(), self.size(), self.window, self.hop, self.short, **self.of_flow()
         )

@@ -38,7 +38,7 @@ class Images(Recipe):
         super().__post_init__()
         parse_moments(self.frames)
 
-    def taken(self) -> Seen:
+    def takes(self) -> Seen:
         return Seen(moments_of(self.frames, self.seconds), Crop(self.resize, self.SIDE))
 
     def pixels(self, values: tf.Tensor) -> tf.Tensor:

@@ -69,7 +69,7 @@ class InceptionV3(Recipe):
     def needs(self) -> Sequence[Weights]:
         return (NETWORK, COMPONENTS) if self.pca else (NETWORK,)
 
-    def taken(self) -> Seen:
+    def takes(self) -> Seen:
         return Seen(moments_of(self.frames, self.seconds), Exactly(SIDE, SIDE))
 
     def load(self, files: Mapping[str, Path]) -> Extractor:

@@ -38,7 +38,7 @@ class Musicnn(Recipe):
         files = ("MTT_musicnn.npz", "MSD_musicnn.npz")
         return (Weights("musicnn", files, "jordipons/musicnn", "ISC, as published"),)
 
-    def taken(self) -> Heard:
+    def takes(self) -> Heard:
         # Each frame is around its time: the sound is mirrored at both ends, as librosa did.
         return Heard(
             RATE, (FRAMES - 1) * HOP + FFT, round(self.hop * RATE / HOP) * HOP,

@@ -113,7 +113,7 @@ class SavedModelAudio(_SavedModel):
     def step(self) -> float | None:
         return None if self.window is None else super().step
 
-    def taken(self) -> Heard:
+    def takes(self) -> Heard:
         if self.window is None:
             raise ConfigError(
                 f"{self.NAME}: the model is not loaded, which may say how much it takes; give "
@@ -141,7 +141,7 @@ class SavedModelAudio(_SavedModel):
                     "window=0.975 of VGGish"
                 )
             fitted = self.replace(window=samples / self.rate)
-        there = fitted.taken().window
+        there = fitted.takes().window
         if samples not in (None, there):
             raise ConfigError(
                 f"{named(source)}: it takes {samples} samples, {samples / self.rate:g} s at "
@@ -195,7 +195,7 @@ class SavedModelVisual(_SavedModel):
         if isinstance(moments, Key) and (self.window or 1) > 1:
             raise ConfigError("frames of a window follow each other; key:N takes window=1")
 
-    def taken(self) -> Seen:
+    def takes(self) -> Seen:
         window = self.window or 1
         return Seen(
             parse_moments(self.frames), self._images(), window, self.hop or window, self.short
@@ -229,7 +229,7 @@ class SavedModelVisual(_SavedModel):
             fitted = fitted.replace(window=frames)
         if self.size is None and height and width:
             fitted = fitted.replace(size=f"{height}x{width}")
-        taken = fitted.taken()
+        taken = fitted.takes()
         there = (taken.window, *taken.size.shape)
         for wanted, is_there in zip((frames, height, width), there, strict=True):
             if wanted not in (None, is_there):

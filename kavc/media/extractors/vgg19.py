@@ -45,7 +45,7 @@ class VGG19(Recipe):
         files = (f"{STEM}_notop.h5", f"{STEM}.h5")
         return (Weights(self.NAME, files, "keras.io/api/applications", "CC BY, as published"),)
 
-    def taken(self) -> Seen:
+    def takes(self) -> Seen:
         moments = Rate(self.frames, seconds=self.seconds)
         return Seen(moments, Exactly(SIDE, SIDE), self.frames, self.frames, self.short)
 

@@ -53,7 +53,7 @@ class VGGish(Recipe):
     def needs(self) -> Sequence[Weights]:
         return (NETWORK, COMPONENTS) if self.pca else (NETWORK,)
 
-    def taken(self) -> Heard:
+    def takes(self) -> Heard:
         return Heard(RATE, WINDOW, round(self.hop * RATE), short=self.short)
 
     def load(self, files: Mapping[str, Path]) -> Extractor:

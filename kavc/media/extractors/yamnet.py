@@ -39,7 +39,7 @@ class YAMNet(Recipe):
     def needs(self) -> Sequence[Weights]:
         return (Weights("yamnet", FILES, PAGE),)
 
-    def taken(self) -> Heard:
+    def takes(self) -> Heard:
         return Heard(RATE, WINDOW, round(self.hop * RATE), short=self.short)
 
     def load(self, files: Mapping[str, Path]) -> Extractor:
