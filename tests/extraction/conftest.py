@@ -39,7 +39,10 @@ def registered(small, weights, monkeypatch):
     """Has both extractors be known by their names, with weights that are found."""
     for recipe in (small.SmallSound, small.SmallFrames):
         monkeypatch.setitem(registry.EXTRACTORS, recipe.NAME, ("", recipe.NAME))
-    known, recipe_of = {each.NAME: each for each in (small.SmallSound, small.SmallFrames)}, registry.recipe_of
+    known, recipe_of = (
+        {each.NAME: each for each in (small.SmallSound, small.SmallFrames)},
+        registry.recipe_of,
+    )
     monkeypatch.setattr(
         "kavc.extraction.asked.recipe_of", lambda name: known.get(name) or recipe_of(name)
     )

@@ -89,3 +89,32 @@ def write_weights(folder, seed=0):
         kernel = rng.normal(size=(inputs, WIDTHS[name])).astype(np.float32)
         np.savez(folder / f"{name}.npz", kernel=kernel)
     return folder
+
+
+def _wrong(path, wanted, then):
+    from kavc.media.windows import windows
+
+    for number, found in enumerate(windows(path, wanted)):
+        if Path(path).stem == "b" and number:
+            then()
+        yield found
+
+
+def hang(path, wanted):
+    """Windows; of the clip b, the first ones, and then nothing."""
+    import time
+
+    yield from _wrong(path, wanted, lambda: time.sleep(100))
+
+
+def crash(path, wanted):
+    """Likewise, and then the process dies."""
+    import os
+    import signal
+
+    yield from _wrong(path, wanted, lambda: os.kill(os.getpid(), signal.SIGSEGV))
+
+
+def memory(path, wanted):
+    """Likewise, and then there is too little memory."""
+    yield from _wrong(path, wanted, lambda: bytearray(2**40))

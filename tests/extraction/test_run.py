@@ -1,4 +1,4 @@
-"""From clips to a corpus: the rest is done, nothing is lost, and the end is that of one clean run."""
+"""From clips to a corpus: only the rest is done, and the end is that of one clean run."""
 
 from __future__ import annotations
 
@@ -44,7 +44,9 @@ def test_a_corpus_that_readers_read(extract, clips, tmp_path):
     assert known["a"]["tracks"]["audio"] == {"track": 1, "truncated": ""}
     content = json.loads((out / "corpus.json").read_text())
     arrays = content["provenance"]["arrays"]
-    assert arrays["audio"]["extractor"] == "small-sound" and arrays["audio"]["options"]["hop"] == 0.5
+    assert (
+        arrays["audio"]["extractor"] == "small-sound" and arrays["audio"]["options"]["hop"] == 0.5
+    )
     assert content["fields"]["audio"]["hop"] == content["fields"]["visual"]["hop"] == 0.5
     assert content["fields"]["visual"]["shape"] == [None, 5]
 
@@ -181,7 +183,9 @@ def test_all_clips_went_bad(extract, clips, tmp_path):
 def test_other_settings_are_refused(extract, small, clips, weights, recipes, tmp_path):
     out, table = tmp_path / "out", tmp_path / "table.csv"
     extract(clips, out)
-    with pytest.raises(ConfigError, match=r"begun with another audio \(its options: .*other folder"):
+    with pytest.raises(
+        ConfigError, match=r"begun with another audio \(its options: .*other folder"
+    ):
         extract(clips, out, recipes={**recipes, "audio": small.SmallSound(hop=0.25)})
     with pytest.raises(ConfigError, match=r"begun with other arrays \(audio, visual\)"):
         extract(clips, out, recipes={"audio": small.SmallSound()})
