@@ -82,13 +82,14 @@ def extract(
         return
     if out is None:
         raise ConfigError("expected a folder for the features, --out FOLDER")
-    from kavc.extraction.asked import recipes
+    from kavc.extraction.asked import check_arrays, recipes
     from kavc.extraction.clips import find_clips
     from kavc.extraction.weights import WeightFiles
 
     chosen = {"audio": audio, "visual": visual}
     named = [f"{array}={name}" for array, name in chosen.items() if name is not None]
     wanted = recipes(system, [*named, *(arrays or [])], overrides or [])
+    check_arrays(wanted, keep or [])
     found = find_clips(clips or [], table, keep or [])
     files = WeightFiles.parse(weights or [])
     files.check_names(wanted.values())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from kavc.errors import ConfigError, unknown
+from kavc.data.features.header import TIMES, check_array_name
+from kavc.errors import ConfigError, DataError, unknown
 from kavc.inputs.records import entries
 from kavc.media.extractors.base import Recipe
 from kavc.media.extractors.registry import recipe_of
@@ -25,7 +26,7 @@ def recipes(
 
     Raises:
         ConfigError: nothing is asked for; no such system, extractor or option; a value does not
-            fit; or a recipe can't work here.
+            fit; an array can't be called so; or a recipe can't work here.
 
     Example:
         >>> recipes("ti-avc", ["audio=yamnet"], ["audio.hop=0.48"])["audio"].hop
@@ -49,9 +50,39 @@ def recipes(
         options.setdefault(array, {})[option] = value
     for array, values in options.items():
         found[array] = found[array].replace(**values)
+    check_arrays(found)
     for recipe in found.values():
         recipe.check()
     return found
+
+
+def check_arrays(arrays: Iterable[str], kept: Iterable[str] = ()) -> None:
+    """Raises unless all can stand in a corpus, beside each other.
+
+    Args:
+        arrays: their names.
+        kept: columns of a table that are kept, as text.
+
+    Raises:
+        ConfigError: what else is there has such a name, or it can't be one.
+    """
+    taken = {"id", "labels", "silent", "theme"}
+    for name in (each for array in arrays for each in (array, f"{array}{TIMES}")):
+        if name in taken or name.removesuffix(TIMES).endswith(TIMES):
+            raise ConfigError(f"an array can't be called {name!r}, which has another meaning")
+        _check_name(name, "--array")
+        taken.add(name)
+    for name in kept:
+        if name in taken:
+            raise ConfigError(f"--keep {name}: an array has that name; call one of them otherwise")
+        _check_name(name, "--keep")
+
+
+def _check_name(name: str, where: str) -> None:
+    try:
+        check_array_name(name, where)
+    except DataError as error:
+        raise ConfigError(str(error)) from None
 
 
 def recipe_again(provenance: Mapping[str, Any]) -> Recipe:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kavc.data.features.table import Row, check_id, class_names, read_videos
@@ -13,6 +13,7 @@ from kavc.inputs.opening import named
 from kavc.inputs.table import read_table
 
 MOST = 256 * 2**20  # bytes of a table
+LONGEST = 200  # bytes of an id, which names a file
 FILE = "file"  # the column of a table with the paths of the clips
 SUFFIXES = (
     ".3gp", ".aac", ".ac3", ".aif", ".aiff", ".amr", ".asf", ".avi", ".caf", ".flac", ".flv",
@@ -46,6 +47,8 @@ class Clips:
         classes: names of the labels, by index.
         split: whether the table has splits.
         unlisted: how many files the table doesn't name.
+        rows: of the table, by id.
+        kept: its columns that are kept.
     """
 
     clips: Sequence[Clip]
@@ -53,6 +56,8 @@ class Clips:
     classes: Sequence[str] = ()
     split: bool = False
     unlisted: int = 0
+    rows: Mapping[str, Row] = field(default_factory=dict)
+    kept: Sequence[str] = ()
 
 
 def find_clips(
@@ -79,23 +84,31 @@ def find_clips(
     for place in named_places:
         if not os.path.lexists(place):
             raise DataError(f"{place}: no such file or folder")
-    files = [file for place in named_places for file in _files(place)]
+    unread: list[tuple[str, str, str]] = []
+    named_so = {os.path.abspath(file): file for p in named_places for file in _files(p, unread)}
+    files = list(named_so.values())  # each once, however often it is named
     found = _by_id(files) if table is None else _by_table(files, Path(table), list(keep))
+    found = replace(found, bad=[*found.bad, *unread])
     if not found.clips and not found.bad:
         where = ", ".join(map(str, named_places)) or str(table)
         raise DataError(f"{where}: no media files ({', '.join(SUFFIXES)})")
     return found
 
 
-def _files(place: Path) -> list[Path]:
+def _files(place: Path, unread: list[tuple[str, str, str]]) -> list[Path]:
     """Returns a file, or the media files of a folder and of those below it, sorted by name.
 
-    A folder with the name of a media file is one of them: that it is none is said later.
+    A folder with the name of a media file is one of them: that it is none is said later. Folders
+    that can't be read join `unread`.
     """
     if not place.is_dir():
         return [place]
     found = []
-    for above, folders, names in os.walk(place):
+
+    def note(fault: OSError) -> None:
+        unread.append(("", named(fault.filename), f"its files can't be listed ({fault.strerror})"))
+
+    for above, folders, names in os.walk(place, onerror=note):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         entries = [*names, *folders]
         found += [Path(above) / name for name in entries if not name.startswith(".")]
@@ -111,7 +124,7 @@ def _by_id(files: Iterable[Path]) -> Clips:
         if len(paths) > 1:
             bad += [(id_, named(path), _doubled(path, paths)) for path in paths]
         elif reason := _unfit(id_):
-            bad.append((id_, named(paths[0]), reason))
+            bad.append(("", named(paths[0]), reason))
         else:
             clips.append(Clip(id_, paths[0]))
     return Clips(clips, bad)
@@ -124,12 +137,14 @@ def _doubled(path: Path, paths: Sequence[Path]) -> str:
 
 def _unfit(id_: str) -> str:
     try:
-        id_.encode()
+        length = len(id_.encode())
         check_id(id_, "")
     except UnicodeEncodeError:
         return "its name is not UTF-8; rename it"
     except DataError:
         return "its name without the suffix can't be an id; rename it"
+    if length > LONGEST:
+        return f"its name is too long for an id: {length} bytes, {LONGEST} at most; rename it"
     return "" if id_.isprintable() else "its name holds signs that can't be printed; rename it"
 
 
@@ -138,22 +153,30 @@ def _by_table(files: Sequence[Path], table: Path, keep: Sequence[str]) -> Clips:
     has_files = FILE in names
     paths = {record["id"]: record[FILE] for _, record in records} if has_files else {}
     rows = read_videos(table, keep).rows
+    known = {row.id for row in rows}
     there: Mapping[str, Clip] = {}
     bad: list[tuple[str, str, str]] = []
     if not has_files:
-        known = {row.id for row in rows}
         by_id = _by_id([path for path in files if path.stem in known])
-        there, bad = {clip.id: clip for clip in by_id.clips}, list(by_id.bad)
+        there = {clip.id: clip for clip in by_id.clips}
+        bad = [each for each in by_id.bad if each[0]]  # what can't be an id is told below
     clips, told = [], {id_ for id_, _, _ in bad}
     for row in sorted(rows, key=lambda row: row.id):
-        if has_files:
+        if reason := _unfit(row.id):
+            told.add(row.id)
+            bad.append(("", named(paths.get(row.id, row.where)), f"id {row.id[:40]!a}: {reason}"))
+        elif has_files:
             clips.append(Clip(row.id, table.parent / paths[row.id], row))
         elif row.id in there:
             clips.append(Clip(row.id, there[row.id].path, row))
         elif row.id not in told:
             bad.append((row.id, "", f"no clip of this name among those that {table} is for"))
-    unlisted = sum(path.stem not in {row.id for row in rows} for path in files)
+    if has_files:
+        listed = {os.path.abspath(clip.path) for clip in clips}
+        unlisted = sum(os.path.abspath(path) not in listed for path in files)
+    else:
+        unlisted = sum(path.stem not in known for path in files)
     return Clips(
         clips, bad, class_names(rows) if any(row.labels for row in rows) else (),
-        rows[0].split is not None, 0 if has_files else unlisted,
+        rows[0].split is not None, unlisted, {row.id: row for row in rows}, keep,
     )  # fmt: skip

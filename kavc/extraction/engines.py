@@ -6,8 +6,9 @@ Both yield what becomes of each clip, in the order in which it comes.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from kavc.errors import ConfigError, DataError, KavcError
 from kavc.extraction.clips import Clip
+from kavc.inputs.opening import named
 from kavc.media.decoders import Decoders, Done, Failed
 from kavc.media.extractors.base import Extractor, Recipe, checked
 from kavc.media.windows import Windows, windows
@@ -160,7 +162,12 @@ def cluster(
     """
     from kavc.cluster.slots import Died, Ended, Slots
 
-    ready = functools.partial(_worker, dict(recipes), dict(files), dict(digests), seconds)
+    # Processes elsewhere stand in other folders than this one.
+    places = {
+        name: {key: path if "://" in str(path) else _absolute(path) for key, path in each.items()}
+        for name, each in files.items()
+    }
+    ready = functools.partial(_worker, dict(recipes), places, dict(digests), seconds)
     waiting = list(reversed(clips))
     by_id = {clip.id: clip for clip in clips}
     again: set[str] = set()
@@ -168,13 +175,14 @@ def cluster(
         running = 0
         while waiting or running:
             while waiting and slots.idle():
-                slots.start(waiting[-1].id, waiting.pop())
+                clip = waiting.pop()
+                slots.start(clip.id, replace(clip, path=_absolute(clip.path)))
                 running += 1
             for event in slots.wait(WAIT):
                 running -= 1
                 clip = by_id[str(event.key)]
                 if isinstance(event, Ended):
-                    yield event.result
+                    yield replace(event.result, clip=clip)
                 elif clip.id not in again and isinstance(event, Died):
                     again.add(clip.id)
                     waiting.append(clip)
@@ -203,4 +211,8 @@ def _worker(
 
 def _reason(error: KavcError, clip: Clip) -> str:
     """Returns what went wrong, without the file's name in front."""
-    return str(error).removeprefix(f"{clip.path}: ")
+    return str(error).removeprefix(f"{named(clip.path)}: ")
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.abspath(path))

@@ -23,19 +23,31 @@ from typing import Any
 import numpy as np
 
 from kavc.data.features import header
+from kavc.data.features.table import check_id
 from kavc.data.schema import Field
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, DataError
 from kavc.extraction.clips import Clip, Clips
-from kavc.files import PARTIAL, sweep_partials, whole_file, whole_files, write_json, write_npz
+from kavc.files import (
+    PARTIAL,
+    sweep_partials,
+    whole_file,
+    whole_files,
+    whole_folder,
+    write_json,
+    write_npz,
+)
 from kavc.folders import check_own, claim
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.json_files import parse_json, read_json
-from kavc.inputs.records import mapping
-from kavc.partials import locked, new_folder
+from kavc.inputs.records import entries, mapping
+from kavc.partials import locked
 
 KIND = "features"
 SETTINGS, CLIPS, FAILED, PARTS = "extraction.json", "clips.json", "failed.csv", "parts"
 ABOUT = "about"  # the array of a part that says what it is of, as JSON
+KNOWN = {  # of each clip
+    "file": str, "was": list[int] | None, "rows": dict[str, int], "tracks": dict[str, dict],
+}  # fmt: skip
 MOST = 2**32  # bytes of a part
 Arrays = Mapping[str, np.ndarray]
 
@@ -45,7 +57,7 @@ class ExtractionFolder:
 
     Args:
         path: of the folder.
-        settings: what decides the features, JSON-serialisable: "arrays" and "table".
+        settings: what decides the features, JSON-serialisable: "arrays", "table" and "kept".
 
     Attributes:
         clips: id to what is known of each clip that has features.
@@ -68,17 +80,19 @@ class ExtractionFolder:
             ConfigError: another process extracts into it, or did so with other settings.
         """
         claim(self.path, KIND)
-        try:
-            with locked(self.path, wait=False):
-                sweep_partials(self.path)
-                self._check_settings()  # another process may have been here meanwhile
-                write_json(self.path / SETTINGS, self.settings)
-                self.clips = self._known()
-                yield
-        except BlockingIOError:
-            raise ConfigError(
-                f"{self.path}: another process extracts into it; wait for it, or use another folder"
-            ) from None
+        with contextlib.ExitStack() as lock:
+            try:
+                lock.enter_context(locked(self.path, wait=False))
+            except BlockingIOError:
+                raise ConfigError(
+                    f"{self.path}: another process extracts into it; wait for it, or use another"
+                    " folder"
+                ) from None
+            sweep_partials(self.path)
+            self._check_settings()  # another process may have been here meanwhile
+            write_json(self.path / SETTINGS, self.settings)
+            self.clips = self._known()
+            yield
 
     @property
     def complete(self) -> bool:
@@ -86,9 +100,9 @@ class ExtractionFolder:
         return (self.path / header.NAME).exists() and not (self.path / PARTS).exists()
 
     def has(self, clip: Clip) -> bool:
-        """Whether a clip's features are there, and the clip is as it was then."""
+        """Whether a clip's features are there, and the clip is as it was then, or gone."""
         known = self.clips.get(clip.id)
-        return known is not None and known["was"] == _state(clip.path)
+        return known is not None and _state(clip.path) in (known["was"], None)
 
     def reopen(self) -> None:
         """Takes a corpus apart, so that others can join it; it stays until the next is whole."""
@@ -98,11 +112,20 @@ class ExtractionFolder:
             return
         spec = header.read_header(self.path).spec
         names = [name for name, field in spec.items() if field.dtype == "float32"]
-        with new_folder(self.path / PARTS) as parts:
+        with whole_folder(self.path / PARTS) as parts:
             for example in read_records(sorted(self.path.glob("*.tfrecord")), spec):
                 id_ = example["id"].numpy().decode()
+                if id_ not in self.clips:
+                    raise DataError(f"{self.path / CLIPS}: nothing of {id_!r}, which is there")
                 arrays = {name: example[name].numpy() for name in names}
                 _write_part(parts, id_, arrays, self.clips[id_])
+
+    def drop(self, id_: str) -> None:
+        """Forgets the features of a clip, if there are any."""
+        if id_ in self.clips:
+            self.reopen()
+            (self.path / PARTS / f"{id_}.npz").unlink(missing_ok=True)
+            del self.clips[id_]
 
     def add(self, clip: Clip, arrays: Arrays, tracks: Mapping[str, Mapping[str, Any]]) -> None:
         """Keeps the features of a clip.
@@ -118,6 +141,7 @@ class ExtractionFolder:
             "rows": {name: len(rows) for name, rows in arrays.items() if not _is_times(name)},
             "tracks": {name: dict(track) for name, track in tracks.items()},
         }
+        self.reopen()
         (self.path / PARTS).mkdir(exist_ok=True)
         _write_part(self.path / PARTS, clip.id, arrays, about)
         self.clips[clip.id] = about
@@ -140,28 +164,29 @@ class ExtractionFolder:
         """Writes the corpus of all clips that have features; returns how many these are.
 
         Args:
-            clips: all that there are.
+            clips: those that were asked for now. Others that have features stay.
             fields: of the arrays, and of their times.
             made_by: the corpus' provenance.
         """
         from kavc.data.features.writer import write_corpus
 
-        there = [clip for clip in clips.clips if clip.id in self.clips]
+        asked = {clip.id: clip for clip in clips.clips}
+        there = [
+            asked.get(id_) or Clip(id_, Path(), clips.rows.get(id_)) for id_ in sorted(self.clips)
+        ]
         if not there:
+            (self.path / header.NAME).unlink(missing_ok=True)  # all that it held has changed
             return 0
-        kept = there[0].row.kept if there[0].row is not None else {}
-        fields = {**fields, **{name: Field((), "string", "") for name in kept}}
+        fields = {**fields, **{name: Field((), "string", "") for name in clips.kept}}
         with tempfile.TemporaryDirectory(dir=self.path, prefix=f"{PARTIAL}new-") as above:
             corpus = Path(above) / "corpus"
             streams = self._streams(there, clips)
             write_corpus(corpus, streams, clips.classes, fields=fields, provenance=made_by)
-            known = {clip.id: self.clips[clip.id] for clip in there}
-            write_json(corpus / CLIPS, known)
+            write_json(corpus / CLIPS, {clip.id: self.clips[clip.id] for clip in there})
             self._replace(corpus)
         old = self.path / f"{PARTIAL}old-{PARTS}"
         (self.path / PARTS).rename(old)  # what is left by a kill counts for nothing
         shutil.rmtree(old)
-        self.clips = known
         return len(there)
 
     def _replace(self, corpus: Path) -> None:
@@ -196,18 +221,23 @@ class ExtractionFolder:
 
     def _known(self) -> dict[str, dict[str, Any]]:
         if self.complete:
-            return dict(mapping(read_json(self.path / CLIPS), self.path / CLIPS))
+            where = self.path / CLIPS
+            found = mapping(read_json(where), where)
+            for id_ in found:
+                check_id(id_, str(where))  # it names a file
+            return {id_: entries(each, KNOWN, f"{where}: {id_}") for id_, each in found.items()}
         known = {}
         for part in sorted((self.path / PARTS).glob("*.npz")):
-            about = str(read_npz(part, most=MOST)[ABOUT])
-            known[part.stem] = dict(mapping(parse_json(about.encode(), str(part)), part))
+            about = str(read_npz(part, most=MOST).get(ABOUT))
+            known[part.stem] = entries(parse_json(about.encode(), str(part)), KNOWN, part)
         return known
 
     def _check_settings(self) -> None:
         there = self.path / SETTINGS
         if not there.exists():
             return
-        before = mapping(read_json(there), there)
+        wanted = {"arrays": dict[str, dict], "table": str | None, "kept": list[str]}
+        before = entries(read_json(there), wanted, there)
         if (found := _difference(before, self.settings)) is not None:
             raise ConfigError(
                 f"{self.path}: its features were begun with {found}; use another folder, or what"
@@ -234,11 +264,15 @@ def _state(path: Path) -> list[int] | None:
 
 def _difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
     """Returns in what settings differ, in a few words; None if they don't."""
-    then, here = before.get("arrays", {}), now["arrays"]
+    then, here = before["arrays"], now["arrays"]
     if set(then) != set(here):
         return f"other arrays ({', '.join(then)})"
     for name in then:
         for key in ("extractor", "options", "weights"):
             if then[name].get(key) != here[name].get(key):
                 return f"another {name} (its {key}: {json.dumps(then[name].get(key))})"
-    return "another table of labels and splits" if before.get("table") != now["table"] else None
+    if before["table"] != now["table"]:
+        return "another table of labels and splits"
+    if before["kept"] != now["kept"]:
+        return f"other columns that are kept ({', '.join(before['kept']) or 'none'})"
+    return None

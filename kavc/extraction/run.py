@@ -12,6 +12,7 @@ from typing import Any
 from kavc import __version__
 from kavc.data.schema import Field
 from kavc.errors import ConfigError, KavcError
+from kavc.extraction.asked import check_arrays
 from kavc.extraction.clips import Clips
 from kavc.extraction.folder import FAILED, KIND, ExtractionFolder
 from kavc.extraction.weights import WeightFiles
@@ -89,7 +90,8 @@ def extract(
     """Makes the features of clips, into a corpus that every system reads.
 
     A folder that was begun and not finished goes on; a finished one takes clips that are new, that
-    failed or that changed. Bad files are left out.
+    failed or that changed. Bad files are left out. Clips of before that aren't asked for any more,
+    or are gone, keep their features.
 
     Args:
         clips: as `kavc.extraction.find_clips` finds them.
@@ -104,7 +106,8 @@ def extract(
         tell: told a line of what goes wrong, when it does.
 
     Raises:
-        ConfigError: weights are missing, or the folder is another's.
+        ConfigError: weights are missing, the folder is another's, or an array and what is kept of
+            the table have one name.
         DataError: weights are not what they are called.
         KavcError: no clip gave features, or, of a cluster, as `kavc.cluster.slots.Slots`.
 
@@ -117,10 +120,14 @@ def extract(
     weights = weights or WeightFiles.parse()
     weights.check_names(recipes.values())
     files = {name: weights.of(recipe) for name, recipe in recipes.items()}
+    check_arrays(recipes, clips.kept)
     check_own(out, KIND)  # before what is slow
     extractors = {name: recipe.load(files[name]) for name, recipe in recipes.items()}
     arrays = {name: extractor.provenance for name, extractor in extractors.items()}
-    settings = {"arrays": arrays, "table": None if table is None else sha256(table)}
+    settings = {
+        "arrays": arrays, "table": None if table is None else sha256(table),
+        "kept": list(clips.kept),
+    }  # fmt: skip
     folder = ExtractionFolder(Path(out), settings)
 
     def engine(todo: Any) -> Iterator[Any]:
@@ -159,14 +166,15 @@ def _run(
     from kavc.extraction.engines import Made
 
     todo = [clip for clip in clips.clips if not folder.has(clip)]
-    failed, truncated = list(clips.bad), []
-    for _, file, reason in failed:
-        tell(f"error: {file}: {reason}")
+    failed, truncated = _bad(folder, clips), []
+    for id_, file, reason in failed:
+        tell(f"error: {file or id_}: {reason}")
+    there = {clip.id for clip in clips.clips if os.path.exists(clip.path)}
+    if gone := len(set(folder.clips) - there):
+        tell(f"warning: {gone} clips of before are gone or not asked for; their features stay")
     progress = Progress(len(clips.clips), len(clips.clips) - len(todo))
     begin = time.monotonic()
     report(progress)
-    if todo:
-        folder.reopen()
     for event in engine(todo) if todo else ():
         file = named(event.clip.path)
         if isinstance(event, Made):
@@ -179,6 +187,7 @@ def _run(
                 truncated.append((file, reason))
                 tell(f"warning: {file}: it ends too early ({reason}); what came is kept")
         else:
+            folder.drop(event.clip.id)
             failed.append((event.clip.id, file, event.reason))
             progress = replace(progress, failed=progress.failed + 1)
             tell(f"error: {file}: {event.reason}")
@@ -193,3 +202,11 @@ def _run(
     if not count:
         raise KavcError(f"no clip gave features; {folder.path / FAILED} says why")
     return Outcome(folder.path, count, progress.made, failed, truncated)
+
+
+def _bad(folder: ExtractionFolder, clips: Clips) -> list[tuple[str, str, str]]:
+    """Returns what can't be taken; what was made of it before is dropped, if it has a file."""
+    for id_, file, _ in clips.bad:
+        if file:
+            folder.drop(id_)
+    return [each for each in clips.bad if each[1] or each[0] not in folder.clips]

@@ -48,7 +48,8 @@ class Cursor:
     Attributes:
         track: of the open file.
         first: frame of it.
-        end: of the track as the file claims, in seconds from the start of the file.
+        end: of the track, in seconds from the start of the file: as the file claims, and where the
+            frames ended once `is_past` has found that they did.
 
     Raises:
         DataError: the file can't be read, has no video, frames are too large, or none can be
@@ -83,7 +84,10 @@ class Cursor:
     def is_past(self, time: float) -> bool:
         """Whether the track had ended by a time, the latest that `nearest` was asked for."""
         length = float(1 / self.track.average_rate) if self.track.average_rate else 0.0
-        return self._after is None and time > self._before.time + length
+        if self._after is not None or time <= self._before.time + length:
+            return False
+        self.end = self._before.time + length
+        return True
 
     def close(self) -> None:
         """Closes the file."""

@@ -68,6 +68,9 @@ class FrameStream:
         index: of the track in the file.
         truncated: as of `Frames`; known after the last frame.
         past: the number of times, so far, by which the track had ended, whatever the file claims.
+        end: of the track, in seconds from the start of the file: as the file claims, and where its
+            frames ended once they have.
+        there: (frames,) float64. The times, of what there is up to `end`.
 
     Raises:
         DataError: the file can't be read, has no video, its frames are too large, or none can be
@@ -94,13 +97,22 @@ class FrameStream:
         with contextlib.ExitStack() as opened:
             self._cursor = Cursor(path, track, max_pixels=max_pixels, far=far)
             opened.callback(self._cursor.close)
-            first, end = self._cursor.first, self._cursor.end
-            self.wanted = moments.times(first.time, max(0.0, end - first.time))
+            self._moments, first = moments, self._cursor.first
+            self.wanted = self.there
             self.index = self._cursor.track.index
             self._size = size or upright_size(first.frame)
             self.shape = self._size.shape
             self.truncated, self.past = "", 0
             opened.pop_all()
+
+    @property
+    def end(self) -> float:
+        return self._cursor.end
+
+    @property
+    def there(self) -> np.ndarray:
+        start = self._cursor.first.time
+        return self._moments.times(start, max(0.0, self.end - start))
 
     def __iter__(self) -> Iterator[tuple[float, np.ndarray]]:
         """Yields (time, image); one that is wanted again comes as the same array."""
@@ -108,10 +120,10 @@ class FrameStream:
         for time in self.wanted.tolist():
             found = self._cursor.nearest(time)
             self.past += self._cursor.is_past(time)
+            self.truncated = self._cursor.damage  # also where nobody asks for the next one
             if last is None or found.time != last.time:
                 last, image = found, self._image(found)
             yield found.time, image
-        self.truncated = self._cursor.damage
 
     def _image(self, found: Timed) -> np.ndarray:
         try:

@@ -14,7 +14,8 @@ from kavc.errors import ConfigError
 from kavc.inputs.opening import Path
 from kavc.media.choice import Choice
 from kavc.media.frames import Frames, FrameStream, read_frames
-from kavc.media.moments import At, Rate
+from kavc.media.moments import MOST as LONGEST
+from kavc.media.moments import At, Moments, Rate
 from kavc.media.sizes import Exactly, Size
 
 COUNT = 8  # as of Ti-AVC
@@ -96,9 +97,16 @@ def pick(looks: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
 
 def _looks(path: Path, track: Choice) -> tuple[np.ndarray, np.ndarray]:
     """Returns the times, (frames,), and small images of the frames that are looked at."""
-    with FrameStream(path, Rate(RATE), size=LOOK, track=track) as stream:
-        stream.wanted = stream.wanted[:: -(-len(stream.wanted) // MOST)]
-        found = dict(stream)
+    # Whatever the file claims, it is looked at: if it claims too much, once more without that.
+    moments: Moments = Rate(RATE, seconds=LONGEST / RATE)
+    for _ in range(2):
+        with FrameStream(path, moments, size=LOOK, track=track) as stream:
+            step = -(-len(stream.wanted) // MOST)
+            stream.wanted = stream.wanted[::step]
+            found = dict(stream)
+        if step == 1 or not stream.past:
+            break
+        moments = At(stream.there.tolist())
     return np.array(list(found)), np.stack(list(found.values()))
 
 

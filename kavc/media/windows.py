@@ -6,8 +6,10 @@ is what runs in the processes that decode; it loads no network.
 
 from __future__ import annotations
 
+import math
+from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -18,12 +20,13 @@ from kavc.media.choice import Choice
 from kavc.media.flow import flow_of
 from kavc.media.frames import Frames, FrameStream
 from kavc.media.key_frames import read_key_frames
-from kavc.media.moments import Key, Moments, Rate
+from kavc.media.moments import MOST, At, Bursts, Key, Moments, Rate, Uniform
 from kavc.media.sizes import Size
 from kavc.media.sound import SoundStream
 
 BYTES = 2**22  # of the windows that come together
 MAX_BYTES = 2**31
+HELD = 2**28  # bytes of frames that wait until it is known where their track ends
 SHORT = ("drop", "pad")
 
 
@@ -34,7 +37,7 @@ class Heard:
     Args:
         rate: samples per second.
         window: samples of a window.
-        hop: samples from one window to the next.
+        hop: samples from one window to the next; between some that don't touch, they are left out.
         lead: samples before the first one and after the last one; the sound is mirrored there.
         short: "drop": what fills no window at the end is left out, and sound shorter than a window
             is refused; "pad": it is filled up with silence.
@@ -127,27 +130,26 @@ def frames_of(path: Path, kind: Seen) -> np.ndarray:
 
 
 def _heard(path: Path, kind: Heard) -> Iterator[Windows | Ended]:
-    at_once = max(1, BYTES // (4 * kind.window))
+    at_once = max(1, BYTES // (4 * max(kind.window, kind.hop)))
     with SoundStream(path, rate=kind.rate, track=kind.track) as sound:
-        rest, row, samples = np.zeros(0, np.float32), 0, 0
+        rest, row, samples, skip = np.zeros(0, np.float32), 0, 0, 0
 
         def taken(most: int) -> Windows:
-            nonlocal rest, row
+            nonlocal rest, row, skip
             whole = np.lib.stride_tricks.sliding_window_view(rest, kind.window)[:: kind.hop][:most]
             times = sound.start + (np.arange(row, row + len(whole)) * kind.hop) / kind.rate
             found = Windows(times, np.ascontiguousarray(whole))
-            rest, row = rest[len(whole) * kind.hop :], row + len(whole)
+            used, row = len(whole) * kind.hop, row + len(whole)
+            rest, skip = rest[used:], max(0, used - len(rest))
             return found
 
         for block in _mirrored(sound, kind.lead):
-            rest, samples = np.concatenate([rest, block]), samples + len(block)
+            samples += len(block)
+            rest, skip = np.concatenate([rest, block[skip:]]), max(0, skip - len(block))
             while len(rest) >= kind.window + (at_once - 1) * kind.hop:
                 yield taken(at_once)
-        if kind.short == "pad":
-            # As many as hold all samples; what an earlier window holds already makes none.
-            filled = kind.window + max(0, -(-(len(rest) - kind.window) // kind.hop)) * kind.hop
-            if row == 0 or len(rest) > kind.window - kind.hop:
-                rest = np.pad(rest, (0, max(0, filled - len(rest))))
+        if kind.short == "pad" and (row == 0 or len(rest) > max(0, kind.window - kind.hop)):
+            rest = np.pad(rest, (0, max(0, _filled(len(rest), kind) - len(rest))))
         if len(rest) >= kind.window:
             yield taken(at_once)
         if row == 0:
@@ -157,6 +159,15 @@ def _heard(path: Path, kind: Heard) -> Iterator[Windows | Ended]:
                 " a row of features takes; leave it out, or fill it up with silence by short=pad"
             )
         yield {"track": sound.index, "truncated": sound.truncated}
+
+
+def _filled(there: int, kind: Taken) -> int:
+    """Returns how much the windows take that hold all that is there, what lies between apart.
+
+    What an earlier window holds already makes no other, nor does what isn't there at all.
+    """
+    more = min(-(-(there - kind.window) // kind.hop), -(-there // kind.hop) - 1)
+    return kind.window + max(0, more) * kind.hop
 
 
 def _mirrored(sound: Iterable[np.ndarray], lead: int) -> Iterator[np.ndarray]:
@@ -183,20 +194,24 @@ def _mirrored(sound: Iterable[np.ndarray], lead: int) -> Iterator[np.ndarray]:
 def _seen(path: Path, kind: Seen) -> Iterator[Windows | Ended]:
     frames, ended = _frames(path, kind)
     height, width = kind.size.shape
-    at_once = max(1, BYTES // (3 * kind.window * height * width))
+    at_once = max(1, BYTES // (3 * max(kind.window, kind.hop) * height * width))
     times: list[float] = []
     images: list[np.ndarray] = []
-    row = 0
+    row = skip = 0
     for time, image in frames:
+        if skip:  # between windows that don't touch
+            skip -= 1
+            continue
         times.append(time)
         images.append(image)
         if len(images) == kind.window + (at_once - 1) * kind.hop:
             yield _stacked(times, images, kind)
-            row += at_once
-            times, images = times[at_once * kind.hop :], images[at_once * kind.hop :]
-    if kind.short == "pad" and images and (row == 0 or len(images) > kind.window - kind.hop):
-        missing = (kind.window - len(images)) % kind.hop if len(images) > kind.window else 0
-        missing = missing or max(0, kind.window - len(images))
+            row, used = row + at_once, at_once * kind.hop
+            skip = max(0, used - len(images))
+            times, images = times[used:], images[used:]
+    is_new = len(images) > (0 if row == 0 else max(0, kind.window - kind.hop))
+    if kind.short == "pad" and is_new:
+        missing = max(0, _filled(len(images), kind) - len(images))
         times, images = times + times[-1:] * missing, images + images[-1:] * missing
     if len(images) >= kind.window:
         yield _stacked(times, images, kind)
@@ -209,23 +224,63 @@ def _seen(path: Path, kind: Seen) -> Iterator[Windows | Ended]:
 
 
 def _frames(path: Path, kind: Seen) -> tuple[Iterator[tuple[float, np.ndarray]], Any]:
-    """Returns times and images, and what gives why they ended, once they have."""
+    """Returns times and images, and what gives why they ended, once they have.
+
+    A track may end before the file says that it does: moments are those of what there is.
+    """
     if isinstance(kind.moments, Key):
         found = read_key_frames(path, kind.moments.count, size=kind.size, track=kind.track)
         count = int(found.mask.sum())  # a repetition is no other row
         pairs = zip(found.frames.times[:count].tolist(), found.frames.images[:count], strict=True)
         return iter(pairs), lambda: _ended(found.frames)
-    stream = FrameStream(path, kind.moments, size=kind.size, track=kind.track)
-    follows = isinstance(kind.moments, Rate) and kind.moments.count is None
+    moments, follows = kind.moments, isinstance(kind.moments, Rate) and kind.moments.count is None
+    if isinstance(moments, Rate) and follows:  # whatever it claims, the track is looked at
+        longest = MOST / moments.rate
+        moments = replace(moments, seconds=min(moments.seconds or math.inf, longest))
+    stream = FrameStream(path, moments, size=kind.size, track=kind.track)
+    if follows:
+        return _followed(path, stream), lambda: _ended(stream)
+    return _spread(path, stream, kind), lambda: _ended(stream)
 
-    def frames() -> Iterator[tuple[float, np.ndarray]]:
+
+def _followed(path: Path, stream: FrameStream) -> Iterator[tuple[float, np.ndarray]]:
+    """Yields frames at a rate, up to the end of the track."""
+    with stream:
+        for row, found in enumerate(stream):
+            if stream.past and row >= len(stream.there):
+                return
+            yield found
+    if len(stream.wanted) == MOST:
+        raise DataError(f"{named(path)}: it has more than {MOST} frames at this rate; cut it")
+
+
+def _spread(path: Path, stream: FrameStream, kind: Seen) -> Iterator[tuple[float, np.ndarray]]:
+    """Yields so many frames, spread over the track; those of what there is, if that is less."""
+    if not isinstance(kind.moments, Uniform | Bursts):
         with stream:
-            for found in stream:
-                if follows and stream.past:  # the track ends before the file says that it does
-                    return
-                yield found
-
-    return frames(), lambda: _ended(stream)
+            yield from stream
+        return
+    height, width = kind.size.shape
+    held: deque[tuple[float, np.ndarray]] = deque()
+    most, released = max(1, HELD // (3 * height * width)), False
+    with stream:
+        for found in stream:
+            held.append(found)
+            if stream.past and not released:
+                break
+            if len(held) > most:
+                released = True
+                yield held.popleft()
+    if stream.past and released and stream.there[-1] < stream.wanted[-1]:
+        raise DataError(
+            f"{named(path)}: its frames end at {stream.end:.2f} s, before the file says that they"
+            " do; convert it again, or take fewer frames"
+        )
+    if released or not stream.past:
+        yield from held
+        return
+    with FrameStream(path, At(stream.there.tolist()), size=kind.size, track=stream.index) as again:
+        yield from again
 
 
 def _ended(frames: Frames | FrameStream) -> Ended:

@@ -11,7 +11,7 @@ import pytest
 from kavc.errors import ConfigError, DataError
 from kavc.media.extractors.vgg19 import VGG19
 from kavc.media.networks import vgg19
-from kavc.media.windows import windows
+from kavc.media.windows import Windows, windows
 
 from ..conftest import greys
 from ..published import draw, write_applications
@@ -62,7 +62,7 @@ def test_the_whole_frame_is_squeezed(film):
     (values,) = [
         found.values
         for _, found in windows(made, [VGG19(frames=4).taken()])
-        if not isinstance(found, str)
+        if isinstance(found, Windows)
     ]
     assert values.shape == (1, 4, 224, 224, 3)
     assert values[0, 0, :, :50].min() > 220 and values[0, 0, :, 62:].max() < 35
