@@ -12,26 +12,20 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from kavc.data.schema import Field
 from kavc.errors import ExportError
+from kavc.export.media_inputs import LENGTH, Frames, Jpegs, MediaInput, Waveform
 from kavc.media.extractors.base import Extractor
 from kavc.media.messages import to_json
-from kavc.media.sizes import Crop, Size
-from kavc.media.windows import Heard, Seen
-from kavc.serving.input_checks import check_batch, check_finite, check_range
+from kavc.media.windows import Seen
+from kavc.serving.input_checks import check_batch
 from kavc.systems.base import Signature
 
-MAX_SECONDS = 3600  # of a waveform
-MAX_FRAMES = 4096
-MAX_PIXELS = 2**24  # of a JPEG: decoded it is three bytes each
 RECIPE = "front_end"  # the signature that says what to send
-LENGTH = "_length"
 Tensors = dict[str, tf.Tensor]
 
 
@@ -41,6 +35,9 @@ def media_signatures(
     extractors: Mapping[str, Extractor],
 ) -> dict[str, Signature]:
     """Returns signatures that take sound and frames, and `front_end`, which says what to send.
+
+    What a signature takes of an array decides what becomes of its rows: all of them with their
+    number, their mean over time, or the mean of each of so many segments, which are seconds.
 
     Args:
         signatures: of a network, by name.
@@ -60,251 +57,78 @@ def media_signatures(
         if called not in signatures:
             continue
         base = signatures[called]
-        sources = _sources(base, extractors, jpeg=False)
-        made[name], calls[called] = _signature(base, sources, extractors), name
-        if any(isinstance(source, _Pictures) for source in sources):
-            jpegs = _sources(base, extractors, jpeg=True)
-            made[f"{name}_jpeg"] = _signature(base, jpegs, extractors)
+        inputs = _inputs(base, extractors, jpeg=False)
+        made[name], calls[called] = _signature(base, inputs), name
+        if any(isinstance(each, Frames) for each in inputs):
+            made[f"{name}_jpeg"] = _signature(base, _inputs(base, extractors, jpeg=True))
     if not made:
-        raise ExportError(f"none of {', '.join(wanted.values()) or 'its signatures'} takes media")
+        raise ExportError("none of what the network answers takes media; leave out --front-end")
     made[RECIPE] = _recipe(signatures, calls, extractors)
     return made
 
 
-def _signature(
-    base: Signature, sources: list[_Source], extractors: Mapping[str, Extractor]
-) -> Signature:
-    arrays = {source.array for source in sources}
+def _signature(base: Signature, inputs: list[MediaInput]) -> Signature:
+    arrays = {each.array for each in inputs}
     left_out = arrays | {f"{array}{LENGTH}" for array in arrays}
     others = {name: field for name, field in base.inputs.items() if name not in left_out}
-    inputs = {name: field for source in sources for name, field in source.inputs.items()}
+    fields = {name: field for each in inputs for name, field in each.fields.items()}
 
     def answer(**given: tf.Tensor) -> Tensors:
         check_batch(given)
         features = {name: given[name] for name in others}
-        for source in sources:
-            rows, counts = source.rows(given)
-            features |= _fitted(source.array, rows, counts, base.inputs)
+        for each in inputs:
+            features |= _fitted(each, *each.rows(given), base.inputs)
         return base.function(**features)
 
-    example = {name: value for source in sources for name, value in source.example().items()}
+    example = {
+        name: value
+        for each in inputs
+        for name, value in each.example(_segments(each, base.inputs)).items()
+    }
     known = base.example or {}
-    networks = [extractors[source.array].network for source in sources]
     return Signature(
         answer,
-        inputs | others,
+        fields | others,
         base.outputs,
         f"{base.meaning.rstrip('.?')}, of sound and frames themselves.",
         example | {name: known[name] for name in others},
-        resources=[*base.resources, *networks],
+        resources=[*base.resources, *(each.extractor.network for each in inputs)],
     )
 
 
-def _fitted(array: str, rows: tf.Tensor, counts: tf.Tensor, inputs: Mapping[str, Field]) -> Tensors:
-    """Returns rows as a signature takes them: with their number, their mean, or so many groups."""
-    shape = inputs[array].shape
-    there = tf.sequence_mask(counts, tf.shape(rows)[1])
-    there = tf.reshape(there, tf.concat([tf.shape(there), [1] * (rows.shape.rank - 2)], 0))
-    rows = tf.where(there, rows, 0.0)
-    if len(shape) == rows.shape.rank - 2:  # the mean over the video
+def _segments(media: MediaInput, inputs: Mapping[str, Field]) -> int | None:
+    """Returns how many segments a signature takes of an array; None for any number, or a mean."""
+    shape = inputs[media.array].shape
+    return None if len(shape) == len(media.extractor.shape) else shape[0]
+
+
+def _fitted(
+    media: MediaInput, rows: tf.Tensor, counts: tf.Tensor, inputs: Mapping[str, Field]
+) -> Tensors:
+    """Returns rows, zeros beyond their counts, as a signature takes them."""
+    array, shape = media.array, media.extractor.shape
+    if len(inputs[array].shape) == len(shape):  # the mean over the video
         sums = tf.reduce_sum(rows, axis=1)
-        counts = tf.reshape(counts, [-1] + [1] * (rows.shape.rank - 2))
-        return {array: sums / tf.cast(tf.maximum(counts, 1), tf.float32)}
-    if shape[0] is None:
+        several = tf.reshape(tf.maximum(counts, 1), [-1] + [1] * len(shape))
+        return {array: sums / tf.cast(several, tf.float32)}
+    segments = _segments(media, inputs)
+    if segments is None:
         return {array: rows, f"{array}{LENGTH}": counts}
-    # So many segments, of one row or several each, which are averaged.
-    each = tf.shape(rows)[1] // shape[0]
-    enough = tf.reduce_all(counts >= each * shape[0]) & (each > 0)
-    tf.debugging.Assert(enough, [f"{array}: expected rows for {shape[0]} segments; got", counts])
-    groups = tf.reshape(
-        rows[:, : each * shape[0]], tf.concat([[-1, shape[0], each], rows.shape[2:]], 0)
-    )
-    return {array: tf.reduce_mean(groups, axis=2)}
-
-
-@dataclass(frozen=True)
-class _Source:
-    """What is sent in place of an array of features."""
-
-    array: str
-    name: str
-    extractor: Extractor
-
-    @property
-    def taken(self) -> Any:
-        return self.extractor.recipe.taken()
-
-    @property
-    def inputs(self) -> dict[str, Field]:
-        raise NotImplementedError
-
-    def rows(self, given: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        """Returns (batch, rows, *shape) float32 and how many rows there are, (batch,) int32."""
-        raise NotImplementedError
-
-    def example(self) -> dict[str, np.ndarray]:
-        raise NotImplementedError
-
-    def _length(self, given: Mapping[str, tf.Tensor], most: int, least: int) -> tf.Tensor:
-        values, length = given[self.name], given[f"{self.name}{LENGTH}"]
-        size = tf.shape(values)[1]
-        tf.debugging.Assert(size <= most, [f"{self.name}: expected at most {most}; got", size])
-        check_range(f"{self.name}{LENGTH}", length, least, size)
-        return length
-
-    def _through(self, windows: tf.Tensor) -> tf.Tensor:
-        """Returns the rows of windows, (batch, rows, ...)."""
-        flat = tf.reshape(windows, tf.concat([[-1], tf.shape(windows)[2:]], 0))
-        flat = tf.ensure_shape(flat, [None, *windows.shape[2:]])
-        rows = self.extractor.rows(flat)
-        shape = tf.concat([tf.shape(windows)[:2], tf.shape(rows)[1:]], 0)
-        return tf.ensure_shape(tf.reshape(rows, shape), [None, None, *self.extractor.shape])
-
-    def _count(self, length: tf.Tensor) -> tf.Tensor:
-        """Returns how many rows so many samples or frames make."""
-        taken = self.taken
-        over = length - taken.window
-        if taken.short == "pad":
-            return tf.maximum(-(-over // taken.hop), 0) + 1
-        return tf.maximum(over // taken.hop + 1, 0)
-
-
-@dataclass(frozen=True)
-class _Waveform(_Source):
-    @property
-    def inputs(self) -> dict[str, Field]:
-        rate = self.taken.rate
-        return {
-            self.name: Field((None,), "float32", f"sound, mono, {rate} samples a second, -1 to 1"),
-            f"{self.name}{LENGTH}": Field((), "int32", "number of valid samples"),
-        }
-
-    def rows(self, given: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        taken: Heard = self.taken
-        wave = given[self.name]
-        length = self._length(given, MAX_SECONDS * taken.rate, 1)
-        wave = tf.where(tf.sequence_mask(length, tf.shape(wave)[1]), wave, 0.0)
-        check_finite(self.name, wave)
-        if taken.lead:
-            wave, length = _mirrored(wave, length, taken.lead), length + 2 * taken.lead
-        counts = self._count(length)
-        tf.debugging.Assert(
-            tf.reduce_all(counts > 0),
-            [f"{self.name}: expected at least {taken.window} samples for a row; got", length],
-        )
-        needed = taken.window + (tf.reduce_max(counts) - 1) * taken.hop
-        wave = tf.pad(wave, [[0, 0], [0, tf.maximum(needed - tf.shape(wave)[1], 0)]])[:, :needed]
-        windows = tf.signal.frame(wave, taken.window, taken.hop, axis=1)
-        return self._through(windows), counts
-
-    def example(self) -> dict[str, np.ndarray]:
-        samples = self.taken.window
-        return {
-            self.name: np.zeros((1, samples), np.float32),
-            f"{self.name}{LENGTH}": np.array([samples], np.int32),
-        }
-
-
-@dataclass(frozen=True)
-class _Pictures(_Source):
-    @property
-    def inputs(self) -> dict[str, Field]:
-        height, width = self.taken.size.shape
-        return {
-            self.name: Field((None, height, width, 3), "uint8", "frames, RGB, upright"),
-            f"{self.name}{LENGTH}": Field((), "int32", "number of valid frames"),
-        }
-
-    def rows(self, given: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        length = self._length(given, MAX_FRAMES, 1)
-        return self._of_frames(given[self.name], length)
-
-    def example(self) -> dict[str, np.ndarray]:
-        count, (height, width) = self.taken.window, self.taken.size.shape
-        return {
-            self.name: np.zeros((1, count, height, width, 3), np.uint8),
-            f"{self.name}{LENGTH}": np.array([count], np.int32),
-        }
-
-    def _of_frames(self, frames: tf.Tensor, length: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-        taken: Seen = self.taken
-        counts = self._count(length)
-        tf.debugging.Assert(
-            tf.reduce_all(counts > 0),
-            [f"{self.name}: expected at least {taken.window} frames for a row; got", length],
-        )
-        # Beyond the length the last frame goes on, as in a corpus where a window is filled up.
-        needed = taken.window + (tf.reduce_max(counts) - 1) * taken.hop
-        at = tf.minimum(tf.range(needed)[None], length[:, None] - 1)
-        starts = taken.hop * tf.range(tf.reduce_max(counts))
-        at = tf.gather(at, starts[:, None] + tf.range(taken.window), axis=1)
-        return self._through(tf.gather(frames, at, batch_dims=1)), counts
-
-
-@dataclass(frozen=True)
-class _Jpegs(_Pictures):
-    @property
-    def inputs(self) -> dict[str, Field]:
-        return {
-            self.name: Field((None,), "string", 'frames as JPEG files, upright; "" beyond'),
-            f"{self.name}{LENGTH}": Field((), "int32", "number of valid frames"),
-        }
-
-    def rows(self, given: Mapping[str, tf.Tensor]) -> tuple[tf.Tensor, tf.Tensor]:
-        length = self._length(given, MAX_FRAMES, 1)
-        files = given[self.name]
-        there = tf.sequence_mask(length, tf.shape(files)[1])
-        size: Size = self.taken.size
-        images = tf.map_fn(
-            lambda file: _decoded(file, size),
-            files[there],
-            fn_output_signature=tf.TensorSpec((*size.shape, 3), tf.uint8),
-            parallel_iterations=2,  # each may be large, until it is scaled
-        )
-        at = tf.cumsum(length, exclusive=True)[:, None] + tf.range(tf.shape(files)[1])
-        at = tf.minimum(at, tf.cumsum(length)[:, None] - 1)
-        return self._of_frames(tf.gather(images, at), length)
-
-    def example(self) -> dict[str, np.ndarray]:
-        black = tf.io.encode_jpeg(tf.zeros((*self.taken.size.shape, 3), tf.uint8)).numpy()
-        count = self.taken.window
-        return {
-            self.name: np.array([[black] * count], object),
-            f"{self.name}{LENGTH}": np.array([count], np.int32),
-        }
-
-
-def _decoded(file: tf.Tensor, size: Size) -> tf.Tensor:
-    """Returns a JPEG as (height, width, 3) uint8; one that is too large is never decoded."""
-    shape = tf.io.extract_jpeg_shape(file)
-    pixels = tf.cast(shape[0], tf.int64) * tf.cast(shape[1], tf.int64)
+    # Of a length that is known in the graph: of a batch, each has what it would have alone.
+    each = media.rows_of_segments(segments)
+    needed = each * segments
+    there = tf.reduce_all((counts >= needed) & (counts < needed + each))
     tf.debugging.Assert(
-        pixels <= MAX_PIXELS, [f"jpeg: expected at most {MAX_PIXELS} pixels; got", shape]
+        there,
+        [f"{media.name}: expected {segments} s, which are {needed} rows of features; got", counts],
     )
-    with tf.control_dependencies([tf.debugging.assert_less_equal(pixels, tf.constant(
-        MAX_PIXELS, tf.int64))]):  # fmt: skip
-        image = tf.io.decode_jpeg(file, channels=3, dct_method="INTEGER_ACCURATE")
-    wanted = tf.constant(size.shape)
-    if isinstance(size, Crop):
-        sides = tf.cast(tf.shape(image)[:2], tf.float32)
-        wanted = tf.cast(tf.round(sides * (size.shorter / tf.reduce_min(sides))), tf.int32)
-    scaled = tf.image.resize(image, wanted, antialias=True)
-    top, left = tf.unstack((wanted - tf.constant(size.shape)) // 2)
-    height, width = size.shape
-    cut = scaled[top : top + height, left : left + width]
-    return tf.cast(tf.ensure_shape(tf.round(cut), (height, width, 3)), tf.uint8)
+    rows = tf.pad(rows, [[0, 0], [0, needed]] + [[0, 0]] * len(shape))[:, :needed]
+    return {array: tf.reduce_mean(tf.reshape(rows, (-1, segments, each, *shape)), axis=2)}
 
 
-def _mirrored(wave: tf.Tensor, length: tf.Tensor, lead: int) -> tf.Tensor:
-    """Returns waveforms with `lead` samples more at both ends, mirrored at the outermost ones."""
-    tf.debugging.Assert(tf.reduce_all(length > lead), ["expected more samples than", lead])
-    at = tf.abs(tf.range(-lead, tf.shape(wave)[1] + lead))[None]
-    last = length[:, None] - 1
-    at = tf.where(at > last, 2 * last - at, at)
-    return tf.gather(wave, tf.maximum(at, 0), batch_dims=1)
-
-
-def _sources(base: Signature, extractors: Mapping[str, Extractor], *, jpeg: bool) -> list[_Source]:
+def _inputs(
+    base: Signature, extractors: Mapping[str, Extractor], *, jpeg: bool
+) -> list[MediaInput]:
     """Returns what is sent in place of each array that a signature takes."""
     arrays = [name for name in base.inputs if name in extractors]
     if not arrays:
@@ -313,7 +137,7 @@ def _sources(base: Signature, extractors: Mapping[str, Extractor], *, jpeg: bool
             f"{', '.join(extractors) or 'no array'}"
         )
     kinds = [extractors[name].recipe.MODALITY for name in arrays]
-    found: list[_Source] = []
+    found: list[MediaInput] = []
     for array, kind in zip(arrays, kinds, strict=True):
         extractor = extractors[array]
         taken = extractor.recipe.taken()
@@ -322,10 +146,10 @@ def _sources(base: Signature, extractors: Mapping[str, Extractor], *, jpeg: bool
                 f"{array}: {extractor.recipe.NAME} takes optical flow, which no graph finds; export"
                 " without a front end"
             )
-        make: Callable[..., _Source] = _Waveform
+        make: Callable[..., MediaInput] = Waveform
         word = "waveform"
         if kind == "visual":
-            make, word = (_Jpegs, "jpeg") if jpeg else (_Pictures, "frames")
+            make, word = (Jpegs, "jpeg") if jpeg else (Frames, "frames")
         found.append(make(array, word if kinds.count(kind) == 1 else f"{array}_{word}", extractor))
     return found
 
@@ -337,9 +161,11 @@ def _recipe(
 ) -> Signature:
     """Returns the signature that says which to call in place of which, and what each takes."""
     inputs = {
-        source.name: to_json(dataclasses.replace(source.taken, short="drop"))
-        for called in calls
-        for source in _sources(signatures[called], extractors, jpeg=False)
+        name: {
+            each.name: to_json(dataclasses.replace(each.taken, short="drop"))
+            for each in _inputs(signatures[called], extractors, jpeg=False)
+        }
+        for called, name in calls.items()
     }
     text = json.dumps({"signatures": dict(calls), "inputs": inputs})
 
