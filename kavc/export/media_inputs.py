@@ -88,7 +88,9 @@ class MediaInput(abc.ABC):
         taken = self.taken
         over = length - taken.window
         if taken.short == "pad":
-            counts = tf.maximum(-(-over // taken.hop), 0) + 1
+            # As `kavc.media.windows` has it: what isn't there at all makes no row.
+            more = tf.minimum(-(-over // taken.hop), -(-length // taken.hop) - 1)
+            counts = tf.maximum(more, 0) + 1
         else:
             counts = tf.maximum(over // taken.hop + 1, 0)
         tf.debugging.Assert(

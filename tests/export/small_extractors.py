@@ -38,7 +38,7 @@ class Ears(Recipe):
     def needs(self) -> Sequence[Weights]:
         return ()
 
-    def taken(self) -> Heard:
+    def takes(self) -> Heard:
         return Heard(RATE, self.window, self.hop, self.lead, self.short)
 
     def load(self, files: Mapping[str, Path] = {}) -> Extractor:
@@ -65,7 +65,7 @@ class Eyes(Recipe):
     def needs(self) -> Sequence[Weights]:
         return ()
 
-    def taken(self) -> Seen:
+    def takes(self) -> Seen:
         size = Crop(self.shorter, self.side)
         return Seen(Rate(self.rate), size, self.window, self.hop, self.short, self.flow)
 

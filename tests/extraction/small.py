@@ -32,7 +32,7 @@ class SmallSound(Recipe):
     def needs(self) -> Sequence[Weights]:
         return (Weights(self.NAME, ("small-sound.npz",), "nowhere"),)
 
-    def taken(self) -> Heard:
+    def takes(self) -> Heard:
         return Heard(RATE, WINDOW, round(self.hop * RATE), short=self.short)
 
     def load(self, files: Mapping[str, Path]) -> Extractor:
@@ -52,7 +52,7 @@ class SmallFrames(Recipe):
     def needs(self) -> Sequence[Weights]:
         return (Weights(self.NAME, ("small-frames.npz",), "nowhere"),)
 
-    def taken(self) -> Seen:
+    def takes(self) -> Seen:
         return Seen(parse_moments(self.frames), Exactly(SIDE, SIDE))
 
     def load(self, files: Mapping[str, Path]) -> Extractor:
