@@ -118,3 +118,24 @@ def crash(path, wanted):
 def memory(path, wanted):
     """Likewise, and then there is too little memory."""
     yield from _wrong(path, wanted, lambda: bytearray(2**40))
+
+
+@dataclass(frozen=True)
+class DeadlyFrames(SmallFrames):
+    """The first process of a cluster's that uses it dies of it."""
+
+    def load(self, files):
+        import os
+        import signal
+
+        extractor, marker = super().load(files), Path(os.environ["KAVC_TEST_MARKER"])
+        real = extractor.rows
+
+        def rows(values):
+            if not marker.exists():
+                marker.touch()
+                os.kill(os.getpid(), signal.SIGKILL)
+            return real(values)
+
+        extractor.rows = rows
+        return extractor
