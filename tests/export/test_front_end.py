@@ -225,7 +225,9 @@ def test_the_recipe_says_for_each_signature_what_to_send():
 def test_what_no_graph_makes_is_refused_in_one_line():
     base = {"ask": rows_of("visual")}
     flow = Eyes(window=2, flow="farneback")
-    with pytest.raises(ExportError, match="^visual: eyes takes optical flow, which no graph finds"):
+    with pytest.raises(
+        ExportError, match=r"^visual: eyes takes optical flow, which no graph finds"
+    ):
         media_signatures(base, {"ask_media": "ask"}, {"visual": flow.load()})
     with pytest.raises(ExportError, match="nothing makes visual, visual_length of media"):
         media_signatures(base, {"ask_media": "ask"}, {"audio": Ears().load()})
