@@ -105,3 +105,46 @@ def tiny_run(tiny_corpus, tmp_path_factory) -> Path:
 
     folder = tmp_path_factory.mktemp("tiny") / "run"
     return train("ti-avc", f"synthetic:{tiny_corpus}", folder, overrides=SMALL).path
+
+
+@pytest.fixture(scope="session")
+def random_weights(tmp_path_factory) -> Path:
+    """A folder with weights of YAMNet and MobileNetV2 under their published names; random ones."""
+    from kavc.media.networks.mobilenet_v2 import mobilenet_v2
+    from kavc.media.networks.yamnet import YAMNet
+
+    from .media.published import draw, write_applications
+
+    folder = tmp_path_factory.mktemp("weights")
+    for network, name in (
+        (YAMNet(), "yamnet.h5"),
+        (mobilenet_v2(), "mobilenet_v2_1.0_224.h5"),
+    ):
+        draw(network)
+        write_applications(network, folder / name)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def film_road(random_weights, tmp_path_factory) -> Path:
+    """A folder made by commands: `films` of 2 s, their `features`, `run`, a Ti-AVC trained on these.
+
+    Features are a row of sound for each second, and two frames. Not to be changed.
+    """
+    from typer.testing import CliRunner
+
+    from kavc.cli.main import app
+
+    folder = tmp_path_factory.mktemp("films")
+    films, features = folder / "films", folder / "features"
+    options = [f"--set={name}={value}" for name, value in (SMALL | {"batch_size": 4}).items()]
+    small = ["--themes", 2, "--seconds", 2, "--size", "64x48", "--rate", 10]
+    for words in (
+        ["synth-video", films, "--videos", 16, *small],
+        ["extract", films, "--table", films / "videos.csv", "--for", "ti-avc", "--audio", "yamnet",
+         "--set", "visual.frames=uniform:2", "--weights", random_weights, "--out", features],
+        ["train", "ti-avc", "--data", f"features:{features}", "--out", folder / "run", *options],
+    ):  # fmt: skip
+        result = CliRunner().invoke(app, [str(word) for word in words])
+        assert result.exit_code == 0, result.output
+    return folder

@@ -43,6 +43,7 @@ def check_asked(
     media: Path | None,
     what: str,
     *,
+    weights: object = None,
     listed: bool = False,
 ) -> None:
     """Raises unless one of run and server, and one of features and a clip, is given.
@@ -50,12 +51,15 @@ def check_asked(
     Args:
         run, server, inputs, media: what was typed.
         what: `--input` takes.
+        weights: likewise; they are for a run that is asked about a clip.
         listed: whether nothing is asked but what there is to ask.
     """
     if (run is None) == (server is None):
         raise ConfigError("expected a run folder, or --server HOST:PORT")
     if not listed and (inputs is None) == (media is None):
         raise ConfigError(f"expected {what}, or a clip, --media CLIP")
+    if weights and (media is None or server is not None):
+        raise ConfigError("--weights are for a run that is asked about a clip; leave them out")
     if media is not None:
         from kavc.inputs.opening import check_file
 
@@ -108,7 +112,7 @@ def _features(clip: Path, extractors: Mapping[str, Extractor]) -> Features:
 
 
 def served(
-    client: Client, model: str, signature: str, clip: Path
+    client: Client, model: str, signature: str, clip: Path, version: int | None = None
 ) -> tuple[str, dict[str, np.ndarray]]:
     """Decodes a clip to what a served model with a front end wants of it.
 
@@ -117,10 +121,11 @@ def served(
         model: its name there.
         signature: what would be called with features.
         clip: the file.
+        version: of the model; the latest by default.
 
     Returns:
         The signature to call, and its inputs but for those that are no media.
     """
     from kavc.extraction.served import served_request
 
-    return served_request(client, model, signature, clip)
+    return served_request(client, model, signature, clip, version)

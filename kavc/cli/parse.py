@@ -15,7 +15,6 @@ from kavc.cli.media import (
     WeightsOption,
     check_asked,
     features_of_run,
-    served,
 )
 from kavc.cli.output import print_json, print_table
 from kavc.cli.train import AsJson
@@ -63,7 +62,8 @@ def parse(
     as_json: AsJson = False,
 ) -> None:
     """Say which events are heard or seen in a video, and when."""
-    check_asked(run, server, inputs, media, "the features of a video, --input FEATURES.npz")
+    what = "the features of a video, --input FEATURES.npz"
+    check_asked(run, server, inputs, media, what, weights=weights)
     if server is not None and (gate is not None or threshold is not None):
         raise ConfigError("--gate and --threshold are part of what is served; leave them out")
     from kavc.serving.arrays import load_inputs
@@ -156,16 +156,33 @@ def clip_of_server(server: str, model: str, clip: Path, *, timeout: float) -> li
 
     Args:
         server, model, timeout: as of `of_server`.
-        clip: the file, which is decoded here.
+        clip: the file, which is decoded here, and sent window by window.
     """
+    import numpy as np
+
+    from kavc.extraction.served import decoded, inputs_of, what_to_send
     from kavc.serving.client.blocking import Client
     from kavc.systems.av_parsing import events
 
     with Client(server, timeout=timeout) as client:
-        called, inputs = served(client, model, SIGNATURE, clip)
-        answers = client.predict(model, inputs, signature=called)
-    names = [name.decode() for name in answers["class_names"][0]]
-    probability, decided = (answers[name][0] for name in ("segment_probability", "events"))
+        asked = what_to_send(client, model, SIGNATURE)
+        segments = _segments(asked.info, f"{model} at {server}")
+        a_second, values = asked.a_second(), decoded(asked, clip)
+        # A track may end a little before the film does.
+        seconds = min(int(len(each) / a_second[name] + 0.05) for name, each in values.items())
+        windows = events.Windows({}, events.starts(seconds, segments, str(clip)), seconds)
+        answers = []
+        for start in windows.starts:
+            within = {
+                name: values[name][round(start * rate) : round((start + segments) * rate)]
+                for name, rate in a_second.items()
+            }
+            answers.append(client.predict(model, inputs_of(within), signature=asked.signature))
+    names = [name.decode() for name in answers[0]["class_names"][0]]
+    probability, decided = (
+        windows.join(np.concatenate([each[name] for each in answers]))
+        for name in ("segment_probability", "events")
+    )
     return events.events(probability, decided == 1, names)
 
 
@@ -178,6 +195,15 @@ def _opened(path: str) -> Run:
     if not run.finished:
         raise ConfigError(f"{path}: training has not ended; go on with `kavc train --resume`")
     return run
+
+
+def _segments(info: SignatureInfo, where: str) -> int:
+    """Returns the seconds of a window of a served parser."""
+    outputs = info.outputs
+    shape = outputs["segment_probability"].shape if "segment_probability" in outputs else None
+    if "class_names" not in outputs or shape is None or len(shape) != 4 or not shape[1]:
+        raise ConfigError(f"{where}: has no signature 'parse' as {SYSTEM} has it; name its model")
+    return shape[1]
 
 
 def _shapes(offered: SignatureInfo | None, where: str) -> tuple[int, dict[str, int]]:

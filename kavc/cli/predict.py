@@ -70,7 +70,7 @@ def predict(
     as_json: AsJson = False,
 ) -> None:
     """Ask a run, or a server, about features or a clip; print or write the answers."""
-    _check(run, server, model, inputs, media, listed)
+    _check(run, server, model, inputs, media, theme, weights, version, listed)
     from kavc.serving.arrays import check_new, load_inputs, save_outputs
 
     if out is not None:
@@ -81,8 +81,7 @@ def predict(
         _list_run(run, as_json=as_json)
         return
     if run is not None:
-        answers = _of_run(run, signature, values, media, theme, weights)
-        answers = {name: answers[name] for name in _known(wanted, answers)}
+        answers = _of_run(run, signature, values, media, theme, weights, wanted)
     else:
         tls = (tls_ca, tls_key, tls_cert)
         with _client(str(server), timeout, *tls) as client:
@@ -90,7 +89,7 @@ def predict(
                 _list(client, str(model), version, as_json=as_json)
                 return
             if media is not None:
-                signature, values = served(client, str(model), signature, media)
+                signature, values = served(client, str(model), signature, media, version)
                 values |= _theme(theme, client.signatures(str(model), version)[signature], ())
             answers = client.predict(
                 str(model), values, signature=signature, version=version, outputs=wanted
@@ -107,14 +106,19 @@ def predict(
 
 def _check(
     run: str | None, server: str | None, model: str | None, inputs: Path | None,
-    media: Path | None, listed: bool,
+    media: Path | None, theme: str | None, weights: object, version: int | None, listed: bool,
 ) -> None:  # fmt: skip
     """Raises unless what was typed makes sense together."""
     if listed and (inputs is not None or media is not None):
         raise ConfigError("expected --input, or --list to see what the model takes")
-    check_asked(run, server, inputs, media, "the inputs of a request, --input FILE", listed=listed)
+    what = "the inputs of a request, --input FILE"
+    check_asked(run, server, inputs, media, what, weights=weights, listed=listed)
     if server is not None and model is None:
         raise ConfigError("expected the name of the model at the server, --model NAME")
+    if run is not None and (model is not None or version is not None):
+        raise ConfigError("--model and --version are those of a server; leave them out with a run")
+    if theme is not None and media is None:
+        raise ConfigError("--theme goes with --media; with --input the theme is one of the inputs")
 
 
 def _client(
@@ -134,6 +138,7 @@ def _of_run(
     media: Path | None,
     theme: str | None,
     weights: list[str] | None,
+    wanted: Sequence[str] | None,
 ) -> dict[str, np.ndarray]:
     """Asks a run's network, in this process."""
     from kavc.training.run import Run
@@ -143,13 +148,15 @@ def _of_run(
     from kavc.training.asking import RunAnswers
 
     answers = RunAnswers(run)
+    info = answers.info(signature)
+    outputs = _known(wanted, info.outputs)
     if media is not None:
         from kavc.extraction.one_clip import request
 
-        info = answers.info(signature)
         others = _theme(theme, info, run.data["classes"])  # before what takes long
         values = request(features_of_run(run, media, weights).arrays, info) | others
-    return answers.predict(signature, values)
+    found = answers.predict(signature, values)
+    return {name: found[name] for name in outputs}
 
 
 def _theme(theme: str | None, info: SignatureInfo, names: Sequence[str]) -> dict[str, Any]:

@@ -49,7 +49,8 @@ def retrieve(
     """Find what fits in an index: sounds for silent videos, or videos for sounds."""
     if run is not None and index is None:
         place, index = run, None if place is None else Path(place)
-    check_asked(place, server, inputs, media, "the other modality's features, --input FEATURES")
+    what = "the other modality's features, --input FEATURES"
+    check_asked(place, server, inputs, media, what, weights=weights)
     if (server is None) == (index is None):
         raise ConfigError("expected --index FOLDER with a run, and none with a server, whose model"
                           " has its own")  # fmt: skip

@@ -114,18 +114,24 @@ def windows(path: Path, wanted: Iterable[Taken]) -> Iterator[tuple[int, Windows 
             yield index, found
 
 
-def frames_of(path: Path, kind: Seen) -> np.ndarray:
+def frames_of(path: Path, kind: Seen, most: int | None = None) -> np.ndarray:
     """Returns all frames that windows are made of, (frames, height, width, 3) uint8.
 
+    Args:
+        path: of the file.
+        kind: the windows.
+        most: frames. None for as many as 2 GiB hold.
+
     Raises:
-        DataError: as `windows`; or they have more than 2 GiB.
+        DataError: as `windows`; or they are more.
     """
     height, width = kind.size.shape
+    most = MAX_BYTES // (3 * height * width) if most is None else most
     found: list[np.ndarray] = []
     for _, image in _frames(path, kind)[0]:
         found.append(image)
-        if 3 * len(found) * height * width > MAX_BYTES:
-            raise DataError(f"{named(path)}: its frames have more than {MAX_BYTES >> 30} GiB")
+        if len(found) > most:
+            raise DataError(f"{named(path)}: more than {most:,} frames would be taken; cut it")
     return np.stack(found)
 
 

@@ -15,7 +15,7 @@ from kavc.extraction.weights import VARIABLE
 from kavc.media.decoders import Done, Failed, Part
 from kavc.media.extractors import registry
 
-from ..media.conftest import Film, film, greys, tone  # noqa: F401 - film is a fixture
+from ..media.conftest import Film, film, greys, talkie, tone  # noqa: F401 - film and talkie are fixtures
 
 NAMES = ("a", "b", "c")
 

@@ -92,11 +92,7 @@ def windows(features: Mapping[str, Any], widths: Mapping[str, int], segments: in
     """
     arrays = {name: feature_rows(features, name, widths) for name in widths}
     seconds = len(arrays["audio"])
-    if not segments <= seconds <= MAX_SECONDS:
-        raise DataError(
-            f"'audio' has {seconds} rows, one a second; the network parses videos of {segments} to "
-            f"{MAX_SECONDS:,} s"
-        )
+    begins = starts(seconds, segments, "'audio'")
     if len(arrays["visual"]) == FRAMES * seconds:
         frames = arrays["visual"].reshape(seconds, FRAMES, -1)
         arrays["visual"] = frames.mean(axis=1, dtype=np.float64).astype(np.float32)
@@ -106,12 +102,30 @@ def windows(features: Mapping[str, Any], widths: Mapping[str, int], segments: in
             raise DataError(
                 f"{name!r} has {len(array)} rows and 'audio' {seconds}; expected as many{more}"
             )
-    starts = [*range(0, seconds - segments, segments), seconds - segments]
     cut = {
-        name: np.stack([array[start : start + segments] for start in starts])
+        name: np.stack([array[start : start + segments] for start in begins])
         for name, array in arrays.items()
     }
-    return Windows(cut, starts, seconds)
+    return Windows(cut, begins, seconds)
+
+
+def starts(seconds: int, segments: int, what: str) -> list[int]:
+    """Returns at which seconds the windows of a video begin; the last one ends with it.
+
+    Args:
+        seconds: of the video.
+        segments: seconds of a window.
+        what: has so many seconds, for messages.
+
+    Raises:
+        DataError: the video is shorter than a window, or longer than a day.
+    """
+    if not segments <= seconds <= MAX_SECONDS:
+        raise DataError(
+            f"{what} has {seconds} rows, one a second; the network parses videos of {segments} to "
+            f"{MAX_SECONDS:,} s"
+        )
+    return [*range(0, seconds - segments, segments), seconds - segments]
 
 
 def events(
