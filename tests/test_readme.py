@@ -17,8 +17,12 @@ from kavc.data.synthetic import ave, llp
 from kavc.data.synthetic.ave_knobs import knobs as ave_knobs
 from kavc.data.synthetic.llp_knobs import knobs
 from kavc.errors import ServingError
+from kavc.media.networks.mobilenet_v2 import mobilenet_v2
+from kavc.media.networks.yamnet import YAMNet
 from kavc.serving.client.blocking import Client
 from kavc.systems.base import Row
+
+from .media.published import draw, write_applications
 
 ROOT = Path(__file__).parent.parent
 FENCE = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
@@ -35,6 +39,9 @@ SMALL_EMBEDDING = (
 )  # fmt: skip
 SMALL_PARSING = ("dim=8", "units=8", "batch_size=8", "epochs=1")
 SMALL_MS_VAE = ("latent_dim=8", "visual_units=8", "decoder_units=8", "epochs=1", "kl_epochs=1")
+SMALL_FILMS = (
+    "--videos", "16", "--themes", "2", "--seconds", "1.2", "--size", "64x48", "--rate", "10",
+)  # fmt: skip
 SMALL_OF = {"ti-avc": SMALL, "av-parsing": SMALL_PARSING, "ms-vae": SMALL_MS_VAE}
 
 
@@ -57,6 +64,10 @@ def smaller(line: str) -> list[str]:
         if option in words:
             at = words.index(option)
             words[at : at + 2] = [] if value is None else [option, value]
+    if words[0] == "synth-video":
+        words += SMALL_FILMS
+    if words[0] == "extract":
+        words += ["--set", "visual.frames=key:1", "--workers", "1"]
     given = " ".join(words)
     small = next((SMALL_OF[word] for word in words if word in SMALL_OF), SMALL_EMBEDDING)
     options = [each for each in small if f"--set {each.partition('=')[0]}=" not in given]
@@ -74,7 +85,10 @@ def smaller(line: str) -> list[str]:
 
 @pytest.fixture
 def reader(tmp_path, monkeypatch, embedding_corpus):
-    """A reader's folder: shards of YouTube-8M, an LLP, an AVE, and this package's sweep files."""
+    """A reader's folder: shards of YouTube-8M, an LLP, an AVE, this package's sweep files.
+
+    And weights, which are random.
+    """
     shutil.copytree(embedding_corpus, tmp_path / "data" / "yt8m")
     llp.write(tmp_path / "data" / "llp", knobs("default"), videos=18)
     counts = {"train": 20, "validation": 12, "test": 8}
@@ -82,6 +96,11 @@ def reader(tmp_path, monkeypatch, embedding_corpus):
     for published in ("yt8m", "llp", "ave"):
         (tmp_path / "data" / published / "corpus.json").unlink()
     shutil.copytree(ROOT / "tuning", tmp_path / "tuning")
+    (tmp_path / "weights").mkdir()
+    for network, file in ((YAMNet(), "yamnet.h5"), (mobilenet_v2(), "mobilenet_v2_1.0_224.h5")):
+        draw(network)
+        write_applications(network, tmp_path / "weights" / file)
+    monkeypatch.delenv("KAVC_WEIGHTS", raising=False)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -141,7 +160,7 @@ def until_served(line):
 
 @pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions_eagerly")
 def test_every_command_and_snippet(reader, server, quick):
-    """Longer than ten seconds: eleven trainings, as many as the README has."""
+    """Longer than ten seconds: twelve trainings, as many as the README has."""
     typed = 0
     for kind, content in steps():
         content = content.replace(SERVER, server())
