@@ -82,7 +82,9 @@ def _of_run(
     from kavc.training.index import retrieve as find
     from kavc.training.run import Run
 
-    found, opened = Index.load(folder), Run(run)
+    found = Index.load(folder)
+    found.check_k(top)
+    opened = Run(run)
     if media is not None:
         features = features_of_run(opened, media, weights)
         values: dict[str, np.ndarray] = {
