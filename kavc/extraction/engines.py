@@ -17,11 +17,13 @@ import numpy as np
 from kavc.errors import ConfigError, DataError, KavcError
 from kavc.extraction.clips import Clip
 from kavc.inputs.opening import named
-from kavc.media.decoders import Decoders, Done, Failed
+from kavc.inputs.records import fits
+from kavc.media.decoders import Decoders, Done, Failed, Part
 from kavc.media.extractors.base import Extractor, Recipe, checked
-from kavc.media.windows import Windows, windows
+from kavc.media.windows import Taken, Windows, window_of, windows
 
 WAIT = 1.0  # seconds between looks at a cluster
+SAID = {"track", "truncated"}  # of a track at its end
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,9 @@ class Assembly:
         Raises:
             DataError: they hold NaN or infinity.
         """
-        rows, arrays, seconds = self._begun.pop(clip.id), {}, 0.0
+        rows, arrays, seconds = self._begun.pop(clip.id, _Rows()), {}, 0.0
+        if set(rows.values) != set(self._extractors) or set(rows.tracks) != set(self._extractors):
+            raise DataError(f"{clip.path}: not all of it came; it is left out")
         for name, extractor in self._extractors.items():
             values, times = np.concatenate(rows.values[name]), np.concatenate(rows.times[name])
             arrays[name] = checked(values, clip.path)
@@ -123,19 +127,58 @@ def here(
     """
     assembly = Assembly(extractors)
     jobs = ((clip, clip.path, (assembly.taken,)) for clip in clips)
+    odd: dict[str, DataError] = {}
     with Decoders(workers, seconds=seconds) as decoders:
         for event in decoders.stream(windows, jobs):
             clip = event.key
-            if isinstance(event, Failed):
-                assembly.drop(clip)
-                yield Unmade(clip, _reason(event.error, clip))
-            elif isinstance(event, Done):
-                try:
+            try:
+                if isinstance(event, Failed):
+                    raise event.error
+                if isinstance(event, Done):
+                    if clip.id in odd:
+                        raise odd[clip.id]
                     yield assembly.end(clip)
-                except DataError as error:
+                elif clip.id not in odd:
+                    assembly.add(clip, *as_asked(event.item, assembly.taken, clip.path))
+            except KavcError as error:
+                assembly.drop(clip)
+                if isinstance(event, Part):
+                    odd[clip.id] = DataError(str(error))  # told once it has ended
+                else:
                     yield Unmade(clip, _reason(error, clip))
-            else:
-                assembly.add(clip, *event.item)
+
+
+def as_asked(item: Any, taken: Sequence[Taken], path: Path) -> tuple[int, Any]:
+    """Returns what a process sent of a file, if it is what it was asked for.
+
+    A codec that was taken over by a file may send other arrays, or none.
+
+    Args:
+        item: as it came.
+        taken: what was asked for.
+        path: of the file.
+
+    Raises:
+        DataError: it is something else.
+    """
+    index, found = item if isinstance(item, tuple) and len(item) == 2 else (None, None)
+    if type(index) is int and 0 <= index < len(taken):
+        if isinstance(found, Windows) and _fits(found, taken[index]):
+            return index, found
+        if isinstance(found, dict) and fits(found, dict[str, int | str]) and set(found) == SAID:
+            return index, found
+    raise DataError(f"{path}: what came of it is not what was asked for; it is left out")
+
+
+def _fits(found: Windows, kind: Taken) -> bool:
+    times, values = found.times, found.values
+    if not (isinstance(times, np.ndarray) and isinstance(values, np.ndarray)):
+        return False
+    shape, dtype = window_of(kind)
+    is_time = times.dtype == np.float64 and times.ndim == 1 and np.isfinite(times).all()
+    return bool(
+        is_time and len(times) and values.dtype == dtype and values.shape == (len(times), *shape)
+    )
 
 
 def cluster(

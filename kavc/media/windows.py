@@ -94,6 +94,16 @@ class Windows:
     values: np.ndarray
 
 
+def window_of(kind: Taken) -> tuple[tuple[int, ...], str]:
+    """Returns shape and dtype of a window of a kind, as of `Windows.values`."""
+    if isinstance(kind, Heard):
+        return (kind.window,), "float32"
+    height, width = kind.size.shape
+    if kind.flow is not None:
+        return (kind.window - 1, height, width, 2), "float32"
+    return (kind.window, height, width, 3), "uint8"
+
+
 def windows(path: Path, wanted: Iterable[Taken]) -> Iterator[tuple[int, Windows | Ended]]:
     """Yields the windows of a file, one kind after the other.
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from kavc.extraction import engines
+from kavc.media.decoders import Done, Part
+from kavc.media.windows import Windows
 
 from .conftest import film, greys, records  # noqa: F401 - film is a fixture
 
@@ -102,3 +104,42 @@ def test_a_clip_far_from_here(extract, small, clips, tmp_path, monkeypatch):
     (clips / "x.mkv").write_text("no film")
     found = extract([clips.relative_to(tmp_path)], tmp_path / "out")
     assert lines(found)["x.mkv"].startswith("no video or sound that can be read")
+
+
+@pytest.mark.parametrize(
+    "items",
+    [
+        [],
+        ["text"],
+        [(0, "text")],
+        [(7, Windows(np.zeros(1), np.zeros((1, 8), np.float32)))],
+        [(0, Windows(np.zeros(1), np.zeros((1, 8), np.float32)))],  # of another width
+        [(0, Windows("now", np.zeros((1, 800), np.float32)))],
+        [(0, {"track": "one", "truncated": 0})],
+    ],
+    ids=repr,
+)
+def test_what_a_process_sends_is_checked(extract, clips, tmp_path, monkeypatch, items):
+    """A codec that was taken over by a file can spoil that file alone."""
+
+    class Others:
+        def __init__(self, count, seconds):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def stream(self, function, jobs):
+            for key, path, args in jobs:
+                own = function(path, *args) if path.stem != "b" else items
+                yield from (Part(key, item) for item in own)
+                yield Done(key)
+
+    monkeypatch.setattr(engines, "Decoders", Others)
+    outcome = extract(clips, tmp_path / "out")
+    assert [id_ for id_, _, _ in outcome.failed] == ["b"]
+    assert "left out" in outcome.failed[0][2]
+    assert outcome.clips == 2

@@ -22,7 +22,7 @@ from kavc.files import fingerprint
 from kavc.inputs.opening import named, sha256
 from kavc.media.choice import CHOICES, Choice
 from kavc.media.moments import Rate
-from kavc.media.windows import Heard, Taken, Windows, windows
+from kavc.media.windows import Heard, Taken, Windows, window_of, windows
 from kavc.options import Options, option
 
 if TYPE_CHECKING:
@@ -208,13 +208,8 @@ class Extractor:
     def _given(self) -> tf.TensorSpec:
         import tensorflow as tf
 
-        taken = self.recipe.taken()
-        if isinstance(taken, Heard):
-            return tf.TensorSpec((None, taken.window), tf.float32)
-        height, width = taken.size.shape
-        if taken.flow is not None:
-            return tf.TensorSpec((None, taken.window - 1, height, width, 2), tf.float32)
-        return tf.TensorSpec((None, taken.window, height, width, 3), tf.uint8)
+        shape, dtype = window_of(self.recipe.taken())
+        return tf.TensorSpec((None, *shape), dtype)
 
 
 def checked(rows: np.ndarray, path: str | Path) -> np.ndarray:
