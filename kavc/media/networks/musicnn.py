@@ -28,6 +28,7 @@ from kavc.errors import DataError
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.opening import named
 from kavc.layers.network import Network
+from kavc.media.front_ends import power_of
 from kavc.media.networks.weights import assign
 
 RATE, FFT, HOP, BANDS, FRAMES = 16_000, 512, 256, 96, 187
@@ -62,7 +63,7 @@ class MusicMel(keras.layers.Layer):
         # Each frame is around its time: the ends are mirrored, as librosa did at that time.
         if not self.mirrored:
             waveform = tf.pad(waveform, [[0, 0], [FFT // 2, FFT // 2]], mode="REFLECT")
-        power = tf.square(tf.abs(tf.signal.stft(waveform, FFT, HOP, FFT)))
+        power = power_of(tf.signal.stft(waveform, FFT, HOP, FFT))
         mel = tf.matmul(power, tf.constant(self._weights, power.dtype))
         compressed = tf.math.log1p(COMPRESSION * mel) / np.log(10)
         return tf.signal.frame(compressed, FRAMES, self.patch_hop, axis=-2)
