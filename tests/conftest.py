@@ -127,7 +127,7 @@ def random_weights(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="session")
 def film_road(random_weights, tmp_path_factory) -> Path:
-    """A folder made by commands: `films` of 2 s, their `features`, `run`, a Ti-AVC trained so.
+    """A folder made by commands: `films` of 2 s, their `features`, and `run`, a Ti-AVC of these.
 
     Features are a row of sound for each second, and two frames. Not to be changed.
     """

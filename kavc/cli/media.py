@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -66,8 +66,16 @@ def check_asked(
         check_file(media)
 
 
-def features_of_run(run: Run, clip: Path, weights: list[str] | None) -> Features:
+def features_of_run(
+    run: Run, clip: Path, weights: list[str] | None, arrays: Collection[str] | None = None
+) -> Features:
     """Returns the features of a clip, made as those were that a run was trained on.
+
+    Args:
+        run: the run.
+        clip: the file.
+        weights: what was typed.
+        arrays: names of those that are wanted, of what the network takes; None for all.
 
     Raises:
         ConfigError: it isn't known how, or weights are missing or others.
@@ -75,10 +83,12 @@ def features_of_run(run: Run, clip: Path, weights: list[str] | None) -> Features
     """
     from kavc.extraction.weights import WeightFiles
 
-    return _features(clip, extractors_of_run(run, WeightFiles.parse(weights or [])))
+    return _features(clip, extractors_of_run(run, WeightFiles.parse(weights or []), arrays))
 
 
-def extractors_of_run(run: Run, weights: WeightFiles) -> dict[str, Extractor]:
+def extractors_of_run(
+    run: Run, weights: WeightFiles, arrays: Collection[str] | None = None
+) -> dict[str, Extractor]:
     """Returns what made the features that a run was trained on.
 
     Where the run doesn't know, as one on published features, the published extractors stand in.
@@ -100,7 +110,7 @@ def extractors_of_run(run: Run, weights: WeightFiles) -> dict[str, Extractor]:
             f"it was trained on {layout}'s features; those of the clip are made as is known of"
             " them, and will not be the same to the bit"
         )
-    return extractors_as(made_by, weights)
+    return extractors_as(made_by, weights, arrays)
 
 
 def _features(clip: Path, extractors: Mapping[str, Extractor]) -> Features:

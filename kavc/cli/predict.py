@@ -154,7 +154,8 @@ def _of_run(
         from kavc.extraction.one_clip import request
 
         others = _theme(theme, info, run.data["classes"])  # before what takes long
-        values = request(features_of_run(run, media, weights).arrays, info) | others
+        features = features_of_run(run, media, weights, info.inputs)
+        values = request(features.arrays, info) | others
     found = answers.predict(signature, values)
     return {name: found[name] for name in outputs}
 

@@ -86,11 +86,12 @@ def _of_run(
     found.check_k(top)
     opened = Run(run)
     if media is not None:
-        features = features_of_run(opened, media, weights)
+        # Not of what is looked for, which a clip without sound doesn't have.
+        asks = set(opened.system.modalities) - {found.modality}
+        features = features_of_run(opened, media, weights, asks)
         values: dict[str, np.ndarray] = {
             name: rows.mean(axis=0, dtype="f8").astype("f4")[None]
             for name, rows in features.arrays.items()
-            if name != found.modality
         }
     else:
         values = load_inputs(Path(str(inputs)))

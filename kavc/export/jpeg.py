@@ -12,6 +12,11 @@ MAX_PIXELS = 2**24  # of a file: decoded they are three bytes each
 def decoded(name: str, file: tf.Tensor, size: Size) -> tf.Tensor:
     """Returns a JPEG file scaled and cut; one that is too large is refused by its header.
 
+    It is not to the bit what `kavc.media.read_frames` makes of the frame, which scales otherwise.
+    Of 13 of 14 real clips, whose frames were sent in their own size and quality 95, pixels differ
+    by 1.8 of 255 at most, a clip's mean, and MobileNetV2's features by a cosine of 0.987 at least;
+    of one, by 3.5 and 0.928. The mean of all is 1.6.
+
     Args:
         name: of the input, for messages.
         file: () string. Greys and CMYK become RGB; what it says of its orientation is not heard.

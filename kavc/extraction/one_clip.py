@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,28 +35,32 @@ class Features:
 
 
 def extractors_as(
-    made_by: Mapping[str, Mapping[str, Any]], weights: WeightFiles
+    made_by: Mapping[str, Mapping[str, Any]],
+    weights: WeightFiles,
+    arrays: Collection[str] | None = None,
 ) -> dict[str, Extractor]:
     """Returns the extractors that made some arrays, with the same weights.
 
     Args:
         made_by: array to what a corpus or a run keeps of its extractor.
         weights: where the weights are.
+        arrays: those that are wanted; a clip without sound has no others. None for all.
 
     Raises:
         ConfigError: weights are missing, or are others.
     """
     recipes = {name: recipe_again(by) for name, by in made_by.items()}
     weights.check_names(recipes.values())
+    recipes = {name: each for name, each in recipes.items() if arrays is None or name in arrays}
     files = {name: weights.of(recipe) for name, recipe in recipes.items()}
     extractors = {name: recipe.load(files[name]) for name, recipe in recipes.items()}
-    for name, by in made_by.items():
+    for name in recipes:
         for key, digest in extractors[name].weights.items():
-            before = (by.get("weights") or {}).get(key, {}).get("sha256")
+            before = (made_by[name].get("weights") or {}).get(key, {}).get("sha256")
             if before is not None and digest != before:
                 raise ConfigError(
-                    f"{files[name][key]}: not the weights that made the array {name!r}, whose"
-                    f" SHA-256 is {before}; give those: --weights {key}=PATH"
+                    f"{files[name][key]}: its SHA-256 is {digest}, and {before} that of the weights"
+                    f" which made the array {name!r}; give those: --weights {key}=PATH"
                 )
     return extractors
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -82,6 +83,16 @@ class RunAnswers:
         try:
             answers = tf.function(self._found[signature].function)(**given)
         except tf.errors.InvalidArgumentError as error:
-            told = " ".join(error.message.split())[:SHOWN]
+            told = _reason(error.message or "")[:SHOWN]
             raise DataError(f"signature {signature!r} refuses its inputs: {told}") from None
         return {name: np.asarray(value) for name, value in answers.items()}
+
+
+def _reason(message: str) -> str:
+    """Returns what an op said, without the program that built the graph, which stands before it."""
+    lines = [line.strip() for line in message.splitlines()]
+    told = [
+        line for line in lines if line and not line.startswith(("[[", "(", "File ", "Detected"))
+    ]
+    words = re.sub(r"\s*(\[\[.*|\[Op:\w+\])$", "", told[-1]) if told else ""
+    return words.removeprefix("assertion failed: ") or "no reason is told"

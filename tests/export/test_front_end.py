@@ -19,7 +19,7 @@ from kavc.export.front_end import RECIPE, media_signatures
 from kavc.export.jpeg import decoded
 from kavc.export.savedmodel import export
 from kavc.media.messages import from_json
-from kavc.media.moments import Rate
+from kavc.media.moments import Rate, Uniform
 from kavc.media.sizes import Crop, Exactly
 from kavc.media.windows import frames_of
 from kavc.serving.client.blocking import Client
@@ -351,6 +351,19 @@ def test_files_are_scaled_and_cut_as_frames_are(tmp_path, size):
     expected = np.frombuffer(expected, "uint8").reshape(*size.shape, 3).astype(int)
     found = decoded("jpeg", tf.constant(as_jpeg(image, 100)), size).numpy().astype(int)
     assert abs(found - expected).mean() < 1.5  # a crop that is a pixel off would be 3 or more
+
+
+def test_real_clips_as_jpegs(shared):
+    from kavc.media.windows import Seen
+
+    clip = shared / "data" / "clips" / "dog_02677.mp4"
+    if not clip.is_file():
+        pytest.skip("no real clips")
+    moments, size = Uniform(2), Crop(256, 224)
+    expected = frames_of(clip, Seen(moments, size)).astype(int)
+    whole = frames_of(clip, Seen(moments, Exactly(224, 398)))  # its own size
+    found = np.stack([decoded("jpeg", tf.constant(as_jpeg(x)), size) for x in whole]).astype(int)
+    assert 0 < abs(found - expected).mean() < 2.5  # 1.5 was measured
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -66,14 +66,16 @@ class ServedGraph:
         }
         self._graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=self._graph, config=CONFIG)
-        self._lock = threading.Lock()
+        self._lock, self._compiling = threading.Lock(), threading.Lock()
         self._running = 0
         try:
             # `tf.compat.v1.saved_model.load`, its public face, warns that it is deprecated.
             with self._graph.as_default():
                 loader = SavedModelLoader(os.fspath(folder))
                 loader.load(self._session, [tf.saved_model.SERVING])
-            self._functions = {key: self._compiled(key) for key in self.signatures}
+            # One way to call each proves that it can be; the other one is made when it is needed.
+            self._functions = {(key, CALLERS_THREAD): self._compiled(key, CALLERS_THREAD)
+                               for key in self.signatures}  # fmt: skip
         except Exception as error:  # the loader lets anything through
             self.close()
             raise ServingError(f"{folder} can't be loaded: {first_line(error)}") from error
@@ -91,14 +93,13 @@ class ServedGraph:
         Raises:
             tf.errors.OpError: the graph refuses the values.
         """
-        spread, own_thread = self._functions[signature]
         large = sum(array.nbytes for array in inputs.values()) >= LARGE
         with self._lock:
             self._running += 1
-            function = spread if large and self._running == 1 else own_thread
+            pool = SHARED_POOL if large and self._running == 1 else CALLERS_THREAD
         info = self.signatures[signature]
         try:
-            outputs = function(*(inputs[name] for name in info.inputs))
+            outputs = self._function(signature, pool)(*(inputs[name] for name in info.inputs))
         finally:
             with self._lock:
                 self._running -= 1
@@ -110,25 +111,30 @@ class ServedGraph:
         Raises:
             tf.errors.OpError: the graph refuses the values.
         """
-        for function in self._functions[signature]:
+        for pool in (SHARED_POOL, CALLERS_THREAD):
+            function = self._function(signature, pool)
             function(*(inputs[name] for name in self.signatures[signature].inputs))
 
     def close(self) -> None:
         """Frees what the graph holds; no call may be running."""
         self._session.close()
 
-    def _compiled(self, key: str) -> tuple:
+    def _function(self, key: str, pool: int) -> Callable[..., list[np.ndarray]]:
+        if (key, pool) not in self._functions:
+            with self._compiling:
+                if (key, pool) not in self._functions:
+                    self._functions[key, pool] = self._compiled(key, pool)
+        return self._functions[key, pool]
+
+    def _compiled(self, key: str, pool: int) -> Callable[..., list[np.ndarray]]:
         definition = self.definitions[key]
         options = CallableOptions(
             feed=[definition.inputs[name].name for name in self.signatures[key].inputs],
             fetch=[definition.outputs[name].name for name in self.signatures[key].outputs],
         )
-        compiled = []
-        for pool in (SHARED_POOL, CALLERS_THREAD):
-            options.run_options.inter_op_thread_pool = pool
-            # `make_callable`, its public face, takes no run options.
-            compiled.append(self._session._make_callable_from_options(options))
-        return tuple(compiled)
+        options.run_options.inter_op_thread_pool = pool
+        # `make_callable`, its public face, takes no run options.
+        return self._session._make_callable_from_options(options)
 
 
 def graph_message(error: tf.errors.OpError) -> str:

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 from kavc.errors import ServingError
-from kavc.serving.server.graph import LARGE, ServedGraph
+from kavc.serving.server.graph import CALLERS_THREAD, LARGE, SHARED_POOL, ServedGraph
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,8 @@ def test_large_requests_are_spread_unless_others_run(graph, monkeypatch):
         return [x]
 
     large, small = np.zeros(LARGE, np.uint8), np.zeros(LARGE - 1, np.uint8)
-    monkeypatch.setitem(graph._functions, "echo", (spread, own_thread))
+    monkeypatch.setitem(graph._functions, ("echo", SHARED_POOL), spread)
+    monkeypatch.setitem(graph._functions, ("echo", CALLERS_THREAD), own_thread)
     graph("echo", {"word": large})
     assert chosen == ["spread", "own thread"]
     graph("echo", {"word": small})
