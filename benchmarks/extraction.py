@@ -55,7 +55,7 @@ RECIPES = {
     "I3D, flow by DIS": {"flow": ("i3d-flow", {"method": "dis-fast"})},
     "ResNet-50 on a stack of flow": {"flow": ("resnet-50-flow", {})},
 }
-HEAVY = ("ResNet-152", "VGG-19", "I3D")  # of which a few clips must do
+HEAVY = ("ResNet-152", "R(2+1)D", "VGG-19", "I3D")  # of which a few clips must do
 
 
 def main() -> None:
@@ -85,6 +85,12 @@ def main() -> None:
             part = Clips(found.clips[:count])
             rows.append((label, *row(part, extractors, options, folder)))
             progress(f"{label}: {rows[-1][-3]:.2f}")
+            written(rows, options.out)  # the slowest come last
+    print_table(written(rows, options.out))
+
+
+def written(rows: list[tuple], out: Path) -> Table:
+    """Returns the table so far, and writes it."""
     columns = [
         Column("recipe"), Column("clips", "d"), Column("clips/s", ".2f"),
         Column("x real time", ".1f"), Column("decoding", ".2f"), Column("networks", ".2f"),
@@ -92,8 +98,8 @@ def main() -> None:
     ]  # fmt: skip
     caption = "Extraction against decoding alone plus networks alone; the former two as its shares"
     table = Table("extraction", columns, rows, caption, provenance())
-    print_table(table)
-    write_text(options.out, table.to_csv())
+    write_text(out, table.to_csv())
+    return table
 
 
 def films(folder: Path, count: int) -> Path:
