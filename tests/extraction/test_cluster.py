@@ -93,6 +93,7 @@ def test_weights_that_are_others_there(recipes, weights):
         engines._worker(recipe, files, {"audio": {"small-sound": "0" * 64}}, 9.0)
 
 
+@pytest.mark.slow  # another Ray
 def test_on_ray(extract, small, clips, whole, recipes, tmp_path, monkeypatch):
     """One process, which dies in its first clip; what follows it does that and the rest."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))

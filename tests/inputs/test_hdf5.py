@@ -94,6 +94,20 @@ def test_what_is_no_hdf5(content, words):
 
 def test_data_that_lie_over_each_other(monkeypatch):
     """Each has what it claims; together they have more than the file."""
-    monkeypatch.setattr("kavc.inputs.hdf5._claim", lambda item: 10**6)
+    monkeypatch.setattr("kavc.inputs.hdf5._claim", lambda item, packed: 10**6)
     with pytest.raises(ValueError, match="it claims 2,000,000 bytes of weights and has"):
         check_weights(file())
+
+
+def test_what_others_published_may_be_compressed():
+    """Then it may claim so many bytes, and not more."""
+    zeros = np.zeros(10**6, "f4")
+
+    def packed():
+        return file(lambda made: made.create_dataset("x", data=zeros, compression="gzip"))
+
+    with pytest.raises(ValueError, match="/x claims 4,000,000 bytes and has"):
+        check_weights(packed())
+    check_weights(packed(), unpacked=5 * 10**6)
+    with pytest.raises(ValueError, match="bytes of weights and may have 3,000,000"):
+        check_weights(packed(), unpacked=3 * 10**6)

@@ -49,6 +49,7 @@ class FeaturesReader(Reader):
             rosters, left_out = with_one_label(rosters)
             notes += left_out
         _check_rows(source, corpus, rosters, view)
+        made_by = _extractors(corpus)
         return {
             "counts": {split: len(roster) for split, roster in rosters.items()},
             "widths": {name: field.shape[-1] for name, field in corpus.arrays.items()},
@@ -56,7 +57,7 @@ class FeaturesReader(Reader):
             "fingerprint": fingerprint,
             "notes": (*notes, *repeated(rosters)),
             "rosters": rosters,
-            "extractors": _extractors(corpus),
+            **({"extractors": made_by} if made_by else {}),
         }
 
     def read(self, source: Source, split: str, view: View) -> tf.data.Dataset:

@@ -28,6 +28,7 @@ def source(tmp_path_factory):
     return f"synthetic:{folder}"
 
 
+@pytest.mark.slow  # the contract does the same for the paper's recipe
 @pytest.mark.filterwarnings("ignore:Even though the .tf.config.experimental_run_functions_eagerly")
 @pytest.mark.parametrize("preset", ["published-code", "improved"])
 def test_a_run_that_is_killed_and_resumed_ends_with_the_same_bits(
