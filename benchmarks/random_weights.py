@@ -76,7 +76,7 @@ def _turned(array: np.ndarray) -> np.ndarray:
 
 
 def _r2plus1d(path: Path) -> None:
-    found = {name: np.asarray(x).transpose(axes) if np.asarray(x).ndim > 1 else np.asarray(x)
+    found = {name: np.asarray(x).transpose(np.argsort(axes)) if np.asarray(x).ndim > 1 else np.asarray(x)
              for x, name, axes in R2Plus1D().published()}  # fmt: skip
     np.savez(path, **found)
 
