@@ -82,7 +82,9 @@ def _of_run(
     from kavc.training.index import retrieve as find
     from kavc.training.run import Run
 
-    found, opened = Index.load(folder), Run(run)
+    found = Index.load(folder)
+    found.check_k(top)
+    opened = Run(run)
     if media is not None:
         # Not of what is looked for, which a clip without sound doesn't have.
         asks = set(opened.system.modalities) - {found.modality}
