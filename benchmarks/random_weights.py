@@ -76,8 +76,10 @@ def _turned(array: np.ndarray) -> np.ndarray:
 
 
 def _r2plus1d(path: Path) -> None:
-    found = {name: np.asarray(x).transpose(np.argsort(axes)) if np.asarray(x).ndim > 1 else np.asarray(x)
-             for x, name, axes in R2Plus1D().published()}  # fmt: skip
+    found = {}
+    for variable, name, axes in R2Plus1D().published():
+        # The axes are those of the published array, in the order of ours.
+        found[name] = np.asarray(variable).transpose(np.argsort(axes))
     np.savez(path, **found)
 
 

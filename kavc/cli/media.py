@@ -42,6 +42,7 @@ def check_asked(
     inputs: object,
     media: Path | None,
     what: str,
+    more: str = "",
     *,
     weights: object = None,
     listed: bool = False,
@@ -51,13 +52,14 @@ def check_asked(
     Args:
         run, server, inputs, media: what was typed.
         what: `--input` takes.
+        more: how else one may ask.
         weights: likewise; they are for a run that is asked about a clip.
         listed: whether nothing is asked but what there is to ask.
     """
     if (run is None) == (server is None):
         raise ConfigError("expected a run folder, or --server HOST:PORT")
     if not listed and (inputs is None) == (media is None):
-        raise ConfigError(f"expected {what}, or a clip, --media CLIP")
+        raise ConfigError(f"expected {what}, or a clip, --media CLIP{more}")
     if weights and (media is None or server is not None):
         raise ConfigError("--weights are for a run that is asked about a clip; leave them out")
     if media is not None:

@@ -111,8 +111,8 @@ def _check(
     """Raises unless what was typed makes sense together."""
     if listed and (inputs is not None or media is not None):
         raise ConfigError("expected --input, or --list to see what the model takes")
-    what = "the inputs of a request, --input FILE"
-    check_asked(run, server, inputs, media, what, weights=weights, listed=listed)
+    what, more = "the inputs of a request, --input FILE", "; --list says what the model takes"
+    check_asked(run, server, inputs, media, what, more, weights=weights, listed=listed)
     if server is not None and model is None:
         raise ConfigError("expected the name of the model at the server, --model NAME")
     if run is not None and (model is not None or version is not None):

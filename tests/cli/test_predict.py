@@ -198,7 +198,8 @@ def test_questions_that_nobody_can_answer(refused, predict, more, code, message)
 
 def test_without_inputs(refused, server):
     line = refused("predict", "--server", server, "--model", "ti-avc")
-    assert line == "expected the inputs of a request, --input FILE, or a clip, --media CLIP"
+    asked = "the inputs of a request, --input FILE, or a clip, --media CLIP"
+    assert line == f"expected {asked}; --list says what the model takes"
 
 
 def test_bytes_that_are_no_text_are_shown_as_escapes():
