@@ -33,9 +33,7 @@ def load(recipe: Recipe, folder: Path, given: WeightFiles) -> Extractor:
     for need in recipe.needs():
         named = given.named.get(need.name)
         there = [f / name for f in given.folders for name in need.files if (f / name).exists()]
-        is_keras = need.name == "resnet-50" and any(name.endswith(".h5") for name in need.files)
-        name = "resnet-50.h5" if is_keras else need.name  # two families go by one name
-        files[need.name] = named or next(iter(there), None) or written(name, folder)
+        files[need.name] = named or next(iter(there), None) or written(need.name, folder)
     return recipe.load(files)
 
 
@@ -99,7 +97,7 @@ MAKERS = {
     "yamnet": (lambda path: _keras(YAMNet(), path), ".h5"),
     "mobilenet-v2": (_applications("MobileNetV2"), ".h5"),
     "resnet-50": (_resnet(50), ".npz"),
-    "resnet-50.h5": (_applications("ResNet50"), ".h5"),
+    "resnet-50-keras": (_applications("ResNet50"), ".h5"),
     "resnet-152": (_resnet(152), ".npz"),
     "r2plus1d-18": (_r2plus1d, ".npz"),
     "vgg-19": (_applications("VGG19"), ".h5"),

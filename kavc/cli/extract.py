@@ -72,7 +72,7 @@ def extract(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make features of media files, into a corpus that every system reads.
+    """Make features of media files, into a corpus of named arrays, features:OUT.
 
     The same command goes on after a kill, and takes clips that are new or were mended. Goes on past
     files that it can't read, lists them in failed.csv, and then exits 1.

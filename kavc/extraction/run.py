@@ -87,7 +87,7 @@ def extract(
     report: Callable[[Progress], None] = lambda progress: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> Outcome:
-    """Makes the features of clips, into a corpus that every system reads.
+    """Makes the features of clips, into a corpus of named arrays, `features:OUT`.
 
     A folder that was begun and not finished goes on; a finished one takes clips that are new, that
     failed or that changed. Bad files are left out. Clips of before that aren't asked for any more,

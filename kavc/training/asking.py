@@ -39,6 +39,7 @@ class RunAnswers:
         self.run = run
         classes = tuple(run.data["classes"])
         self._found = run.system.signatures(run.network, run.config, {"classes": classes})
+        self._graphs: dict[str, Any] = {}
         self.signatures = {
             name: SignatureInfo(
                 *(
@@ -81,7 +82,9 @@ class RunAnswers:
             for name, value in inputs.items()
         }
         try:
-            answers = tf.function(self._found[signature].function)(**given)
+            if signature not in self._graphs:  # traced once, whatever is asked of it
+                self._graphs[signature] = tf.function(self._found[signature].function)
+            answers = self._graphs[signature](**given)
         except tf.errors.InvalidArgumentError as error:
             told = _reason(error.message or "")[:SHOWN]
             raise DataError(f"signature {signature!r} refuses its inputs: {told}") from None

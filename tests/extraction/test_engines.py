@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 
 from kavc.extraction import engines
-from kavc.media.decoders import Done, Part
 from kavc.media.windows import Windows
 
-from .conftest import film, greys, records  # noqa: F401 - film is a fixture
+from .conftest import Here, film, greys, records  # noqa: F401 - film is a fixture
 
 
 def lines(outcome):
@@ -122,21 +121,12 @@ def test_a_clip_far_from_here(extract, small, clips, tmp_path, monkeypatch):
 def test_what_a_process_sends_is_checked(extract, clips, tmp_path, monkeypatch, items):
     """A codec that was taken over by a file can spoil that file alone."""
 
-    class Others:
-        def __init__(self, count, seconds):
-            pass
-
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
+    class Others(Here):
         def stream(self, function, jobs):
-            for key, path, args in jobs:
-                own = function(path, *args) if path.stem != "b" else items
-                yield from (Part(key, item) for item in own)
-                yield Done(key)
+            def spoilt(path, *args):
+                return items if path.stem == "b" else function(path, *args)
+
+            return super().stream(spoilt, jobs)
 
     monkeypatch.setattr(engines, "Decoders", Others)
     outcome = extract(clips, tmp_path / "out")

@@ -42,12 +42,14 @@ class ResNet(Images):
             stem = f"resnet{self.DEPTH}_weights_tf_dim_ordering_tf_kernels"
             files = (f"{stem}_notop.h5", f"{stem}.h5")
             page, licence = "keras.io/api/applications", "MIT, as published"
-        return (Weights(self.NAME, files, page, licence),)
+        # Two networks that are not the same go by two names.
+        name = self.NAME if self.weights_of == "torchvision" else f"{self.NAME}-keras"
+        return (Weights(name, files, page, licence),)
 
     def load(self, files: Mapping[str, Path]) -> Extractor:
         from kavc.media.networks import resnet
 
-        path = files[self.NAME]
+        (path,) = files.values()
         if self.weights_of == "keras":
             network = resnet.load_keras(path, depth=self.DEPTH)
             return Extractor(self, lambda values: caffe(self.pixels(values)), network, files=files)

@@ -21,6 +21,9 @@ LARGEST = 20.0  # pixels to which motion is clipped
 RANGE = 128.0  # of what the filters saw of images less their mean
 
 
+WEIGHTS = "resnet-50-keras"  # those of `resnet-50` under weights_of=keras
+
+
 @dataclass(frozen=True)
 class ResNet50Flow(Clips):
     """The flow network of music for video: 10 fields of motion, as 20 channels.
@@ -29,7 +32,7 @@ class ResNet50Flow(Clips):
 
     Example:
         weights = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
-        extractor = ResNet50Flow().load({"resnet-50": weights})
+        extractor = ResNet50Flow().load({"resnet-50-keras": weights})
         times, rows = extractor.extract("clip.mp4")  # (1, 2048)
     """
 
@@ -55,7 +58,7 @@ class ResNet50Flow(Clips):
             "resnet50_weights_tf_dim_ordering_tf_kernels.h5",
         )
         page = "keras.io/api/applications"
-        return (Weights("resnet-50", files, page, "MIT, as published"),)
+        return (Weights(WEIGHTS, files, page, "MIT, as published"),)
 
     def check(self) -> None:
         check_method(self.method)
@@ -69,7 +72,7 @@ class ResNet50Flow(Clips):
     def load(self, files: Mapping[str, Path]) -> Extractor:
         from kavc.media.networks.flow_stack import load
 
-        network = load(files["resnet-50"], how=self.inflation, rescale=self.rescale)
+        network = load(files[WEIGHTS], how=self.inflation, rescale=self.rescale)
         return Extractor(self, stacked, network, files=files)
 
 

@@ -41,7 +41,9 @@ class VGGish(Recipe):
         0.96, "seconds from row to row: 0.96 as published, 1 of YouTube-8M", low=0.01, high=60
     )
     relu: bool = option(True, "whether the last layer has a ReLU, as in features of until 2020")
-    pca: bool = option(False, "whether principal components are taken, as of AudioSet's features")
+    pca: bool = option(
+        False, "whether principal components are taken; they were fitted under relu=false"
+    )
     quantised: bool = option(False, "whether these go through 8 bits, as published; wants pca")
     short: str = option("drop", "what becomes of sound that fills no row", choices=SHORT)
 

@@ -121,7 +121,7 @@ def test_the_flow_network_of_music_for_video(clip, monkeypatch, tmp_path):
     assert taken.moments == Bursts(1, 11, 25) and taken.flow == "farneback"
     monkeypatch.setattr(flow_stack, "load", lambda path, **_: flow_stack.resnet_50_flow())
     (tmp_path / "resnet.h5").write_bytes(b"weights")
-    extractor = ResNet50Flow(method="dis-fast").load({"resnet-50": tmp_path / "resnet.h5"})
+    extractor = ResNet50Flow(method="dis-fast").load({"resnet-50-keras": tmp_path / "resnet.h5"})
     times, rows = extractor.extract(clip)
     assert rows.shape == (1, 2048) and rows.any()
     np.testing.assert_allclose(times, 0.5 - 5 / 25, 0, 0.021)

@@ -81,7 +81,7 @@ def test_keras_applications_there_and_back_with_its_top(film, tmp_path):
     whole = keras.applications.ResNet50(weights=None)
     draw(whole)
     path = write_applications(whole, tmp_path / "resnet50.h5")
-    extractor = ResNet50(weights_of="keras").load({"resnet-50": path})
+    extractor = ResNet50(weights_of="keras").load({"resnet-50-keras": path})
     theirs = whole.get_weights()[:-2]
     for ours, expected in zip(extractor.network.get_weights(), theirs, strict=True):
         np.testing.assert_array_equal(ours, expected)
