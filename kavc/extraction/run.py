@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kavc import __version__
+from kavc.cluster import engines
 from kavc.data.schema import Field
 from kavc.errors import ConfigError, KavcError
 from kavc.extraction.asked import check_arrays
@@ -122,6 +123,8 @@ def extract(
     files = {name: weights.of(recipe) for name, recipe in recipes.items()}
     check_arrays(recipes, clips.kept)
     check_own(out, KIND)  # before what is slow
+    if cluster is not None:
+        engines.Cluster(cluster)  # raises where it can't be joined
     extractors = {name: recipe.load(files[name]) for name, recipe in recipes.items()}
     arrays = {name: extractor.provenance for name, extractor in extractors.items()}
     settings = {
@@ -131,12 +134,13 @@ def extract(
     folder = ExtractionFolder(Path(out), settings)
 
     def engine(todo: Any) -> Iterator[Any]:
-        from kavc.extraction import engines
+        from kavc.extraction.engines import cluster as elsewhere
+        from kavc.extraction.engines import here
 
         if cluster is None:
-            return engines.here(todo, extractors, workers=workers, seconds=seconds)
+            return here(todo, extractors, workers=workers, seconds=seconds)
         digests = {name: extractor.weights for name, extractor in extractors.items()}
-        return engines.cluster(
+        return elsewhere(
             todo, recipes, files, digests, address=cluster, workers=workers, seconds=seconds,
             report=tell,
         )  # fmt: skip

@@ -11,6 +11,7 @@ import pytest
 
 from kavc.cluster import slots
 from kavc.cluster.slots import Died, Ended, Slots
+from kavc.errors import ConfigError
 from kavc.extraction import engines
 
 from .conftest import records
@@ -61,6 +62,7 @@ def fake(monkeypatch, tmp_path, in_process):
     def make(**deaths):
         found = FakeSlots(tmp_path.parent, deaths)
         monkeypatch.setattr(slots, "Slots", lambda workers, **more: found)
+        monkeypatch.setattr("kavc.cluster.engines.Cluster", lambda address: None)
         return found
 
     return make
@@ -84,6 +86,15 @@ def test_a_clip_whose_process_dies_is_tried_once_more(extract, clips, fake, tmp_
     reasons = {id_: reason for id_, _, reason in found.failed}
     assert reasons["c"] == "w1 on there: the process died, twice"
     assert reasons["d"].startswith("no video or sound that can be read")
+
+
+def test_a_cluster_that_is_none_is_told_before_a_network_is_loaded(
+    extract, clips, recipes, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(type(recipes["audio"]), "load", lambda self, files: pytest.fail("loaded"))
+    with pytest.raises(ConfigError, match="expected HOST:PORT"):
+        extract(clips, tmp_path / "out", cluster="nowhere")
+    assert not (tmp_path / "out").exists()
 
 
 def test_weights_that_are_others_there(recipes, weights):
