@@ -42,6 +42,11 @@ class View:
             if it is named here.
         order: AVE. Which of the published splits: "match", of the cross-modal task, or "plain", of
             supervised localisation.
+        tracks: comparisons of tracks. The system's name of an array of each of both tracks to its
+            name in the data; `arrays` are then those of the video. Layouts without comparisons
+            refuse it, and those with them need it.
+        split_by: comparisons of tracks, where nobody split them. What is in one split alone: the
+            "video", the "track", or "both".
     """
 
     arrays: Mapping[str, str] = field(
@@ -54,6 +59,8 @@ class View:
     frames: int | None = None
     rows: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     order: str = "match"
+    tracks: Mapping[str, str] = field(default_factory=dict)
+    split_by: str = "video"
 
     def check_rows(self, name: str, ids: Iterable[bytes], rows: Iterable[int], where: str) -> None:
         """Raises if a video has another number of rows of an array than `rows` allows.

@@ -71,6 +71,8 @@ class SourceInfo:
         rosters: split name to who is in it; empty where a reader does not tell.
         extractors: array to what made it of media files, as `kavc.media.extractors` says it; empty
             where that isn't known.
+        shapes: field name to the shape of a row, where a system may take rows that are no vectors,
+            such as images.
     """
 
     counts: Mapping[str, int]
@@ -80,6 +82,7 @@ class SourceInfo:
     notes: Sequence[str] = ()
     rosters: Mapping[str, Roster] = field(default_factory=dict, repr=False, compare=False)
     extractors: Mapping[str, Mapping[str, Any]] = field(default_factory=dict, compare=False)
+    shapes: Mapping[str, Sequence[int]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def splits(self) -> dict[str, str]:
