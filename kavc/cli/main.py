@@ -26,6 +26,7 @@ from kavc.cli import (
     listen,
     parse,
     predict,
+    rank,
     retrieve,
     segments,
     serve,
@@ -203,8 +204,8 @@ def _options(
 
 
 for module in (
-    demo, systems, synth_video, extract, train, evaluate, retrieve, parse, segments, listen, serve,
-    predict,
+    demo, systems, synth_video, extract, train, evaluate, retrieve, parse, segments, rank, listen,
+    serve, predict,
 ):  # fmt: skip
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))

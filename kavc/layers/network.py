@@ -66,7 +66,10 @@ def _chosen(inputs, expected):
 def _get(inputs, name, like):
     sequence = name.removesuffix(LENGTH)
     if name not in inputs and sequence != name and sequence in inputs:
-        return ops.sum(ops.ones_like(inputs[sequence][:, :, 0], dtype="int32"), axis=1)
+        steps = inputs[sequence]
+        while len(steps.shape) > 2:  # a step may be a vector or an image
+            steps = steps[..., 0]
+        return ops.sum(ops.ones_like(steps, dtype="int32"), axis=1)
     if name not in inputs:
         raise ValueError(
             f"input {name!r} is missing; received: {', '.join(sorted(inputs)) or 'nothing'}"
@@ -90,8 +93,15 @@ def with_outputs(network, more):
     return Network(network.input, outputs, config={}, dtype=network.dtype_policy)
 
 
-def sequence_input(dim, *, name, dtype):
-    """Returns the inputs `<name>`, `(batch, time, dim)`, and `<name>_length`, `(batch,)` int32."""
-    sequence = keras.Input((None, dim), dtype=dtype, name=name)
+def sequence_input(row, *, name, dtype):
+    """Returns the inputs `<name>`, `(batch, time, *row)`, and `<name>_length`, `(batch,)` int32.
+
+    Args:
+        row: int, the width of a step, or its shape.
+        name: str.
+        dtype: of the sequence.
+    """
+    shape = (row,) if isinstance(row, int) else tuple(row)
+    sequence = keras.Input((None, *shape), dtype=dtype, name=name)
     length = keras.Input((), dtype="int32", name=name + LENGTH)
     return {name: sequence, name + LENGTH: length}

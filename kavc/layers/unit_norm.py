@@ -9,10 +9,11 @@ from kavc.losses.contrastive import unit_norm
 
 @keras.saving.register_keras_serializable(package="kavc")
 class UnitNorm(keras.layers.Layer):
-    """Scales the last axis to Euclidean norm 1; zeros stay zeros.
+    """Scales the last axis to Euclidean norm 1, or to another one; zeros stay zeros.
 
     Args:
         epsilon: float. Least squared norm that is divided by.
+        scale: float. The norm.
         **kwargs: see `keras.layers.Layer`.
 
     Call arguments:
@@ -22,15 +23,17 @@ class UnitNorm(keras.layers.Layer):
         The same shape and dtype.
     """
 
-    def __init__(self, epsilon=1e-12, **kwargs):
+    def __init__(self, epsilon=1e-12, scale=1.0, **kwargs):
         super().__init__(**kwargs)
         self.epsilon = epsilon
+        self.scale = scale
 
     def call(self, x):
-        return unit_norm(x, self.epsilon)
+        found = unit_norm(x, self.epsilon)
+        return found if self.scale == 1 else found * self.scale
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "epsilon": self.epsilon}
+        return {**super().get_config(), "epsilon": self.epsilon, "scale": self.scale}

@@ -18,6 +18,7 @@ SYSTEMS = {
         "CrossModalEmbeddingSystem",
     ),
     "ms-vae": ("kavc.systems.ms_vae.system", "MSVAESystem"),
+    "music-match": ("kavc.systems.music_match.system", "MusicMatchSystem"),
     "ti-avc": ("kavc.systems.ti_avc.system", "TiAVCSystem"),
 }
 

@@ -23,3 +23,9 @@ def test_config_round_trip():
     again = UnitNorm.from_config(layer.get_config())
     assert (again.epsilon, again.name) == (1e-6, "norm")
     assert layer.compute_output_shape((None, 7)) == (None, 7)
+
+
+def test_another_norm_than_1():
+    found = UnitNorm(scale=6.0)(np.array([[3.0, 4.0], [0.0, 0.0]], np.float32))
+    np.testing.assert_allclose(found, [[3.6, 4.8], [0, 0]], rtol=1e-6)
+    assert UnitNorm.from_config(UnitNorm(scale=6.0).get_config()).scale == 6

@@ -1,0 +1,297 @@
+"""From a trained network and judgements to the paper's table, and what it takes to read it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+
+from kavc.evaluation.charts import bars, reliability
+from kavc.evaluation.estimate import Estimate
+from kavc.evaluation.figure import Figure
+from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.proportions import (
+    binomial_test,
+    normal_interval,
+    sizes_of_interval,
+    wilson_interval,
+)
+from kavc.evaluation.report import Headline, Report
+from kavc.evaluation.table import Column, Table
+from kavc.metrics.agreement import fleiss_kappa, noise_ceiling
+from kavc.metrics.calibration import brier_score, expected_calibration_error, log_loss
+from kavc.systems.music_match import paper
+from kavc.systems.music_match.config import MusicMatchConfig
+from kavc.systems.music_match.held import Held
+from kavc.systems.music_match.scoring import Scored, score
+
+ELSEWHERE = f"The paper's numbers belong to another corpus, {paper.CORPUS}."
+INTERVALS = (
+    "Wilson's interval takes judgements as independent; the bootstrap draws videos, each with all "
+    "its judgements. ±: half the normal interval, as the report's may be. All at 95 %. "
+    "p: exact, one-sided, against 50 %."
+)
+PUBLISHED = {"two-stream": paper.TWO_STREAM, "i3d": paper.I3D}
+SHOWN = 4  # oracles of the figure
+
+
+def evaluate(network: keras.Model, held: Held, config: MusicMatchConfig) -> Report:
+    """Evaluates one trained network on the test split.
+
+    Returns:
+        A report whose headline is the accuracy as judgements were asked, in percent.
+    """
+    scored = score(network, held.test)
+    right = hits(scored.logit, scored.preferred)
+    interval = wilson_interval(int(right.sum()), len(right))
+    label = f"{config.variant}, {config.head}"
+    tables = [
+        accuracy_table(scored, held, config),
+        published_table(held),
+        places_table(scored, held),
+        calibration_table(scored, held),
+    ]
+    raters = raters_table(scored, held)
+    return Report(
+        title=f"Music for video ({label}) on {held.source}",
+        headline=Headline(
+            "accuracy", 100 * interval.value, "max",
+            interval=(100 * interval.low, 100 * interval.high), unit="%",
+        ),
+        tables=[*tables, *([raters] if raters else [])],
+        figures=_figures(tables[0], scored, held),
+        notes=[*held.notes, *_notes(scored, held), INTERVALS, ELSEWHERE],
+        predictions=_predictions(scored),
+    )  # fmt: skip
+
+
+def hits(logit: np.ndarray, preferred: np.ndarray) -> np.ndarray:
+    """Returns which answers are right: (judgements,) bool. Who can't decide, at 0, isn't."""
+    return np.where(preferred, logit > 0, logit < 0)
+
+
+def accuracy_table(scored: Scored, held: Held, config: MusicMatchConfig) -> Table:
+    """Accuracy (Table 1) as asked and in other ways, of who knows less, and at best."""
+    columns = [
+        Column("who answers"),
+        Column("accuracy", ".2f", "%"),
+        *(Column(name, ".2f", "%") for name in ("low", "high", "±", "over videos, low", "high ")),
+        Column("p", ".2g"),
+        Column("judgements", "d"),
+    ]
+    rows = [_row(name, hits(logit, scored.preferred), held) for name, logit in _asked(scored, held)]
+    nothing = (None,) * 6
+    rows.append((paper.GUESSING, paper.TABLE_1[paper.GUESSING], *nothing, len(scored.logit)))
+    if (published := PUBLISHED.get(config.variant)) is not None:
+        value, margin = paper.TABLE_1[published], paper.MARGINS[published]
+        name = f"paper, {published} (another corpus)"
+        rows.append((name, value, None, None, margin, None, None, None, None))
+    caption = "Test accuracy (Table 1): which of two tracks a rater preferred"
+    return Table("accuracy", columns, rows, caption=caption, source=held.source)
+
+
+def _asked(scored: Scored, held: Held) -> Iterator[tuple[str, np.ndarray]]:
+    """Yields who answers, and a logit of each judgement, the network first."""
+    yield "network", scored.logit
+    yield "network, tracks the other way round", -scored.swapped
+    yield "network, mean of both ways", scored.symmetrised
+    yield "network, by a score of each track", scored.score[:, 0] - scored.score[:, 1]
+    yield "network, another video's pictures", scored.shuffled
+    if not math.isnan(held.first_preferred):
+        first = held.first_preferred >= 0.5
+        always = np.full(len(scored.logit), 1.0 if first else -1.0)
+        name = f"always the {'first' if first else 'second'} track, as most in training"
+        yield name, always
+    for name, probability in held.oracles.items():
+        yield name, probability - 0.5
+
+
+def _row(name: str, right: np.ndarray, held: Held) -> tuple:
+    count, total = int(right.sum()), len(right)
+    wilson, normal = wilson_interval(count, total), normal_interval(count, total)
+    videos = over_videos(right, held.test.video)
+    test = binomial_test(count, total)
+    shares = (wilson.value, wilson.low, wilson.high, normal.value - normal.low, *videos.interval)
+    return (name, *(100 * share for share in shares), test.p, total)
+
+
+def over_videos(right: np.ndarray, video: np.ndarray) -> Estimate:
+    """The accuracy with its bootstrap over videos, each drawn with all its judgements.
+
+    Args:
+        right: (judgements,) bool.
+        video: (judgements,) integers; equal ones are one video.
+    """
+    _, of = np.unique(video, return_inverse=True)
+    each = np.stack([np.bincount(of, right), np.bincount(of)], axis=1)
+    hit, asked = mean_bootstrap(each)
+    found = hit.samples / asked.samples
+    return type(hit)(float(right.mean()), found, hit.count).estimate()
+
+
+def published_table(held: Held) -> Table:
+    """The paper's Table 1, and how many judgements its ± can stand for."""
+    columns = [
+        Column("row of Table 1"),
+        Column("accuracy", ".2f", "%"),
+        Column("±", ".2f", "%"),
+        Column("judgements, if a 95 % interval", ",.0f"),
+        Column("judgements, if a standard error", ",.0f"),
+        Column("p, if an interval", ".2g"),
+        Column("p, if an error", ".2g"),
+    ]
+    rows = []
+    for name, margin in paper.MARGINS.items():
+        share = paper.TABLE_1[name] / 100
+        sizes = sizes_of_interval(share, margin / 100)
+        counts = [round(sizes.interval), round(sizes.standard_error)]
+        tests = [binomial_test(round(share * count), count).p for count in counts]
+        rows.append((name, 100 * share, margin, *counts, *tests))
+    caption = "Table 1 as published: its test split isn't given, nor what ± is"
+    source = f"{held.source} has no part in these numbers, which are of {paper.CORPUS}"
+    return Table("published", columns, rows, caption=caption, source=source)
+
+
+def places_table(scored: Scored, held: Held) -> Table:
+    """What the places of the tracks do: to the network, and to the raters."""
+    same = np.mean(np.sign(scored.logit) == -np.sign(scored.swapped))
+    gap = np.abs(scored.logit + scored.swapped)
+    rows = [
+        ("same track preferred when both change places (%)", 100 * float(same)),
+        ("mean |logit + logit of changed places|", float(gap.mean())),
+        ("largest |logit + logit of changed places|", float(gap.max())),
+        ("mean |logit|", float(np.abs(scored.logit).mean())),
+        ("first track preferred by the network (%)", 100 * float(np.mean(scored.logit > 0))),
+        ("first track preferred by raters (%)", 100 * float(scored.preferred.mean())),
+    ]
+    return Table(
+        "places",
+        [Column("measure"), Column("value", ".4g")],
+        rows,
+        caption="Places of the tracks: swap consistency and position bias",
+        source=held.source,
+    )
+
+
+def calibration_table(scored: Scored, held: Held) -> Table:
+    """Whether the preference can be read as a probability."""
+    columns = [
+        Column("who answers"),
+        *(Column(name, ".4f") for name in ("calibration error", "Brier score", "log loss (nats)")),
+    ]
+    answers = {"network": scored.logit} | {
+        name: _logit(probability) for name, probability in held.oracles.items()
+    }
+    rows = [(name, *_calibration(scored.preferred, logit)) for name, logit in answers.items()]
+    rows.append(("always 50 %", 0.0, 0.25, math.log(2)))
+    return Table("calibration", columns, rows, caption="Calibration on test", source=held.source)
+
+
+def _calibration(preferred: np.ndarray, logit: np.ndarray) -> tuple[float, float, float]:
+    probability = _sigmoid(logit)
+    return (
+        expected_calibration_error(preferred, probability),
+        brier_score(preferred, probability),
+        log_loss(preferred, logit),
+    )
+
+
+def raters_table(scored: Scored, held: Held) -> Table | None:
+    """How far raters agree on one video and two tracks; None where nobody was asked twice."""
+    counts = counts_of(scored)
+    if counts.sum(axis=1).max(initial=0) < 2:
+        return None
+    ceiling, kappa = noise_ceiling(counts), fleiss_kappa(counts)
+    found = {
+        "share of the most frequent answer (ceiling, optimistic)": ceiling.majority,
+        "agreement with most of the others (ceiling, pessimistic)": ceiling.held_out,
+        "Fleiss' kappa": kappa,
+    }
+    rows = [(name, each.value, each.items, each.reason) for name, each in found.items()]
+    columns = [
+        Column("measure"), Column("value", ".3f"), Column("comparisons", "d"), Column("remark"),
+    ]  # fmt: skip
+    caption = "Raters who were asked the same, in whatever order of the tracks"
+    return Table("raters", columns, rows, caption=caption, source=held.source)
+
+
+def counts_of(scored: Scored) -> np.ndarray:
+    """Returns how often each of two tracks was preferred for a video: (comparisons, 2) int64."""
+    store = scored.store
+    low, high = np.minimum(store.a, store.b), np.maximum(store.a, store.b)
+    asked = np.stack([store.video, low, high], axis=1)
+    _, of = np.unique(asked, axis=0, return_inverse=True)
+    preferred = np.where(scored.preferred, store.a, store.b)
+    return np.stack([np.bincount(of, preferred == each) for each in (low, high)], axis=1).astype(
+        np.int64
+    )
+
+
+def _figures(accuracy: Table, scored: Scored, held: Held) -> list[Figure]:
+    rows = [row for row in accuracy.to_records() if row["low"] is not None]
+    names = [str(row["who answers"]).removeprefix("network, ") for row in rows]
+    values = np.array([row["accuracy"] for row in rows], float)
+    ends = np.array([[row["low"], row["high"]] for row in rows], float)
+    return [
+        bars(
+            "accuracy",
+            names,
+            values,
+            ends,
+            value_label="accuracy (%)",
+            chance=50,
+            caption="Test accuracy of the network and of who knows less or all; whiskers: Wilson's "
+            "95 % interval.",
+            source=held.source,
+        ),
+        reliability(
+            "reliability",
+            scored.preferred,
+            _sigmoid(scored.logit),
+            caption="Reliability of the preference for the first track.",
+            source=held.source,
+        ),
+    ]
+
+
+def _notes(scored: Scored, held: Held) -> list[str]:
+    store = held.test
+    notes = [
+        f"Test: {len(store):,} judgements of {len(store.videos):,} videos and "
+        f"{len(store.tracks):,} tracks."
+    ]
+    if held.oracles:
+        best = next(iter(held.oracles.values()))
+        bayes = 100 * float(np.maximum(best, 1 - best).mean())
+        notes.append(
+            f"Bayes accuracy on these judgements, expected: {bayes:.2f} %; what the oracle gets of "
+            "the answers that were drawn stands in the table."
+        )
+    if undecided := int(np.sum(scored.logit == 0)):
+        notes.append(f"{undecided} judgements without a preference count as wrong.")
+    return notes
+
+
+def _predictions(scored: Scored) -> dict[str, np.ndarray]:
+    store = scored.store
+    return {
+        "preferred": scored.preferred,
+        "logit": scored.logit,
+        "swapped": scored.swapped,
+        "score": scored.score,
+        "shuffled": scored.shuffled,
+        "video": store.video,
+        "a": store.a,
+        "b": store.b,
+    }
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-logits))
+
+
+def _logit(probability: np.ndarray) -> np.ndarray:
+    inside = np.clip(probability, 1e-12, 1 - 1e-12)
+    return np.log(inside / (1 - inside))

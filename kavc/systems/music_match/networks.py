@@ -1,0 +1,300 @@
+"""Which of two tracks fits a video better: Figure 4 of Langlois, 2019.
+
+    frame     ─ ResNet-50 ─┐
+    flow (20) ─ ResNet-50 ─┤
+                           ├─ concatenation ─ hidden layer ─ logit: a fits better than b
+    track a   ─ VGGish ────┤
+    track b   ─ VGGish ────┘   (the same one)
+
+The symmetric head has one score a track, s(video, track), and the logit is the difference of both:
+
+    video ─┬─ hidden layer ─ s(video, a) ─┐
+    track ─┘                              ├─ minus ─ logit
+              hidden layer ─ s(video, b) ─┘
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers, ops
+
+from kavc.layers.joined_dense import JoinedDense
+from kavc.layers.masking import LengthMask
+from kavc.layers.network import LENGTH, Network, sequence_input
+from kavc.layers.pooling import MaskedGlobalAveragePooling1D
+from kavc.layers.projection import Projection
+from kavc.layers.reference import Reference
+from kavc.layers.rows import FlattenRows, RestoreRows
+from kavc.layers.standardization import Standardization
+from kavc.layers.unit_norm import UnitNorm
+
+TRACK = "audio"
+TRACKS = ("audio_a", "audio_b")
+HEADS = ("plain", "symmetric")
+INTERACTIONS = ("linear", "hidden", "product")
+NORMALIZE = ("none", "l2", "layer", "standard", "principal")
+
+
+def encoder(name, row, *, backbone="none", dim=64, dtype=None):
+    """From the rows of a video or of a track to one vector: their mean.
+
+    Args:
+        name: str, of the array.
+        row: int or shape of a row; an image or a patch of a spectrogram with a backbone.
+        backbone: a name of `kavc.media.networks.backbones`, applied to each row; "none" for rows
+            that are features.
+        dim: int. Width of what a backbone "tiny" makes.
+        dtype: `keras.DTypePolicy` or its name.
+
+    Returns:
+        `keras.Model`: {name `(batch, time, *row)`, name_length `(batch,)`} to `(batch, width)`;
+        zeros where there is no row.
+    """
+    policy = keras.dtype_policies.get(dtype)
+    inputs = sequence_input(row, name=name, dtype=policy.compute_dtype)
+    x = inputs[name]
+    if backbone != "none":
+        from kavc.media.networks.backbones import backbone as build
+
+        network = build(backbone, shape=tuple(x.shape[2:]), dim=dim, dtype=policy)
+        flat = FlattenRows(dtype=policy)(x)
+        x = RestoreRows(dtype=policy)(network(flat), x)
+    mask = LengthMask()(inputs[name + LENGTH], inputs[name])
+    x = MaskedGlobalAveragePooling1D(dtype=policy)(x, mask=mask)
+    return keras.Model(inputs, x, name=f"{name}_encoder")
+
+
+def normalization(kind, dim, *, components=32, name=None, dtype=None):
+    """What makes the vectors of one stream comparable with those of others.
+
+    Args:
+        kind: "none"; "l2", to the root of the width in length; "layer"; or by what the training
+            split gives, "standard", mean 0 and variance 1, or "principal", its first principal
+            components, each of variance 1.
+        dim: int. Width of the stream.
+        components: int. Most components of "principal".
+        name: str.
+        dtype: `keras.DTypePolicy` or its name.
+
+    Returns:
+        Layer from `(..., dim)` to `(..., width)`; None for "none".
+    """
+    if kind not in NORMALIZE:
+        raise ValueError(f"normalize must be one of {', '.join(NORMALIZE)}; received: {kind!r}")
+    options = {"name": name, "dtype": dtype}
+    if kind == "l2":
+        # Length 1 would leave 2,048 numbers too small for a hidden layer that begins as usual.
+        return UnitNorm(scale=dim**0.5, **options)
+    if kind == "layer":
+        return layers.LayerNormalization(**options)
+    if kind == "standard":
+        return Standardization(**options)
+    return Projection(min(components, dim), **options) if kind == "principal" else None
+
+
+@keras.saving.register_keras_serializable(package="kavc")
+class MusicMatch(Network):
+    """Prefers one of two tracks for a video.
+
+    Args:
+        streams: dict of name to int or shape of a row, what is seen: {"visual": 2048, "flow": 2048}
+            are the two streams of the paper, {"flow": 1024} is I3D on flow; none for sound alone.
+        audio: int or shape of a row of a track.
+        head: "plain", one hidden layer on everything, or "symmetric", a difference of two scores.
+        interaction: "hidden", a hidden layer with ReLU on the concatenation; "linear", no hidden
+            layer, so that nothing seen can change a preference; "product", a hidden layer on
+            embeddings of the video and of each track and on their products.
+        units: int. Width of the hidden layer.
+        embedding_dim: int. Of "product".
+        normalize: as of `normalization`, of each stream and of the tracks.
+        components: int. Likewise.
+        dropout: float. After the hidden layer.
+        backbones: dict of "visual", "flow" or "audio" to the name of a network that is applied to
+            each row. Defaults to none: rows are features.
+        backbone_dim: int. Width of what a backbone "tiny" makes.
+        train_from: str. Of a backbone, the layer from which on it is trained; "none" or "all".
+        dtype: `keras.DTypePolicy` or its name.
+        name: str.
+
+    Inputs:
+        Of each stream NAME `(batch, time, row)` and NAME_length `(batch,)` int32, and so of
+        "audio_a" and "audio_b".
+
+    Outputs:
+        "preference" `(batch, 1)`, the logit of a being preferred; "score" `(batch, 2)`, that of
+        each track alone, of which the higher is the better. The symmetric head's preference is
+        their difference; the plain head's score is half the difference that changing places makes
+        in its preference against the mean track of the training split.
+
+    Attributes:
+        encoders: name of a stream, or "audio", to its `encoder`.
+        norms: likewise to the layer of its `normalization`, where there is one.
+        video_network: from the streams to a video's vector, `(batch, width)`; None without streams.
+        track_network: {"audio", "audio_length"} to a track's vector, `(batch, width)`.
+
+    Example:
+        network = MusicMatch({"visual": 2048, "flow": 2048}, 128)
+        answers = network({"visual": frames, "flow": stacks, "audio_a": a, "audio_b": b})
+        preferred = keras.ops.sigmoid(answers["preference"])
+
+    Reference:
+        Langlois, 2019, section 3; Bradley and Terry, 1952, for the symmetric head.
+    """
+
+    def __init__(
+        self,
+        streams,
+        audio=128,
+        *,
+        head="plain",
+        interaction="hidden",
+        units=512,
+        embedding_dim=32,
+        normalize="layer",
+        components=32,
+        dropout=0.5,
+        backbones=None,
+        backbone_dim=64,
+        train_from="none",
+        dtype=None,
+        name="music_match",
+    ):
+        for what, value, known in (
+            ("head", head, HEADS), ("interaction", interaction, INTERACTIONS)
+        ):  # fmt: skip
+            if value not in known:
+                raise ValueError(f"{what} must be one of {', '.join(known)}; received: {value!r}")
+        policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
+        backbones = dict(backbones or {})
+        config = {
+            "streams": dict(streams), "audio": audio, "head": head, "interaction": interaction,
+            "units": units, "embedding_dim": embedding_dim, "normalize": normalize,
+            "components": components, "dropout": dropout, "backbones": backbones,
+            "backbone_dim": backbone_dim, "train_from": train_from,
+        }  # fmt: skip
+        self.encoders, self.norms = {}, {}
+        for each, row in {**streams, TRACK: audio}.items():
+            chosen = backbones.get(each, "none")
+            found = encoder(each, row, backbone=chosen, dim=backbone_dim, dtype=policy)
+            width = found.output.shape[-1]
+            options = {"components": components, "name": f"{each}_norm", "dtype": policy}
+            self.encoders[each] = found
+            self.norms[each] = normalization(normalize, width, **options)
+        self.track_network = self._vectors([TRACK], "track_network")
+        self.video_network = self._vectors(list(streams), "video_network") if streams else None
+        head_options = (head, interaction, units, embedding_dim, dropout, policy)
+        self.comparison = _Head(*head_options)
+        inputs = {k: x for each in streams for k, x in self.encoders[each].input.items()}
+        for each in TRACKS:
+            inputs |= sequence_input(audio, name=each, dtype=policy.compute_dtype)
+        video = self.video_network(_of(inputs, streams)) if streams else None
+        tracks = ops.stack([self.track_network(_renamed(inputs, each)) for each in TRACKS], axis=1)
+        super().__init__(
+            inputs, self.comparison(video, tracks), config=config, dtype=policy, name=name
+        )
+
+    def _vectors(self, names, name):
+        """Returns the network from some streams to one vector."""
+        inputs = {k: x for each in names for k, x in self.encoders[each].input.items()}
+        found = []
+        for each in names:
+            x = self.encoders[each](_of(inputs, [each]))
+            found.append(x if self.norms[each] is None else self.norms[each](x))
+        x = found[0] if len(found) == 1 else ops.concatenate(found, axis=-1)
+        return keras.Model(inputs, x, name=name)
+
+    def scores(self, video, tracks):
+        """Returns how well each of some tracks fits, in graph: the higher, the better.
+
+        Args:
+            video: `(batch, width)`, of `video_network`; None for a network that sees nothing.
+            tracks: `(batch, n, width)`, of `track_network`.
+
+        Returns:
+            `(batch, n)`.
+        """
+        return self.comparison.scores(video, tracks)
+
+    def fit_normalization(self, **vectors):
+        """Takes from the training split what `normalization` and the reference are given.
+
+        Args:
+            vectors: name of each stream, and "audio", to `(n, width)` arrays of NumPy, as its
+                encoder makes them.
+        """
+        for name, rows in vectors.items():
+            norm = self.norms[name]
+            if isinstance(norm, Standardization):
+                norm.assign(rows)
+            elif isinstance(norm, Projection):
+                norm.assign(*_principal(rows, norm.units))
+        tracks = vectors[TRACK]
+        norm = self.norms[TRACK]
+        mean = ops.mean(tracks if norm is None else norm(tracks), axis=0)
+        if self.comparison.reference is not None:
+            self.comparison.reference.assign(ops.convert_to_numpy(mean))
+
+
+class _Head:
+    """From the vectors of a video and of tracks to preferences and scores."""
+
+    def __init__(self, head, interaction, units, embedding_dim, dropout, policy):
+        symmetric, last = head == "symmetric", policy.variable_dtype
+        self.reference = None if symmetric else Reference(name="reference", dtype=policy)
+        self.seen = self.heard = self.hidden = None
+        if interaction == "product":
+            self.seen = layers.Dense(embedding_dim, name="seen", dtype=policy)
+            self.heard = layers.Dense(embedding_dim, name="heard", dtype=policy)
+        if interaction == "linear":
+            self.logit = JoinedDense(1, use_bias=not symmetric, name="logit", dtype=last)
+        else:
+            self.hidden = JoinedDense(units, "relu", name="hidden", dtype=policy)
+            self.dropout = layers.Dropout(dropout, name="dropout", dtype=policy)
+            # A bias is the same for both tracks: a difference has none.
+            self.logit = layers.Dense(1, use_bias=not symmetric, name="logit", dtype=last)
+
+    def __call__(self, video, tracks):
+        scores = self.scores(video, tracks)
+        a, b = scores[:, :1], scores[:, 1:]
+        plain = self.reference is not None
+        preference = self._answer(video, [tracks[:, :1], tracks[:, 1:]]) if plain else a - b
+        return {"preference": preference, "score": scores}
+
+    def scores(self, video, tracks):
+        if self.reference is None:
+            return self._answer(video, [tracks])
+        mean = self.reference(tracks)
+        return (self._answer(video, [tracks, mean]) - self._answer(video, [mean, tracks])) / 2
+
+    def _answer(self, video, tracks):
+        """Returns one number for each of n rows, `(batch, n)`, of tracks `(batch, n, width)`."""
+        parts = [*([] if video is None else [video]), *tracks]
+        if self.seen is not None and video is not None:
+            seen, heard = self.seen(video), [self.heard(each) for each in tracks]
+            parts = [seen, *heard, *(ops.expand_dims(seen, 1) * each for each in heard)]
+        if self.hidden is None:
+            return self.logit(parts)[..., 0]
+        return self.logit(self.dropout(self.hidden(parts)))[..., 0]
+
+
+def _principal(rows, units):
+    """Returns the centre of some rows, and directions along which their variance is 1."""
+    import numpy as np
+
+    centre = rows.mean(axis=0, dtype=np.float64)
+    covariance = np.cov(rows.T.astype(np.float64), bias=True).reshape(rows.shape[1], -1)
+    values, vectors = np.linalg.eigh(covariance)
+    values, vectors = values[::-1][:units], vectors[:, ::-1][:, :units]
+    # The sign of an eigenvector is nobody's choice: its largest entry is positive.
+    largest = np.abs(vectors).argmax(axis=0)
+    vectors = vectors * np.sign(vectors[largest, np.arange(len(values))])
+    spread = np.sqrt(np.maximum(values, 0))
+    return centre, vectors / np.where(spread > 1e-6 * spread.max(initial=0), spread, np.inf)
+
+
+def _of(inputs, names):
+    return {each: inputs[each] for name in names for each in (name, name + LENGTH)}
+
+
+def _renamed(inputs, name):
+    return {TRACK: inputs[name], TRACK + LENGTH: inputs[name + LENGTH]}

@@ -1,0 +1,208 @@
+"""Which of many tracks fits a video best, and which moment of each: asked of a run or of a server.
+
+Neither Keras nor TensorFlow is needed here: what asks, a function, has them or a server.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kavc.errors import DataError
+
+LENGTH = "_length"
+TRACK = "audio"
+SCORE, EMBED, RANK = "score", "embed_track", "rank"
+Arrays = Mapping[str, np.ndarray]
+# From the name of a signature and its inputs to its outputs.
+Ask = Callable[[str, Arrays], Arrays]
+AT_ONCE = 256  # tracks, or moments of them, that go through a network together
+COMPARED = 1000  # tracks against which the chances of each are told
+MOST_MOMENTS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Track:
+    """A track to be ranked.
+
+    Args:
+        id: of the track.
+        rows: (rows, ...) float32, of its sound.
+        times: (rows,) seconds at which the rows begin; None where nobody says.
+    """
+
+    id: str
+    rows: np.ndarray
+    times: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A track, and how well it fits.
+
+    Args:
+        track: its id.
+        score: the higher, the better; a difference of two is a log odds.
+        chance: to be preferred to another one of the tracks, on average; 1/2 for an only one.
+        start, end: seconds of its best moment; None for the whole track.
+    """
+
+    track: str
+    score: float
+    chance: float
+    start: float | None = None
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class Moments:
+    """The vectors of tracks, or of moments of them.
+
+    Args:
+        of: (n,) int64. Index of the track that each is of.
+        vectors: (n, width) float32.
+        spans: (n, 2) float64. Seconds at which each begins and ends; NaN for whole tracks.
+    """
+
+    of: np.ndarray
+    vectors: np.ndarray
+    spans: np.ndarray
+
+
+def request(video: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Returns what signatures take of a video, a batch of one.
+
+    Args:
+        video: name of what is seen to (rows, ...) float32.
+    """
+    found: dict[str, np.ndarray] = {}
+    for name, rows in video.items():
+        found[name] = np.asarray(rows, np.float32)[None]
+        found[name + LENGTH] = np.array([len(rows)], np.int32)
+    return found
+
+
+def moments(ask: Ask, tracks: Sequence[Track], seconds: float | None = None) -> Moments:
+    """Returns the vectors of whole tracks, or of all their moments of some length.
+
+    Args:
+        ask: answers "embed_track".
+        tracks: at least one.
+        seconds: of a moment, one from each row on; a shorter track is one moment. None for whole
+            tracks.
+
+    Raises:
+        DataError: a track has no rows, or no times where moments are wanted; or moments are too
+            many.
+    """
+    windows, of, spans = [], [], []
+    for index, track in enumerate(tracks):
+        if not len(track.rows):
+            raise DataError(f"track {track.id!r} has no sound; leave it out")
+        for first, last, span in _windows(track, seconds):
+            windows.append(track.rows[first:last])
+            of.append(index)
+            spans.append(span)
+        if len(windows) > MOST_MOMENTS:
+            raise DataError(f"more than {MOST_MOMENTS:,} moments; rank fewer tracks at once")
+    parts = [embedded(ask, windows[at : at + AT_ONCE]) for at in range(0, len(windows), AT_ONCE)]
+    return Moments(np.array(of), np.concatenate(parts), np.array(spans))
+
+
+def embedded(ask: Ask, windows: Sequence[np.ndarray]) -> np.ndarray:
+    """Returns the vectors of some rows each, (n, width) float32, by "embed_track"."""
+    lengths = np.array([len(rows) for rows in windows], np.int32)
+    padded = np.zeros((len(windows), lengths.max(), *windows[0].shape[1:]), np.float32)
+    for row, each in zip(padded, windows, strict=True):
+        row[: len(each)] = each
+    return ask(EMBED, {TRACK: padded, TRACK + LENGTH: lengths})["vector"]
+
+
+def step_of(track: Track) -> float:
+    """Returns the seconds from one row of a track to the next.
+
+    Raises:
+        DataError: it has no times, or they do not rise.
+    """
+    if track.times is None:
+        raise DataError(
+            f"track {track.id!r}: when its rows begin isn't known, as moments need; extract it, or "
+            f"give an array {TRACK}_times"
+        )
+    if len(track.times) < 2:
+        return float("inf")  # one row is one moment
+    step = float(np.median(np.diff(track.times)))
+    if not step > 0:
+        raise DataError(f"track {track.id!r}: the times of its rows do not rise")
+    return step
+
+
+def _windows(track: Track, seconds: float | None) -> Sequence[tuple[int, int, tuple[float, float]]]:
+    if seconds is None:
+        return [(0, len(track.rows), (np.nan, np.nan))]
+    step = step_of(track)
+    rows = max(1, min(len(track.rows), round(seconds / step)))
+    length = seconds if np.isinf(step) else rows * step
+    begins = np.asarray(track.times, np.float64)
+    return [
+        (first, first + rows, (begins[first], begins[first] + length))
+        for first in range(len(track.rows) - rows + 1)
+    ]
+
+
+def ranked(ask: Ask, video: Arrays, tracks: Sequence[str], found: Moments) -> list[Ranked]:
+    """Returns tracks by how well they fit, the best first; each with its best moment.
+
+    Args:
+        ask: answers "rank".
+        video: what the signature takes of the video, a batch of one.
+        tracks: their ids.
+        found: as `moments` gives them.
+    """
+    inputs = {
+        "tracks": found.vectors[None],
+        f"tracks{LENGTH}": np.array([len(found.vectors)], np.int32),
+    }
+    scores = np.asarray(ask(RANK, {**video, **inputs})["scores"][0], np.float64)
+    best = [int(rows[scores[rows].argmax()]) for rows in _rows_of(found.of, len(tracks))]
+    order = sorted(range(len(tracks)), key=lambda track: (-scores[best[track]], tracks[track]))
+    chances = chance(scores[best])
+    return [_ranked(tracks[each], scores[best[each]], chances[each], found.spans[best[each]])
+            for each in order]  # fmt: skip
+
+
+def _ranked(track: str, score: float, chance: float, span: np.ndarray) -> Ranked:
+    start, end = (None if np.isnan(at) else float(at) for at in span)
+    return Ranked(track, float(score), float(chance), start, end)
+
+
+def _rows_of(of: np.ndarray, count: int) -> list[np.ndarray]:
+    order = np.argsort(of, kind="stable")
+    return np.split(order, np.searchsorted(of[order], np.arange(1, count)))
+
+
+def chance(scores: np.ndarray) -> np.ndarray:
+    """Returns how likely each is to be preferred to another one of them, on average.
+
+    Args:
+        scores: (n,) of different tracks. Above 1,000, each is set against 1,000 of them, evenly
+            spread from the best to the worst.
+
+    Returns:
+        (n,) float64, by Bradley and Terry; 1/2 for an only one.
+    """
+    if len(scores) < 2:
+        return np.full(len(scores), 0.5)
+    others = np.sort(scores)
+    if len(others) > COMPARED:
+        others = others[np.linspace(0, len(others) - 1, COMPARED).round().astype(int)]
+        return np.stack([_sigmoid(score - others).mean() for score in scores])
+    # Itself is among the others, at 1/2.
+    wins = np.stack([_sigmoid(score - others).sum() for score in scores])
+    return (wins - 0.5) / (len(others) - 1)
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-np.clip(logits, -700, 700)))

@@ -1,0 +1,40 @@
+"""From the options to what is trained: the network of a variant, and its fit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kavc.systems.base import Stage
+from kavc.systems.music_match.config import MusicMatchConfig
+from kavc.systems.music_match.networks import TRACK, MusicMatch
+from kavc.systems.music_match.stages import PreferenceStage
+
+
+def build(config: MusicMatchConfig) -> MusicMatch:
+    """Returns the network of the config's variant."""
+    names = (*config.streams, TRACK)
+    backbones = {name: config.backbone(name) for name in names}
+    return MusicMatch(
+        {name: _size(config.row(name)) for name in config.streams},
+        _size(config.row(TRACK)),
+        head=config.head,
+        interaction=config.interaction,
+        units=config.units,
+        embedding_dim=config.embedding_dim,
+        normalize=config.normalize,
+        components=config.components,
+        dropout=config.dropout,
+        backbones={name: kind for name, kind in backbones.items() if kind != "none"},
+        backbone_dim=config.backbone_dim,
+        train_from=config.train_from,
+        dtype=config.dtype,
+    )
+
+
+def stages(config: MusicMatchConfig) -> list[Stage]:
+    """Returns the only fit."""
+    return [PreferenceStage(config)]
+
+
+def _size(row: tuple[int, ...]) -> Any:
+    return row[0] if len(row) == 1 else list(row)

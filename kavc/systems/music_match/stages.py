@@ -1,0 +1,106 @@
+"""The fit: judgements in the order of an epoch, and the cross-entropy of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kavc.data.comparisons.store import ComparisonStore
+from kavc.data.epochs import Columns, of_epoch
+from kavc.layers.network import Network
+from kavc.systems.base import Stage
+from kavc.systems.music_match.config import MusicMatchConfig
+from kavc.systems.music_match.networks import TRACK, MusicMatch
+from kavc.systems.music_match.scoring import vectors
+
+
+class PreferenceStage(Stage):
+    """Learns whether the first of two tracks was preferred."""
+
+    name = "preference"
+    headline = ("val_accuracy", "max")
+
+    def __init__(self, config: MusicMatchConfig):
+        self.config = config
+        self.epochs = config.epochs
+        self.patience = config.patience
+        self.steps_per_execution = config.steps_per_execution
+
+    def load(self, examples: tf.data.Dataset) -> ComparisonStore:
+        return load_judgements(examples, self.config)
+
+    def prepare(
+        self, network: keras.Model, load: Callable[[], ComparisonStore], folder: Path
+    ) -> ComparisonStore:
+        store = load()
+        if folder.name == "train":
+            begin(network, self.config)
+            network.fit_normalization(**vectors(network, store))
+        return store
+
+    def trainee(self, network: keras.Model) -> keras.Model:
+        preference = {"preference": network.output["preference"]}
+        return Network(network.input, preference, config={}, dtype=network.dtype_policy)
+
+    def compile_arguments(self) -> dict[str, Any]:
+        config = self.config
+        if config.optimizer == "adamw":
+            optimizer = keras.optimizers.AdamW(
+                config.learning_rate, weight_decay=config.weight_decay
+            )
+        else:
+            optimizer = keras.optimizers.Adam(config.learning_rate)
+        return {
+            "optimizer": optimizer,
+            "loss": {"preference": keras.losses.BinaryCrossentropy(from_logits=True)},
+            "metrics": {"preference": [keras.metrics.BinaryAccuracy("accuracy", threshold=0.0)]},
+        }
+
+    def dataset(
+        self, examples: ComparisonStore, epoch: tf.Tensor | int | None, seed: int
+    ) -> tf.data.Dataset:
+        preferred = tf.constant(examples.answer == 0)
+
+        def batch(rows: tf.Tensor, swapped: tf.Tensor) -> tuple:
+            label = tf.cast(tf.gather(preferred, rows) != swapped, tf.float32)[:, None]
+            return examples.gather(rows, swapped), {"preference": label}
+
+        drawn = tf.data.Dataset.from_tensor_slices(self.draw(len(examples), epoch, seed))
+        batches = drawn.batch(self.config.batch_size)
+        return batches.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
+
+    def draw(self, count: int, epoch: tf.Tensor | int | None, seed: int) -> Columns:
+        """Returns the rows of an epoch and which change places: (judgements,) int32, bool."""
+        rows = np.arange(count, dtype=np.int32)
+        swaps = self.config.swaps == "random" and self.config.head == "plain"
+
+        def drawn(epoch: int) -> Columns:
+            rng = np.random.default_rng([seed, epoch])
+            order = rng.permutation(rows)
+            return order, (rng.uniform(size=count) < 0.5) & swaps
+
+        if epoch is None:
+            return rows, np.zeros(count, bool)
+        return of_epoch(drawn, epoch, (tf.int32, tf.bool))
+
+
+def load_judgements(examples: tf.data.Dataset, config: MusicMatchConfig) -> ComparisonStore:
+    """Reads a split once, into memory: each judgement, and each video and each track once.
+
+    Args:
+        examples: as `kavc.systems.music_match.MusicMatchSystem.read` gives them.
+        config: of the network.
+
+    Raises:
+        DataError: as `ComparisonStore.from_dataset`.
+    """
+    return ComparisonStore.from_dataset(examples, config.streams, (TRACK,))
+
+
+def begin(network: MusicMatch, config: MusicMatchConfig) -> None:
+    """Gives backbones the weights that they begin with, if these are published ones."""

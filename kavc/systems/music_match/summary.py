@@ -1,0 +1,211 @@
+"""Several runs together: Table 1 over seeds, what each part brings, and runs side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from kavc.errors import ConfigError
+from kavc.evaluation.charts import bars
+from kavc.evaluation.proportions import mcnemar, wilson_interval
+from kavc.evaluation.report import Headline, Report
+from kavc.evaluation.spread import spread
+from kavc.evaluation.table import Column, Table
+from kavc.systems.music_match import paper
+from kavc.systems.music_match.evaluation import ELSEWHERE, INTERVALS, hits
+from kavc.systems.music_match.system import IMPROVED
+
+# What a difference of two rows says: name, better row, worse row.
+PARTS = (
+    ("flow, of two streams", paper.TWO_STREAM, "Two-stream, without flow"),
+    ("pictures, of two streams", paper.TWO_STREAM, "Sound alone"),
+    ("a hidden layer", paper.TWO_STREAM, "Two-stream, linear"),
+    ("the symmetric head", "Two-stream, symmetric", paper.TWO_STREAM),
+    ("I3D on flow, for two streams", paper.I3D, paper.TWO_STREAM),
+    ("our recipe", IMPROVED, paper.TWO_STREAM),
+    ("the symmetric head, of our recipe", IMPROVED, f"{IMPROVED}, plain head"),
+    ("flow, of our recipe", IMPROVED, f"{IMPROVED}, without flow"),
+    ("pictures, of our recipe", IMPROVED, f"{IMPROVED}, sound alone"),
+)
+NOTHING = "brings nothing that {seeds} seeds could tell"
+
+
+def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
+    """Sets all rows, several seeds each, beside the published numbers.
+
+    Args:
+        reports: label of a row to one report a seed, the same seeds in every row.
+        source: where the numbers come from.
+    """
+    accuracies = {
+        label: [report.headline.value for report in seeds] for label, seeds in reports.items()
+    }
+    columns = [
+        Column("row"),
+        Column("accuracy", ".2f", "%"),
+        Column("sd", ".2f", "%"),
+        Column("low", ".2f", "%"),
+        Column("high", ".2f", "%"),
+        Column("another video's pictures", ".2f", "%"),
+        Column("same track when they change places", ".1f", "%"),
+        Column("seeds", "d"),
+        Column(f"paper, {paper.CORPUS}", ".2f", "%"),
+    ]
+    rows = []
+    for label, values in accuracies.items():
+        found = spread(values, limits=(0, 100))
+        shuffled = [100 * _shuffled(report) for report in reports[label]]
+        same = [100 * _same(report) for report in reports[label]]
+        measured = (found.mean, found.std, found.low, found.high, np.mean(shuffled), np.mean(same))
+        rows.append((label, *measured, len(values), paper.TABLE_1.get(label)))
+    rows += _constants(reports)
+    table = Table(
+        "table-1",
+        columns,
+        rows,
+        caption="Test accuracy: mean, standard deviation and 95 % interval over seeds (Table 1)",
+        source=f"{source}. The last column belongs to another corpus.",
+    )
+    parts = differences(reports, source)
+    first = next(iter(reports.values()))[0]
+    best = IMPROVED if IMPROVED in accuracies else list(accuracies)[-1]
+    tables = [table, parts, *(each for each in first.tables if each.name == "published")]
+    return Report(
+        title=f"Table 1 on {source}",
+        headline=Headline("accuracy", spread(accuracies[best]).mean, "max", unit="%"),
+        tables=[each for each in tables if each.rows],
+        figures=[_figure(accuracies, source)],
+        notes=[*_said(parts), ELSEWHERE, *_common_notes(reports)],
+    )
+
+
+def differences(reports: Mapping[str, Sequence[Report]], source: str) -> Table:
+    """What each part brings: differences of two rows, paired by seed, and McNemar's exact test."""
+    columns = [
+        Column("what it brings"),
+        Column("difference", "+.2f", "%"),
+        Column("low", "+.2f", "%"),
+        Column("high", "+.2f", "%"),
+        Column("seeds", "d"),
+        Column("seeds with p < 0.05", "d"),
+    ]
+    rows = []
+    for name, better, worse in PARTS:
+        if better not in reports or worse not in reports:
+            continue
+        tests = [
+            mcnemar(_right(a), _right(b))
+            for a, b in zip(reports[better], reports[worse], strict=True)
+            if _check_same(a, b)
+        ]
+        found = spread([100 * test.difference for test in tests])
+        certain = sum(test.p < 0.05 for test in tests)
+        rows.append((name, found.mean, found.low, found.high, len(tests), certain))
+    caption = "What each part brings: mean over seeds, 95 % interval; McNemar's test in each seed"
+    return Table("differences", columns, rows, caption=caption, source=source)
+
+
+def compare(reports: Mapping[str, Report]) -> Report:
+    """Sets runs side by side on the same judgements; every other one is tested against the first.
+
+    Raises:
+        ConfigError: the runs were not asked about the same judgements.
+    """
+    first = next(iter(reports))
+    columns = [
+        Column("run"),
+        *(Column(name, ".2f", "%") for name in ("accuracy", "low", "high")),
+        Column(f"difference to {first}", "+.2f", "%"),
+        Column("it alone is right", "d"),
+        Column(f"{first} alone is right", "d"),
+        Column("p", ".3g"),
+    ]
+    rows = []
+    for label, report in reports.items():
+        right = _right(report)
+        interval = wilson_interval(int(right.sum()), len(right))
+        row = [label, *(100 * x for x in (interval.value, *interval.interval))] + [None] * 4
+        if label != first:
+            _check_same(report, reports[first])
+            test = mcnemar(right, _right(reports[first]))
+            row[4:] = [100 * test.difference, test.only_first, test.only_second, test.p]
+        rows.append(tuple(row))
+    caption = "Accuracy on the same judgements; p: McNemar's exact test"
+    table = Table("comparison", columns, rows, caption, reports[first].table("accuracy").source)
+    return Report(
+        title="Runs side by side",
+        headline=reports[first].headline,
+        tables=[table],
+        figures=[],
+        notes=[INTERVALS, ELSEWHERE],
+    )
+
+
+def _right(report: Report) -> np.ndarray:
+    return hits(report.predictions["logit"], report.predictions["preferred"])
+
+
+def _shuffled(report: Report) -> float:
+    said = report.predictions
+    return float(hits(said["shuffled"], said["preferred"]).mean())
+
+
+def _same(report: Report) -> float:
+    said = report.predictions
+    return float(np.mean(np.sign(said["logit"]) == -np.sign(said["swapped"])))
+
+
+def _check_same(a: Report, b: Report) -> bool:
+    for name in ("preferred", "video", "a", "b"):
+        if not np.array_equal(a.predictions[name], b.predictions[name]):
+            raise ConfigError(
+                "the runs were asked about different judgements; evaluate them on one source"
+            )
+    return True
+
+
+def _constants(reports: Mapping[str, Sequence[Report]]) -> list[tuple]:
+    """Rows of what is the same in every run: guessing, the usual answer, oracles."""
+    records = next(iter(reports.values()))[0].table("accuracy").to_records()
+    rows = []
+    for each in records:
+        name = str(each["who answers"])
+        if name.startswith(("always", "oracle", paper.GUESSING)):
+            published = paper.TABLE_1.get(name)
+            rows.append((name, each["accuracy"], *[None] * 5, None, published))
+    return rows
+
+
+def _figure(accuracies: Mapping[str, Sequence[float]], source: str):
+    found = [spread(values, limits=(0, 100)) for values in accuracies.values()]
+    several = len(next(iter(accuracies.values())))
+    return bars(
+        "table-1",
+        list(accuracies),
+        np.array([each.mean for each in found]),
+        np.array([each.interval for each in found]),
+        value_label="accuracy (%)",
+        chance=50,
+        caption=f"Mean test accuracy of {several} seeds; whiskers: 95 % interval of the mean.",
+        source=source,
+    )
+
+
+def _said(parts: Table) -> list[str]:
+    """Says plainly what no seed could tell from nothing."""
+    found = []
+    for row in parts.to_records():
+        low, high, seeds = row["low"], row["high"], row["seeds"]
+        if low is None or np.isnan(low):
+            continue
+        if low <= 0 <= high:
+            found.append(f"{row['what it brings']} {NOTHING.format(seeds=seeds)}.")
+    return found
+
+
+def _common_notes(reports: Mapping[str, Sequence[Report]]) -> list[str]:
+    """Notes that every run has: on the data, not on one network."""
+    every = [set(report.notes) for seeds in reports.values() for report in seeds]
+    first = next(iter(reports.values()))[0]
+    return [note for note in first.notes if note in set.intersection(*every) - {ELSEWHERE}]

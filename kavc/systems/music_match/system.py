@@ -1,0 +1,156 @@
+"""Music for video behind the interface of all systems."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from kavc.data.layouts import View
+from kavc.data.schema import ExampleSpec, Field
+from kavc.errors import DataError
+from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
+from kavc.systems.music_match.config import MusicMatchConfig, search_space
+from kavc.systems.music_match.paper import I3D, PAPER, TABLE_1, TWO_STREAM
+
+if TYPE_CHECKING:
+    import keras
+
+    from kavc.data.roster import Roster
+    from kavc.data.source import Source
+    from kavc.evaluation.report import Report
+
+IMPROVED = "improved (ours)"
+PRESETS = MusicMatchConfig.PRESETS
+# What is trained beside the rows of Table 1: each leaves something out, or puts something in.
+OURS: Mapping[str, Mapping[str, Any]] = {
+    "Two-stream, symmetric": {"head": "symmetric"},
+    "Two-stream, without flow": {"variant": "visual"},
+    "Two-stream, linear": {"interaction": "linear"},
+    "Sound alone": {"variant": "sound"},
+    IMPROVED: PRESETS["improved"],
+    f"{IMPROVED}, plain head": {**PRESETS["improved"], "head": "plain"},
+    f"{IMPROVED}, without flow": {**PRESETS["improved"], "variant": "visual"},
+    f"{IMPROVED}, sound alone": {**PRESETS["improved"], "variant": "sound"},
+}
+
+
+class MusicMatchSystem(System):
+    """Learning audio-visual correspondences for music-video recommendation (Langlois, 2019)."""
+
+    name = "music-match"
+    summary = "which of two tracks fits this video better, and which of many best?"
+    paper = PAPER
+    Config = MusicMatchConfig
+    data_options = (
+        "variant", "visual_array", "flow_array", "audio_array", "split_by",
+    )  # fmt: skip
+    media: ClassVar = {
+        "score_media": "score",
+        "rank_media": "rank",
+        "embed_waveform": "embed_track",
+    }
+    class_file = "answers.txt"
+
+    def examples(self, config: MusicMatchConfig) -> ExampleSpec:
+        text = {
+            "id": "identifies the judgement",
+            "video": "identifies the video; equal ids are the same video",
+            "track_a": "identifies the first track",
+            "track_b": "identifies the second track",
+            "rater": "identifies who answered; empty where nobody is named",
+        }
+        rows = {name: config.row(name) for name in config.streams}
+        rows |= dict.fromkeys(("audio_a", "audio_b"), config.row("audio"))
+        return {
+            **{name: Field((), "string", meaning) for name, meaning in text.items()},
+            **{
+                name: Field((None, *row), "float32", f"{name}: features, or pixels and the like")
+                for name, row in rows.items()
+            },
+            "answer": Field((), "int32", "which track was preferred: 0 the first, 1 the second"),
+        }
+
+    def view(self, config: MusicMatchConfig) -> View:
+        arrays = {"visual": config.visual_array, "flow": config.flow_array}
+        return View(
+            {name: arrays[name] for name in config.streams},
+            vectors=False,
+            tracks={"audio": config.audio_array},
+            split_by=config.split_by,
+        )
+
+    def adapt(self, config: MusicMatchConfig, info: SourceInfo) -> MusicMatchConfig:
+        missing = [name for name in (*config.streams, "audio") if name not in info.shapes]
+        if missing:
+            raise DataError(
+                f"the data have no features yet of: {', '.join(missing)}; {' '.join(info.notes)}"
+            )
+        return config.replace(
+            **{f"{name}_row": "x".join(map(str, row)) for name, row in info.shapes.items()}
+        )
+
+    def check_split(self, split: str, roster: Roster, config: MusicMatchConfig) -> None:
+        if len(roster) < 2:
+            raise DataError(
+                f"split {split!r}: {len(roster)} judgements; at least 2 are needed; a splits file "
+                "(--splits), a column split or another split_by can give it more"
+            )
+
+    def build(self, config: MusicMatchConfig) -> keras.Model:
+        from kavc.systems.music_match import recipe
+
+        return recipe.build(config)
+
+    def stages(self, config: MusicMatchConfig) -> list[Stage]:
+        from kavc.systems.music_match import recipe
+
+        return recipe.stages(config)
+
+    def evaluate(self, network: keras.Model, source: Source, config: MusicMatchConfig) -> Report:
+        from kavc.systems.music_match import evaluation, held
+
+        return evaluation.evaluate(network, held.read_held(self, source, config), config)
+
+    def rows(self, config: MusicMatchConfig) -> list[Row]:
+        table = {TWO_STREAM: {}, I3D: PRESETS["i3d"]}
+        published = [Row(label, options, TABLE_1[label]) for label, options in table.items()]
+        return published + [Row(label, options) for label, options in OURS.items()]
+
+    def compare(self, reports: Mapping[str, Report]) -> Report:
+        from kavc.systems.music_match import summary
+
+        return summary.compare(reports)
+
+    def summarise(
+        self, reports: Mapping[str, Sequence[Report]], source: Source, config: MusicMatchConfig
+    ) -> Report:
+        from kavc.systems.music_match import summary
+
+        return summary.summarise(reports, source.title())
+
+    def signatures(
+        self, network: keras.Model, config: MusicMatchConfig, assets: Any = None
+    ) -> dict[str, Signature]:
+        from kavc.systems.music_match import signatures
+
+        return signatures.signatures(network, config)
+
+    def search_space(self, hp: Any, config: MusicMatchConfig) -> MusicMatchConfig:
+        return search_space(hp, config)
+
+    def synthesise(
+        self,
+        out: Path,
+        *,
+        videos: int,
+        seed: int,
+        world_seed: int,
+        knobs: str = "default",
+        overrides: Mapping[str, Any] | None = None,
+    ) -> None:
+        from kavc.data.synthetic import music
+        from kavc.data.synthetic.music_knobs import knobs as named
+
+        chosen = named(knobs, **(overrides or {}))
+        music.write(out, chosen, videos=videos, sample_seed=seed, world_seed=world_seed)

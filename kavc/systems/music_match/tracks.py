@@ -1,0 +1,206 @@
+"""Where tracks to be ranked come from: a corpus of features, or a folder of media files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from kavc.data.source import Source
+from kavc.data.splits import Part
+from kavc.errors import DataError, KavcError
+from kavc.extraction.clips import Clip, find_clips
+from kavc.inputs.opening import named
+from kavc.media.extractors.base import Extractor
+from kavc.media.windows import Heard
+from kavc.systems.music_match.ranking import LENGTH, TRACK, Arrays, Ask, Moments, Track
+
+SECONDS = 600.0  # for what comes at once of a file
+HEADER = "corpus.json"
+SAMPLES_AT_ONCE = 2**23  # that are sent together, some 9 minutes at 16 kHz
+Tell = Callable[[str], None]
+
+
+def is_corpus(folder: Path) -> bool:
+    """Whether a folder holds features, not media."""
+    return (folder / HEADER).is_file()
+
+
+def of_corpus(folder: Path, array: str) -> list[Track]:
+    """Reads the tracks of a corpus of features, as `kavc extract` writes it.
+
+    Args:
+        folder: of the corpus.
+        array: name of the array of sound; that of its times is looked for beside it.
+
+    Raises:
+        DataError: it is damaged, or lacks the array.
+    """
+    from kavc.data.comparisons import corpora
+    from kavc.data.features.header import TIMES, read_header
+    from kavc.data.layouts import View
+
+    header = read_header(folder)
+    source = Source("features", folder, said={corpora.WHOLE: Part(globs=("*.tfrecord",))})
+    arrays = {array: array}
+    if f"{array}{TIMES}" in header.times:
+        arrays[f"{array}{TIMES}"] = f"{array}{TIMES}"
+    view = View(arrays, vectors=False)
+    there = corpora.described(source, {array: array}, view, "audio")
+    rows = corpora.load(source, arrays, view, there.ids.tolist())
+
+    def part(name: str, number: int) -> np.ndarray:
+        start = rows.starts[name][number]
+        return rows.values[name][start : start + rows.lengths[name][number]]
+
+    return [
+        Track(
+            id_.decode(errors="backslashreplace"),
+            part(array, number),
+            part(f"{array}{TIMES}", number).reshape(-1) if len(arrays) > 1 else None,
+        )
+        for id_, number in rows.place.items()
+    ]
+
+
+def media_in(folder: Path, tell: Tell) -> list[Clip]:
+    """Returns the media files of a folder, and tells of those that can't be taken.
+
+    Raises:
+        DataError: there are none.
+    """
+    found = find_clips([folder])
+    for _, file, reason in found.bad:
+        tell(f"error: {file}: {reason}")
+    if not found.clips:
+        raise DataError(f"{folder}: no track can be read")
+    return list(found.clips)
+
+
+def of_media(
+    clips: Iterable[Clip], extractor: Extractor, *, workers: int, tell: Tell
+) -> list[Track]:
+    """Makes the features of tracks; goes on past files that give none, and tells of them.
+
+    Args:
+        clips: the files.
+        extractor: of sound.
+        workers: processes that decode.
+        tell: is called with a line about each file that gave none.
+
+    Raises:
+        DataError: no file gave any.
+    """
+    from kavc.extraction.engines import Unmade, here
+
+    found = []
+    for made in here(list(clips), {TRACK: extractor}, workers=workers, seconds=SECONDS):
+        if isinstance(made, Unmade):
+            tell(f"error: {named(made.clip.path)}: {made.reason}")
+        else:
+            times = made.arrays[f"{TRACK}_times"]
+            found.append(Track(made.clip.id, made.arrays[TRACK], times))
+    return sorted(_some(found), key=lambda track: track.id)
+
+
+def _some(found: list) -> list:
+    if not found:
+        raise DataError("no track gave any sound; the lines above say why")
+    return found
+
+
+def of_waveforms(
+    ask: Ask,
+    signature: str,
+    name: str,
+    kind: Heard,
+    clips: Sequence[Clip],
+    *,
+    seconds: float | None,
+    tell: Tell,
+) -> tuple[list[str], Moments]:
+    """Returns the vectors of tracks whose sound is sent to a served front end.
+
+    Args:
+        ask: answers the signature.
+        signature: with the front end, in place of "embed_track".
+        name: of its input.
+        kind: what that takes of a file.
+        clips: the files.
+        seconds: of a moment, as of `kavc.systems.music_match.ranking.moments`.
+        tell: is called with a line about each file that gives no sound.
+
+    Returns:
+        Ids, and their moments.
+
+    Raises:
+        DataError: no file gives any.
+    """
+    from kavc.media.decoders import Decoders
+    from kavc.media.sound import read_sound
+
+    ids, of, vectors, spans = [], [], [], []
+    with Decoders(1, seconds=SECONDS) as decoders:
+        for clip in clips:
+            try:
+                sound = decoders.run(read_sound, clip.path, rate=kind.rate, track=kind.track)
+                if sound.cut:
+                    raise DataError(f"{clip.path}: its sound is too long to be sent; cut it")
+                starts, length = _cuts(len(sound.samples), kind, seconds)
+                if not len(starts):
+                    raise DataError(f"{clip.path}: its sound is shorter than a row of features")
+                sent = [sound.samples[start : start + length] for start in starts]
+                for part in _parts(sent):
+                    vectors.append(ask(signature, _waves(name, part))["vector"])
+            except KavcError as error:
+                tell(f"error: {error}")
+                continue
+            begins = np.where(seconds is None, np.nan, starts / kind.rate)
+            ends = np.where(seconds is None, np.nan, (starts + length) / kind.rate)
+            of += [len(ids)] * len(starts)
+            spans.append(np.stack([begins, ends], axis=1))
+            ids.append(clip.id)
+    _some(ids)
+    return ids, Moments(np.array(of), np.concatenate(vectors), np.concatenate(spans))
+
+
+def _cuts(samples: int, kind: Heard, seconds: float | None) -> tuple[np.ndarray, int]:
+    """Returns where moments begin, (n,) int64 samples, and how long each is."""
+    if samples < kind.window:
+        return np.zeros(0, np.int64), 0
+    if seconds is None:
+        return np.zeros(1, np.int64), samples
+    rows = (samples - kind.window) // kind.hop + 1
+    each = max(1, min(rows, round(seconds * kind.rate / kind.hop)))
+    length = kind.window + (each - 1) * kind.hop
+    return np.arange(rows - each + 1, dtype=np.int64) * kind.hop, length
+
+
+def _parts(sent: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+    at_once = max(1, SAMPLES_AT_ONCE // len(sent[0]))
+    for first in range(0, len(sent), at_once):
+        yield sent[first : first + at_once]
+
+
+def _waves(name: str, sent: Sequence[np.ndarray]) -> Arrays:
+    waves = np.stack(sent)
+    return {name: waves, name + LENGTH: np.full(len(waves), waves.shape[1], np.int32)}
+
+
+def length_of(path: Path) -> float:
+    """Returns how long the pictures of a clip are, in seconds, as its file says.
+
+    Raises:
+        DataError: it can't be read, has no pictures, or does not say.
+    """
+    from kavc.media.decoders import Decoders
+    from kavc.media.tracks import probe
+
+    with Decoders(1, seconds=SECONDS) as decoders:
+        found = decoders.run(probe, path)
+    if found.video is None or not found.video.duration:
+        raise DataError(
+            f"{path}: how long its pictures are isn't known; say how long a moment is: --seconds"
+        )
+    return float(found.video.duration)
