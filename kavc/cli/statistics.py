@@ -81,6 +81,8 @@ def described(source: Source, view: View, splits: Sequence[str]) -> Described:
     ]
     videos = sorted({found.videos for found, _ in arrays if found.videos})
     counted = " to ".join(f"{n:,}" for n in (videos[:1] + videos[1:][-1:])) or "no"
+    if source.compares():
+        return Described(arrays, f"first {counted} videos and tracks, of all splits")
     return Described(arrays, f"first {counted} videos of {', then '.join(splits)}")
 
 

@@ -146,6 +146,20 @@ class Reader(abc.ABC):
         del source
         return {}
 
+    def compares(self, source: Source) -> bool:
+        """Tells whether the examples are judgements: a video, and two tracks that are compared."""
+        del source
+        return False
+
+    def corpora(self, source: Source) -> Mapping[str, Source]:
+        """Tells which corpora of features a source is made of, by their names (optional).
+
+        Of comparisons they are "videos", whose arrays `View.arrays` names, and "tracks", whose
+        arrays `View.tracks` names.
+        """
+        del source
+        return {}
+
 
 @dataclass(frozen=True)
 class Layout:
@@ -183,7 +197,31 @@ class Layout:
         return getattr(importlib.import_module(module), name)()
 
 
+COMPARING = ("mgsv", "triples")  # the layouts whose readers compare tracks
 _LAYOUTS: dict[str, Layout] = {}
+
+
+def check_tracks(source: Source, view: View, compares: bool) -> None:
+    """Raises if a view of single videos meets comparisons of tracks, or the reverse.
+
+    Args:
+        source: named in the message.
+        view: what a system reads.
+        compares: as `Reader.compares` says.
+
+    Raises:
+        DataError: the view has tracks and the source none, or the source compares tracks and the
+            view has none.
+    """
+    if view.tracks and not compares:
+        known = ", ".join(f"{name}:PATH" for name in COMPARING)
+        raise DataError(f"{source}: holds videos, and this system reads judgements of which of two"
+                        f" tracks fits a video better: give it {known} or a synthetic corpus of"
+                        " music-match")  # fmt: skip
+    if compares and not view.tracks:
+        raise DataError(f"{source}: holds judgements of which of two tracks fits a video better,"
+                        " which this system does not read: music-match does; the videos alone are"
+                        f" features:{source.path / 'videos'}")  # fmt: skip
 
 
 def register(
@@ -248,10 +286,22 @@ register(
     holds="AVVP_*.csv",
 )
 register(
+    "mgsv",
+    "the published MGSV manifests (mgsv_*_data.csv): short videos and the songs under them",
+    "kavc.data.comparisons.mgsv:MgsvReader",
+    holds="mgsv_*_data.csv",
+)
+register(
     "synthetic",
     "a corpus that this package generated, in the layout of the real one",
     "kavc.data.synthetic.reader:SyntheticReader",
     holds="corpus.json",
+)
+register(
+    "triples",
+    "judgements of your own (triples.csv): which of two tracks fits a video better",
+    "kavc.data.comparisons.reader:TriplesReader",
+    holds="triples.csv",
 )
 register(
     "youtube8m",

@@ -93,12 +93,20 @@ class Source:
         return None if file is None else splits.load(file)
 
     def describe(self, view: View) -> dict[str, Any]:
-        """Tells what the source holds, as `kavc.data.layouts.Reader.describe`."""
-        return self._reader.describe(self, view)
+        """Tells what the source holds, as `kavc.data.layouts.Reader.describe`.
+
+        Raises:
+            DataError: as there, or as `kavc.data.layouts.check_tracks`.
+        """
+        return self._reader_for(view).describe(self, view)
 
     def read(self, split: str, view: View) -> tf.data.Dataset:
-        """Reads the videos of one split, as `kavc.data.layouts.Reader.read`."""
-        return self._reader.read(self, split, view)
+        """Reads the videos of one split, as `kavc.data.layouts.Reader.read`.
+
+        Raises:
+            DataError: as there, or as `kavc.data.layouts.check_tracks`.
+        """
+        return self._reader_for(view).read(self, split, view)
 
     def title(self) -> str:
         """Returns what tables call the source, as "YouTube-8M (yt8m)"."""
@@ -112,9 +120,22 @@ class Source:
         """Returns what made the arrays, as `kavc.data.layouts.Reader.extractors`."""
         return self._reader.extractors(self)
 
+    def compares(self) -> bool:
+        """Tells whether it holds comparisons, as `kavc.data.layouts.Reader.compares`."""
+        return self._reader.compares(self)
+
+    def corpora(self) -> Mapping[str, Source]:
+        """Returns what it is made of, as `kavc.data.layouts.Reader.corpora`."""
+        return self._reader.corpora(self)
+
     @property
     def _reader(self) -> Reader:
         return layouts.get(self.layout).load()
+
+    def _reader_for(self, view: View) -> Reader:
+        reader = self._reader
+        layouts.check_tracks(self, view, reader.compares(self))
+        return reader
 
     def settled(self) -> Source:
         """Returns the source with what its splits file says now, whoever edits that meanwhile."""

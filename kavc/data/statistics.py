@@ -111,7 +111,8 @@ def statistics(
     Args:
         source: in any layout. Of a reader that does not say which arrays there are, those of
             `view` are taken.
-        splits: names of those whose videos are read, in that order. Defaults to all.
+        splits: names of those whose videos are read, in that order. Defaults to all. Of
+            comparisons, videos and tracks of all splits are read, in the order of their corpora.
         view: what a system reads. An array that it does not ask for may be damaged: that is told,
             and not raised.
         videos: most of them; at least 1.
@@ -119,7 +120,8 @@ def statistics(
             all arrays that are read in the same pass.
 
     Returns:
-        One for each array, in the order of the data.
+        One for each array, in the order of the data; of comparisons they are called videos/NAME
+        and tracks/NAME.
 
     Raises:
         DataError: as `kavc.data.layouts.Reader.read`, of an array that `view` asks for.
@@ -129,6 +131,8 @@ def statistics(
             print(array.name, array.mean, array.std)
     """
     view = view or View()
+    if source.compares():
+        return _of_corpora(source, view, videos, most_bytes)
     asked = set(view.arrays.values())
     groups = source.arrays() or [dict.fromkeys(view.arrays.values(), UNKNOWN)]
     if splits is None:
@@ -264,6 +268,17 @@ def _digests(rows: np.ndarray) -> Iterator[bytes]:
     for row in rows:
         content = row.tobytes()
         yield content if len(content) <= 16 else hashlib.blake2b(content, digest_size=16).digest()
+
+
+def _of_corpora(source: Source, view: View, videos: int, most_bytes: int) -> list[ArrayStatistics]:
+    """Measures the arrays of the corpora that comparisons are of."""
+    asked = {"videos": view.arrays, "tracks": view.tracks}
+    limits = {"videos": videos, "most_bytes": most_bytes}
+    return [
+        replace(found, name=f"{name}/{found.name}")
+        for name, corpus in source.corpora().items()
+        for found in statistics(corpus, view=replace(view, arrays=asked[name], tracks={}), **limits)
+    ]
 
 
 def _measured(

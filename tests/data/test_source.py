@@ -11,7 +11,7 @@ from kavc.errors import DataError
 def folder(tmp_path):
     (tmp_path / "corpus").mkdir()
     for name in ("file", "corpus.json", "train0000.tfrecord", "AVVP_train.csv",
-                 "Annotations.txt"):  # fmt: skip
+                 "Annotations.txt", "triples.csv", "mgsv_ec_test_data.csv"):  # fmt: skip
         (tmp_path / "corpus" / name).write_text("x")
     return tmp_path / "corpus"
 

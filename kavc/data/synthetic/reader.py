@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -18,7 +18,14 @@ from kavc.inputs.records import entries
 DESCRIBED = "corpus.json"
 FEATURES = "features"
 # By the layout of the corpus.
-IMITATED = {"ave": "AVE", FEATURES: "KWAI", "llp": "LLP", "youtube8m": "YouTube-8M"}
+TRIPLES = "triples"
+IMITATED = {
+    "ave": "AVE",
+    FEATURES: "KWAI",
+    "llp": "LLP",
+    TRIPLES: "music preference",
+    "youtube8m": "YouTube-8M",
+}
 
 
 class SyntheticReader(Reader):
@@ -31,10 +38,18 @@ class SyntheticReader(Reader):
         return _reader(source).read(source, split, view)
 
     def title(self, source: Source) -> str:
-        return f"synthetic {IMITATED[_kind(source)]}-like corpus ({source.path.name})"
+        kind = _kind(source)
+        like = "" if kind == TRIPLES else "-like"  # of no real corpus that has a name
+        return f"synthetic {IMITATED[kind]}{like} corpus ({source.path.name})"
 
     def arrays(self, source: Source) -> Sequence[ExampleSpec]:
         return _reader(source).arrays(source)
+
+    def compares(self, source: Source) -> bool:
+        return _reader(source).compares(source)
+
+    def corpora(self, source: Source) -> Mapping[str, Source]:
+        return _reader(source).corpora(source)
 
 
 def _reader(source: Source) -> Reader:
