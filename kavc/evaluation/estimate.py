@@ -28,12 +28,14 @@ class Estimate:
         value: the point estimate.
         low, high: the interval's ends; NaN where the data don't give one.
         level: confidence of the interval, in (0, 1).
+        reason: why the number or its interval is NaN, in words, where that is told.
     """
 
     value: float
     low: float
     high: float
     level: float = 0.95
+    reason: str = ""
 
     @property
     def interval(self) -> tuple[float, float]:
