@@ -28,7 +28,8 @@ def clip(film):
     texture = (128 + 50 * texture / texture.std()).clip(0, 255).astype(np.uint8)
     frames = np.stack([texture[:, 60 - 2 * step :][:, :64] for step in range(25)])
     noise = rng.normal(0, 3000, (1, 40_000)).astype(np.int16)
-    return film("moves.mkv").picture(np.repeat(frames[..., None], 3, 3), rate=25).sound(noise).write()  # fmt: skip
+    pictures = np.repeat(frames[..., None], 3, 3)
+    return film("moves.mkv").picture(pictures, rate=25).sound(noise).write()
 
 
 RECIPES = [
@@ -91,8 +92,8 @@ def test_what_is_taken_of_a_file():
     [
         (Pixels, {"side": 15}, "'side' must be at least 16"),
         (Pixels, {"side": 1024}, "'side' must be at most 512"),
-        (Pixels, {"side": 64, "resize": 63}, "'resize' of pixels must be at least side, 64; not 63"),
-        (FlowFields, {"resize": 100}, "'resize' of flow-fields must be at least side, 224; not 100"),
+        (Pixels, {"side": 64, "resize": 63}, "'resize' of pixels must be at least side, 64"),
+        (FlowFields, {"resize": 100}, "of flow-fields must be at least side, 224; not 100"),
         (FlowFields, {"window": 10}, "at least 11"),
         (FlowFields, {"method": "raft"}, "must be one of farneback"),
         (LogMelPatches, {"hop": 0}, "at least 0.01"),
@@ -105,7 +106,7 @@ def test_options_that_do_not_fit(recipe, options, words):
 
 def test_they_are_registered():
     for name, modality in (("pixels", "visual"), ("flow-fields", "visual"), ("log-mel", "audio")):
-        assert recipe_of(name).NAME == name and name in names(modality)
+        assert name == recipe_of(name).NAME and name in names(modality)
 
 
 def test_a_still_picture_is_too_short_for_a_stack(film):
