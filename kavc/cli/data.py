@@ -11,11 +11,13 @@ from kavc.cli.output import print_json, print_table, progress, results
 from kavc.cli.train import AsJson, Overrides, Splits
 
 if TYPE_CHECKING:
+    from kavc.data.layouts import View
     from kavc.data.source import Source
-    from kavc.systems.base import System
+    from kavc.systems.base import SourceInfo, System
 
 HELP = "Make, convert and describe data."
 PRINTED = ("counts", "widths", "classes", "fingerprint", "notes")  # of `SourceInfo`, as JSON
+NO_SYSTEM = "none"
 Strict = Annotated[
     bool, typer.Option("--strict", help="llp: refuse odd tables and missing features.")
 ]
@@ -71,7 +73,10 @@ def _liked(system: System, like: str) -> Path:
 
 def describe(
     data: Annotated[str, typer.Argument(help="LAYOUT:PATH, for example youtube8m:data/yt8m.")],
-    system: Annotated[str, typer.Option("--system", help="As this system reads it.")] = "ti-avc",
+    system: Annotated[
+        str,
+        typer.Option("--system", help="As this system reads it; none: all arrays, of any shape."),
+    ] = "ti-avc",
     splits: Splits = None,
     overrides: Overrides = None,
     strict: Strict = False,
@@ -94,24 +99,24 @@ def describe(
     from kavc.cli.statistics import described
     from kavc.data.source import Source
     from kavc.evaluation.table import Column, Table
-    from kavc.options import parse_overrides
-    from kavc.systems.registry import get
 
-    found = get(system)
     source = Source.parse(data, splits, strict=strict)
     if missing is not None:
         _list_missing(source, missing)
-    config = found.Config().replace(**parse_overrides(overrides or []))
-    info = found.describe(source, config)
+    info, view = _as_read(source, system, overrides or [])
     first = list(info.counts)[:1]
-    measured = described(source, found.view(config), first) if with_statistics else None
+    measured = described(source, view, first) if with_statistics else None
     if as_json:
         told = {**{name: getattr(info, name) for name in PRINTED}, "splits": info.splits}
+        told |= (
+            {"shapes": {n: list(each) for n, each in info.shapes.items()}} if info.shapes else {}
+        )
         print_json(told | ({"statistics": measured.to_json()} if measured else {}))
         return
     columns = [Column("split"), Column("examples", "d")]
     print_table(Table("splits", columns, list(info.counts.items()), caption=str(source)))
-    widths = ", ".join(f"{name} {width}" for name, width in info.widths.items())
+    shapes = {**{name: (width,) for name, width in info.widths.items()}, **info.shapes}
+    widths = ", ".join(f"{name} {' x '.join(map(str, each))}" for name, each in shapes.items())
     results.print(f"feature widths: {widths}", highlight=False)
     if info.classes:
         results.print(f"{len(info.classes)} classes: {', '.join(info.classes)}", highlight=False)
@@ -120,6 +125,28 @@ def describe(
     if measured:
         results.print()
         measured.show()
+
+
+def _as_read(source: Source, system: str, overrides: list[str]) -> tuple[SourceInfo, View]:
+    """Returns what a source holds as a system, or none, reads it; and what that reads."""
+    from kavc.data.features.header import TIMES
+    from kavc.data.layouts import View
+    from kavc.errors import ConfigError
+    from kavc.options import parse_overrides
+    from kavc.systems.base import SourceInfo
+    from kavc.systems.registry import get
+
+    if system != NO_SYSTEM:
+        found = get(system)
+        config = found.Config().replace(**parse_overrides(overrides))
+        return found.describe(source, config), found.view(config)
+    if overrides:
+        raise ConfigError("--set is for options of a system; leave it out with --system none")
+    there = [name for group in source.arrays() for name in group if not name.endswith(TIMES)]
+    if not there:
+        raise ConfigError(f"{source}: its layout doesn't say which arrays there are; name a system")
+    view = View({name: name for name in there}, vectors=False)
+    return SourceInfo(**source.describe(view)), view
 
 
 def convert(

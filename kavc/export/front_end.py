@@ -92,7 +92,7 @@ def _signature(base: Signature, inputs: list[MediaInput]) -> Signature:
         base.outputs,
         f"{base.meaning.rstrip('.?')}, of sound and frames themselves.",
         example | {name: known[name] for name in others},
-        resources=[*base.resources, *(each.extractor.network for each in inputs)],
+        resources=[*base.resources, *(n for each in inputs if (n := each.extractor.network))],
     )
 
 

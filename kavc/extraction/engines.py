@@ -24,6 +24,7 @@ from kavc.media.windows import Taken, Windows, window_of, windows
 
 WAIT = 1.0  # seconds between looks at a cluster
 SAID = {"track", "truncated"}  # of a track at its end
+MOST = 2**30  # bytes of the features of a clip: they are one record, of which none holds 2 GiB
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,11 @@ class Assembly:
         self._begun: dict[str, _Rows] = {}
 
     def add(self, clip: Clip, index: int, found: Windows | Mapping[str, Any]) -> None:
-        """Takes windows of a kind of `taken`, or what is said of their track at its end."""
+        """Takes windows of a kind of `taken`, or what is said of their track at its end.
+
+        Raises:
+            DataError: the rows of the clip are too large for a corpus.
+        """
         rows = self._begun.setdefault(clip.id, _Rows())
         for name, extractor in self._extractors.items():
             if extractor.recipe.taken() != self.taken[index]:
@@ -79,8 +84,12 @@ class Assembly:
             if not isinstance(found, Windows):
                 rows.tracks[name] = found
             else:
+                values = extractor(found.values)
                 rows.times.setdefault(name, []).append(found.times)
-                rows.values.setdefault(name, []).append(extractor(found.values))
+                rows.values.setdefault(name, []).append(values)
+                rows.size += values.nbytes
+                if rows.size > MOST:
+                    raise DataError(_too_large(clip, name, extractor.shape))
 
     def end(self, clip: Clip) -> Made:
         """Returns the features of a clip whose last windows have come.
@@ -108,6 +117,15 @@ class _Rows:
     times: dict[str, list[np.ndarray]] = field(default_factory=dict)
     values: dict[str, list[np.ndarray]] = field(default_factory=dict)
     tracks: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    size: int = 0  # bytes
+
+
+def _too_large(clip: Clip, name: str, shape: tuple[int, ...]) -> str:
+    by = " x ".join(map(str, shape))
+    return (
+        f"{named(clip.path)}: its features have more than {MOST >> 20} MiB, with {by} numbers a row"
+        f" of {name}; take fewer rows, smaller ones, or a part of the file"
+    )
 
 
 def here(

@@ -153,3 +153,33 @@ def test_an_interrupt(clips, weights, tmp_path):
         f"what was done is kept in {out}; the same command goes on", "error: interrupted",
     ]  # fmt: skip
     assert list(out.glob("parts/[!.]*.npz")) and not (out / "corpus.json").exists()
+
+
+RAW = ("--audio", "log-mel", "--array", "visual=pixels", "--set", "visual.side=16", "--set",
+       "visual.frames=uniform:2", "--array", "flow=flow-fields", "--set", "flow.side=16", "--set",
+       "flow.frames=rate:10")  # fmt: skip
+
+
+def test_what_networks_take_is_kept_without_any_weights(cli, refused, clips, tmp_path):
+    table = tmp_path / "table.csv"
+    (clips / "c.mkv").write_bytes((clips / "a.mkv").read_bytes())
+    table.write_text("id,split\na,train\nb,validation\nc,test\n")
+    for name in ("one", "other"):
+        words = ("--table", table, "--out", tmp_path / name, "--workers", "1")
+        done = cli("extract", clips, *RAW, *words)
+        assert done.exit_code == 0, done.stderr
+        assert "visual: pixels (keeps what is there; it has no weights)" in done.stderr
+    for file in (tmp_path / "one").iterdir():
+        assert file.read_bytes() == (tmp_path / "other" / file.name).read_bytes(), file.name
+    data = f"features:{tmp_path / 'one'}"
+    said = json.loads(cli("data", "describe", data, "--system", "none", "--json").stdout)
+    assert said["shapes"] == {"audio": [96, 64], "flow": [16, 16, 20], "visual": [16, 16, 3]}
+    assert said["counts"] == {"train": 1, "validation": 1, "test": 1}
+    assert said["statistics"]["arrays"]["visual"]["most"] > 20
+    shown = cli("data", "describe", data, "--system", "none", "--no-statistics").stdout
+    assert "audio 96 x 64, visual 16 x 16 x 3, flow 16 x 16 x 20" in shown
+    assert "one vector a step of time" in refused("data", "describe", data)
+    words = ("--system", "none", "--set", "frames=8")
+    assert "leave it out with --system none" in refused("data", "describe", data, *words)
+    about = json.loads((tmp_path / "one/corpus.json").read_text())["provenance"]["arrays"]
+    assert [about[name]["weights"] for name in ("audio", "visual", "flow")] == [{}, {}, {}]

@@ -8,6 +8,7 @@ import shutil
 import numpy as np
 import pytest
 
+from kavc.errors import KavcError
 from kavc.extraction import engines
 from kavc.media.windows import Windows
 
@@ -133,3 +134,13 @@ def test_what_a_process_sends_is_checked(extract, clips, tmp_path, monkeypatch, 
     assert [id_ for id_, _, _ in outcome.failed] == ["b"]
     assert "left out" in outcome.failed[0][2]
     assert outcome.clips == 2
+
+
+def test_a_clip_whose_rows_are_too_large_for_a_corpus(extract, clips, tmp_path, monkeypatch):
+    monkeypatch.setattr(engines, "MOST", 2**5)
+    with pytest.raises(KavcError, match="no clip gave features"):
+        extract(clips, tmp_path / "out")
+    told = (tmp_path / "out/failed.csv").read_text()
+    assert "its features have more than 0 MiB, with " in told and " numbers a row of " in told
+    monkeypatch.undo()
+    assert extract(clips, tmp_path / "out").clips == 3

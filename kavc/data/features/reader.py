@@ -50,6 +50,7 @@ class FeaturesReader(Reader):
             notes += left_out
         _check_rows(source, corpus, rosters, view)
         made_by = _extractors(corpus)
+        shapes = {name: field.shape[1:] for name, field in corpus.arrays.items()}
         return {
             "counts": {split: len(roster) for split, roster in rosters.items()},
             "widths": {name: field.shape[-1] for name, field in corpus.arrays.items()},
@@ -58,6 +59,7 @@ class FeaturesReader(Reader):
             "notes": (*notes, *repeated(rosters)),
             "rosters": rosters,
             **({"extractors": made_by} if made_by else {}),
+            **({"shapes": shapes} if any(len(shape) > 1 for shape in shapes.values()) else {}),
         }
 
     def read(self, source: Source, split: str, view: View) -> tf.data.Dataset:

@@ -134,7 +134,8 @@ class Extractor:
         recipe: what it is made by.
         preprocess: in graph, from windows as `kavc.media.windows.Windows.values`, (windows, ...),
             to the inputs of the network.
-        network: from these to a dict of outputs, each (windows, ...).
+        network: from these to a dict of outputs, each (windows, ...). None where what `preprocess`
+            returns is the feature itself.
         output: name of the output that is the feature.
         files: of the weights, by name, for their digests.
         finish: in graph, optional: from the feature to what is kept of it.
@@ -152,7 +153,7 @@ class Extractor:
         self,
         recipe: Recipe,
         preprocess: Callable[[tf.Tensor], Any],
-        network: keras.Model,
+        network: keras.Model | None = None,
         *,
         output: str = "embedding",
         files: Mapping[str, Path],
@@ -170,7 +171,9 @@ class Extractor:
     def _rows(self, values: tf.Tensor) -> tf.Tensor:
         import tensorflow as tf
 
-        found = self.network(self.preprocess(values), training=False)[self._output]
+        found = self.preprocess(values)
+        if self.network is not None:
+            found = self.network(found, training=False)[self._output]
         found = found if self._finish is None else self._finish(found)
         return tf.cast(found, tf.float32)
 

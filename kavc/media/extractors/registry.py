@@ -8,11 +8,14 @@ from kavc.errors import ConfigError, unknown
 from kavc.media.extractors.base import Recipe
 
 EXTRACTORS = {
+    "flow-fields": ("raw", "FlowFields"),
     "i3d-flow": ("i3d", "I3DFlow"),
     "i3d-rgb": ("i3d", "I3DRGB"),
     "inception-v3": ("inception_v3", "InceptionV3"),
+    "log-mel": ("raw", "LogMelPatches"),
     "mobilenet-v2": ("mobilenet_v2", "MobileNetV2"),
     "musicnn": ("musicnn", "Musicnn"),
+    "pixels": ("raw", "Pixels"),
     "r2plus1d-18": ("r2plus1d", "R2Plus1D"),
     "resnet-101": ("resnet", "ResNet101"),
     "resnet-152": ("resnet", "ResNet152"),

@@ -5,22 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from kavc.media.extractors.base import Extractor, Weights
 from kavc.media.extractors.clips import FRAMES, Clips
+from kavc.media.extractors.stacks import STACK, stacked
 from kavc.media.flow import METHODS, check_method
 from kavc.media.sizes import Crop, Size
 from kavc.options import option
 
-if TYPE_CHECKING:
-    import tensorflow as tf
-
-SIDE, STACK = 224, 11
-LARGEST = 20.0  # pixels to which motion is clipped
-RANGE = 128.0  # of what the filters saw of images less their mean
-
-
+SIDE = 224
 WEIGHTS = "resnet-50-keras"  # those of `resnet-50` under weights_of=keras
 
 
@@ -74,21 +68,3 @@ class ResNet50Flow(Clips):
 
         network = load(files[WEIGHTS], how=self.inflation, rescale=self.rescale)
         return Extractor(self, stacked, network, files=files)
-
-
-def stacked(fields: tf.Tensor) -> tf.Tensor:
-    """Returns fields of motion as channels: x1, y1, ..., x10, y10.
-
-    Args:
-        fields: (windows, 10, height, width, 2), pixels to the right and down.
-
-    Returns:
-        (windows, height, width, 20), from -128 to 128.
-    """
-    import tensorflow as tf
-
-    _, count, height, width, axes = fields.shape
-    channels = tf.reshape(
-        tf.transpose(fields, [0, 2, 3, 1, 4]), [-1, height, width, count * axes]
-    )  # fmt: skip
-    return tf.clip_by_value(channels, -LARGEST, LARGEST) * (RANGE / LARGEST)

@@ -15,7 +15,8 @@ from kavc.media import flow
 from kavc.media.extractors.i3d import I3DRGB, I3DFlow
 from kavc.media.extractors.r2plus1d import R2Plus1D
 from kavc.media.extractors.registry import names, recipe_of
-from kavc.media.extractors.resnet_50_flow import ResNet50Flow, stacked
+from kavc.media.extractors.resnet_50_flow import ResNet50Flow
+from kavc.media.extractors.stacks import stacked
 from kavc.media.moments import Bursts, Rate
 from kavc.media.networks import flow_stack, i3d, r2plus1d
 
