@@ -1,0 +1,1 @@
+"""Music for video (Langlois, 2019): which of two tracks fits better?"""
