@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kavc.cli.output import print_json, print_table, progress, results
+from kavc.cli.ratings import ratings
 from kavc.cli.train import AsJson, Overrides, Splits
 
 if TYPE_CHECKING:
@@ -252,4 +253,4 @@ def _number(text: str) -> int | float | str:
     return text
 
 
-COMMANDS = (synth, describe, convert, refined)
+COMMANDS = (synth, describe, convert, refined, ratings)

@@ -29,6 +29,7 @@ __getattr__, __dir__, __all__ = attach(
         "auc_intervals_per_group": ".delong",
         "bars": ".charts",
         "binomial_test": ".proportions",
+        "clustered_heatmap": ".clustered_charts",
         "curves": ".charts",
         "mcnemar": ".proportions",
         "mean_bootstrap": ".mean_bootstrap",

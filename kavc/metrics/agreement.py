@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import rankdata
+from scipy.stats import hmean, rankdata
 
 from kavc.errors import DataError, unknown
 
@@ -78,7 +78,7 @@ def icc(ratings: ArrayLike) -> IntraclassCorrelation:
     table = table[(~np.isnan(table)).any(axis=1)]
     counts = (~np.isnan(table)).sum(axis=1)
     items = len(table)
-    k = float(items / (1 / counts).sum()) if items else math.nan
+    k = round(float(hmean(counts)), 12) if items else math.nan
     if reason := _too_little(counts):
         nothing = Agreement(math.nan, reason, items)
         return IntraclassCorrelation(nothing, nothing, k)
@@ -182,8 +182,8 @@ def noise_ceiling(counts: ArrayLike) -> NoiseCeiling:
     raters, categories = table.sum(axis=1), table.shape[1]
     majority = float((table.max(axis=1) / raters).mean())
     # Each category's raters in turn: one of them is taken out, and compared with what is left.
-    without = table[:, None, :] - np.eye(categories, dtype=np.int64)
-    most = without == without.max(axis=2, keepdims=True)
+    without: np.ndarray = table[:, None, :] - np.eye(categories, dtype=np.int64)
+    most: np.ndarray = without == without.max(axis=2, keepdims=True)
     meets = np.einsum("icc->ic", most) / most.sum(axis=2)
     held_out = float(((table * meets).sum(axis=1) / raters).mean())
     items = len(table)

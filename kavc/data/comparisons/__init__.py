@@ -16,7 +16,10 @@ __getattr__, __dir__, __all__ = attach(
         "ComparisonStore": ".store",
         "Comparisons": ".table",
         "MgsvReader": ".mgsv",
+        "Ratings": ".ratings",
         "TriplesReader": ".reader",
         "read_comparisons": ".table",
+        "read_genres": ".ratings",
+        "read_ratings": ".ratings",
     },
 )
