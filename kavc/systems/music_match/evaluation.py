@@ -34,7 +34,6 @@ INTERVALS = (
     "p: exact, one-sided, against 50 %."
 )
 PUBLISHED = {"two-stream": paper.TWO_STREAM, "i3d": paper.I3D}
-SHOWN = 4  # oracles of the figure
 
 
 def evaluate(network: keras.Model, held: Held, config: MusicMatchConfig) -> Report:
@@ -63,7 +62,7 @@ def evaluate(network: keras.Model, held: Held, config: MusicMatchConfig) -> Repo
         tables=[*tables, *([raters] if raters else [])],
         figures=_figures(tables[0], scored, held),
         notes=[*held.notes, *_notes(scored, held), INTERVALS, ELSEWHERE],
-        predictions=_predictions(scored),
+        predictions=_predictions(scored, held),
     )  # fmt: skip
 
 
@@ -80,14 +79,14 @@ def accuracy_table(scored: Scored, held: Held, config: MusicMatchConfig) -> Tabl
         *(Column(name, ".2f", "%") for name in ("low", "high", "±", "over videos, low", "high ")),
         Column("p", ".2g"),
         Column("judgements", "d"),
+        *([Column("expected", ".2f", "%")] if held.oracles else []),
     ]
-    rows = [_row(name, hits(logit, scored.preferred), held) for name, logit in _asked(scored, held)]
-    nothing = (None,) * 6
-    rows.append((paper.GUESSING, paper.TABLE_1[paper.GUESSING], *nothing, len(scored.logit)))
+    rows = [_row(name, logit, scored, held) for name, logit in _asked(scored, held)]
+    rows.append(_filled(columns, (paper.GUESSING, paper.TABLE_1[paper.GUESSING])))
     if (published := PUBLISHED.get(config.variant)) is not None:
         value, margin = paper.TABLE_1[published], paper.MARGINS[published]
         name = f"paper, {published} (another corpus)"
-        rows.append((name, value, None, None, margin, None, None, None, None))
+        rows.append(_filled(columns, (name, value, None, None, margin)))
     caption = "Test accuracy (Table 1): which of two tracks a rater preferred"
     return Table("accuracy", columns, rows, caption=caption, source=held.source)
 
@@ -108,13 +107,31 @@ def _asked(scored: Scored, held: Held) -> Iterator[tuple[str, np.ndarray]]:
         yield name, probability - 0.5
 
 
-def _row(name: str, right: np.ndarray, held: Held) -> tuple:
+def _filled(columns: list[Column], row: tuple) -> tuple:
+    return (*row, *[None] * (len(columns) - len(row)))
+
+
+def _row(name: str, logit: np.ndarray, scored: Scored, held: Held) -> tuple:
+    right = hits(logit, scored.preferred)
     count, total = int(right.sum()), len(right)
     wilson, normal = wilson_interval(count, total), normal_interval(count, total)
     videos = over_videos(right, held.test.video)
     test = binomial_test(count, total)
     shares = (wilson.value, wilson.low, wilson.high, normal.value - normal.low, *videos.interval)
-    return (name, *(100 * share for share in shares), test.p, total)
+    known = [100 * expected(logit, held.truth)] if held.truth is not None else []
+    return (name, *(100 * share for share in shares), test.p, total, *known)
+
+
+def expected(logit: np.ndarray, probability: np.ndarray) -> float:
+    """Returns the accuracy to be expected of answers that are drawn again: a fraction.
+
+    The luck of one draw of the answers is not in it, so that it tells networks apart more sharply.
+
+    Args:
+        logit: (judgements,), of a being preferred.
+        probability: (judgements,), that a rater prefers a; known of a synthetic corpus alone.
+    """
+    return float(np.select([logit > 0, logit < 0], [probability, 1 - probability], 0.0).mean())
 
 
 def over_videos(right: np.ndarray, video: np.ndarray) -> Estimate:
@@ -262,21 +279,21 @@ def _notes(scored: Scored, held: Held) -> list[str]:
         f"Test: {len(store):,} judgements of {len(store.videos):,} videos and "
         f"{len(store.tracks):,} tracks."
     ]
-    if held.oracles:
-        best = next(iter(held.oracles.values()))
-        bayes = 100 * float(np.maximum(best, 1 - best).mean())
+    if held.truth is not None:
         notes.append(
-            f"Bayes accuracy on these judgements, expected: {bayes:.2f} %; what the oracle gets of "
-            "the answers that were drawn stands in the table."
+            "Expected: the accuracy over all answers that raters may have given, which a synthetic "
+            "corpus knows; the oracle's is the Bayes accuracy of these judgements."
         )
     if undecided := int(np.sum(scored.logit == 0)):
         notes.append(f"{undecided} judgements without a preference count as wrong.")
     return notes
 
 
-def _predictions(scored: Scored) -> dict[str, np.ndarray]:
+def _predictions(scored: Scored, held: Held) -> dict[str, np.ndarray]:
     store = scored.store
+    known = {} if held.truth is None else {"probability": held.truth}
     return {
+        **known,
         "preferred": scored.preferred,
         "logit": scored.logit,
         "swapped": scored.swapped,

@@ -44,6 +44,11 @@ class Held:
     oracles: Mapping[str, np.ndarray]
     notes: Sequence[str]
 
+    @property
+    def truth(self) -> np.ndarray | None:
+        """How likely a rater is to prefer a, of a synthetic corpus: (judgements,)."""
+        return self.oracles.get(ORACLES["probability"])
+
 
 def read_held(system: System, source: Source, config: MusicMatchConfig) -> Held:
     """Reads the test split of a source."""

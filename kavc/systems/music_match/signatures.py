@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -135,7 +136,7 @@ def _rank(network: MusicMatch, seen: Sequence[str]) -> Answer:
     return rank
 
 
-def _video(network: MusicMatch, given: dict[str, tf.Tensor], seen: Sequence[str]) -> tf.Tensor:
+def _video(network: MusicMatch, given: dict[str, tf.Tensor], seen: Sequence[str]) -> Any:
     return network.video_network(_of(given, seen), training=False) if seen else None
 
 

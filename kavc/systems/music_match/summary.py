@@ -8,12 +8,13 @@ import numpy as np
 
 from kavc.errors import ConfigError
 from kavc.evaluation.charts import bars
+from kavc.evaluation.figure import Figure
 from kavc.evaluation.proportions import mcnemar, wilson_interval
 from kavc.evaluation.report import Headline, Report
 from kavc.evaluation.spread import spread
 from kavc.evaluation.table import Column, Table
 from kavc.systems.music_match import paper
-from kavc.systems.music_match.evaluation import ELSEWHERE, INTERVALS, hits
+from kavc.systems.music_match.evaluation import ELSEWHERE, INTERVALS, expected, hits
 from kavc.systems.music_match.system import IMPROVED
 
 # What a difference of two rows says: name, better row, worse row.
@@ -41,12 +42,14 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
     accuracies = {
         label: [report.headline.value for report in seeds] for label, seeds in reports.items()
     }
+    known = _known(reports)
     columns = [
         Column("row"),
         Column("accuracy", ".2f", "%"),
         Column("sd", ".2f", "%"),
         Column("low", ".2f", "%"),
         Column("high", ".2f", "%"),
+        *([Column("expected", ".2f", "%"), Column("sd ", ".2f", "%")] if known else []),
         Column("another video's pictures", ".2f", "%"),
         Column("same track when they change places", ".1f", "%"),
         Column("seeds", "d"),
@@ -57,9 +60,14 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
         found = spread(values, limits=(0, 100))
         shuffled = [100 * _shuffled(report) for report in reports[label]]
         same = [100 * _same(report) for report in reports[label]]
-        measured = (found.mean, found.std, found.low, found.high, np.mean(shuffled), np.mean(same))
+        of_truth = spread([100 * _expected(report) for report in reports[label]]) if known else None
+        measured = (
+            found.mean, found.std, found.low, found.high,
+            *((of_truth.mean, of_truth.std) if of_truth else ()),
+            np.mean(shuffled), np.mean(same),
+        )  # fmt: skip
         rows.append((label, *measured, len(values), paper.TABLE_1.get(label)))
-    rows += _constants(reports)
+    rows += _constants(reports, len(columns))
     table = Table(
         "table-1",
         columns,
@@ -82,11 +90,11 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
 
 def differences(reports: Mapping[str, Sequence[Report]], source: str) -> Table:
     """What each part brings: differences of two rows, paired by seed, and McNemar's exact test."""
+    known = _known(reports)
+    names = ["difference", "low", "high"] + (["expected", "low ", "high "] if known else [])
     columns = [
         Column("what it brings"),
-        Column("difference", "+.2f", "%"),
-        Column("low", "+.2f", "%"),
-        Column("high", "+.2f", "%"),
+        *(Column(name, "+.2f", "%") for name in names),
         Column("seeds", "d"),
         Column("seeds with p < 0.05", "d"),
     ]
@@ -99,9 +107,13 @@ def differences(reports: Mapping[str, Sequence[Report]], source: str) -> Table:
             for a, b in zip(reports[better], reports[worse], strict=True)
             if _check_same(a, b)
         ]
-        found = spread([100 * test.difference for test in tests])
+        measured = [[100 * test.difference for test in tests]]
+        if known:
+            pairs = zip(reports[better], reports[worse], strict=True)
+            measured.append([100 * (_expected(a) - _expected(b)) for a, b in pairs])
+        found = [x for each in map(spread, measured) for x in (each.mean, each.low, each.high)]
         certain = sum(test.p < 0.05 for test in tests)
-        rows.append((name, found.mean, found.low, found.high, len(tests), certain))
+        rows.append((name, *found, len(tests), certain))
     caption = "What each part brings: mean over seeds, 95 % interval; McNemar's test in each seed"
     return Table("differences", columns, rows, caption=caption, source=source)
 
@@ -146,6 +158,15 @@ def _right(report: Report) -> np.ndarray:
     return hits(report.predictions["logit"], report.predictions["preferred"])
 
 
+def _known(reports: Mapping[str, Sequence[Report]]) -> bool:
+    """Whether all are of a synthetic corpus whose truth is known."""
+    return all("probability" in each.predictions for seeds in reports.values() for each in seeds)
+
+
+def _expected(report: Report) -> float:
+    return expected(report.predictions["logit"], report.predictions["probability"])
+
+
 def _shuffled(report: Report) -> float:
     said = report.predictions
     return float(hits(said["shuffled"], said["preferred"]).mean())
@@ -165,19 +186,22 @@ def _check_same(a: Report, b: Report) -> bool:
     return True
 
 
-def _constants(reports: Mapping[str, Sequence[Report]]) -> list[tuple]:
+def _constants(reports: Mapping[str, Sequence[Report]], width: int) -> list[tuple]:
     """Rows of what is the same in every run: guessing, the usual answer, oracles."""
     records = next(iter(reports.values()))[0].table("accuracy").to_records()
     rows = []
     for each in records:
         name = str(each["who answers"])
         if name.startswith(("always", "oracle", paper.GUESSING)):
-            published = paper.TABLE_1.get(name)
-            rows.append((name, each["accuracy"], *[None] * 5, None, published))
+            row: list = [name, each["accuracy"], *[None] * (width - 2)]
+            if _known(reports):
+                row[5] = each["expected"]
+            row[-1] = paper.TABLE_1.get(name)
+            rows.append(tuple(row))
     return rows
 
 
-def _figure(accuracies: Mapping[str, Sequence[float]], source: str):
+def _figure(accuracies: Mapping[str, Sequence[float]], source: str) -> Figure:
     found = [spread(values, limits=(0, 100)) for values in accuracies.values()]
     several = len(next(iter(accuracies.values())))
     return bars(
@@ -196,11 +220,10 @@ def _said(parts: Table) -> list[str]:
     """Says plainly what no seed could tell from nothing."""
     found = []
     for row in parts.to_records():
-        low, high, seeds = row["low"], row["high"], row["seeds"]
-        if low is None or np.isnan(low):
-            continue
+        ends = row.get("low ", row["low"]), row.get("high ", row["high"])
+        low, high = (float("nan") if end is None else float(end) for end in ends)
         if low <= 0 <= high:
-            found.append(f"{row['what it brings']} {NOTHING.format(seeds=seeds)}.")
+            found.append(f"{row['what it brings']} {NOTHING.format(seeds=row['seeds'])}.")
     return found
 
 

@@ -140,7 +140,9 @@ def of_waveforms(
     from kavc.media.decoders import Decoders
     from kavc.media.sound import read_sound
 
-    ids, of, vectors, spans = [], [], [], []
+    ids: list[str] = []
+    of: list[int] = []
+    vectors, spans = [], []
     with Decoders(1, seconds=SECONDS) as decoders:
         for clip in clips:
             try:
