@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -157,18 +156,14 @@ def _motion(decoders: Decoders, clip: Path, kind: Seen) -> np.ndarray:
     """Returns windows of motion of a clip, as they come from the process that decodes it."""
     found: list[np.ndarray] = []
     most = MOST_BYTES // bytes_of_window(kind)
-    events = decoders.stream(windows, [(clip, clip, ((kind,),))])
-    with contextlib.closing(events):
-        for event in events:
-            if isinstance(event, Failed):
-                raise event.error
-            came = as_asked(event.item, (kind,), clip)[1] if isinstance(event, Part) else None
-            if isinstance(came, Windows):
-                found.append(came.values)
-            if sum(map(len, found)) > most:
-                raise DataError(
-                    f"{clip}: more than {most:,} windows of motion would be sent; cut it"
-                )  # fmt: skip
+    for event in decoders.stream(windows, [(clip, clip, ((kind,),))]):
+        if isinstance(event, Failed):
+            raise event.error
+        came = as_asked(event.item, (kind,), clip)[1] if isinstance(event, Part) else None
+        if isinstance(came, Windows):
+            found.append(came.values)
+        if sum(map(len, found)) > most:
+            raise DataError(f"{clip}: more than {most:,} windows of motion would be sent; cut it")
     if not found:
         raise DataError(f"{clip}: no motion came of it")
     return np.concatenate(found)
