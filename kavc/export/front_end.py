@@ -3,6 +3,7 @@
     waveform (batch, samples)          -> windows -> extractor -> rows -> what a signature takes
     frames (batch, n, height, width, 3)
     jpeg (batch, n)                    -> decoded, scaled, cut
+    fields (batch, n, frames - 1, height, width, 2): flow of windows, which no graph finds
 
 Lengths go with each of them, since a server pads requests of different lengths into one batch.
 """
@@ -11,17 +12,18 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
 
 from kavc.data.schema import Field
 from kavc.errors import ExportError
-from kavc.export.media_inputs import LENGTH, Frames, Jpegs, MediaInput, Waveform
+from kavc.export.media_input import LENGTH, MediaInput
+from kavc.export.media_inputs import Fields, Frames, Jpegs, Waveform
 from kavc.media.extractors.base import Extractor
 from kavc.media.messages import to_json
-from kavc.media.windows import Seen
+from kavc.media.windows import Seen, Taken
 from kavc.serving.input_checks import check_batch
 from kavc.systems.base import Signature
 
@@ -42,12 +44,11 @@ def media_signatures(
     Args:
         signatures: of a network, by name.
         wanted: name of the new signature to that of what it calls, of which those are left out that
-            aren't there. Each that takes frames has one more, NAME_jpeg.
+            aren't there. Each that takes frames has one more, NAME_jpeg; fields stay fields in it.
         extractors: by the name of the array that they make, as the network learnt it.
 
     Raises:
-        ExportError: an array's features can't be made in graph, as of optical flow, or nobody makes
-            them.
+        ExportError: nobody makes the features that a signature takes.
 
     Example:
         media_signatures(found, {"score_media": "serving_default"}, extractors)
@@ -136,22 +137,22 @@ def _inputs(
             f"nothing makes {', '.join(base.inputs)} of media; the data name extractors of "
             f"{', '.join(extractors) or 'no array'}"
         )
-    kinds = [extractors[name].recipe.MODALITY for name in arrays]
-    found: list[MediaInput] = []
-    for array, kind in zip(arrays, kinds, strict=True):
-        extractor = extractors[array]
-        taken = extractor.recipe.taken()
-        if isinstance(taken, Seen) and taken.flow is not None:
-            raise ExportError(
-                f"{array}: {extractor.recipe.NAME} takes optical flow, which no graph finds; export"
-                " without a front end"
-            )
-        make: Callable[..., MediaInput] = Waveform
-        word = "waveform"
-        if kind == "visual":
-            make, word = (Jpegs, "jpeg") if jpeg else (Frames, "frames")
-        found.append(make(array, word if kinds.count(kind) == 1 else f"{array}_{word}", extractor))
-    return found
+    kinds = [_kind(extractors[array], jpeg=jpeg) for array in arrays]
+    words = [word for _, word in kinds]
+    return [
+        kind(array, word if words.count(word) == 1 else f"{array}_{word}", extractors[array])
+        for array, (kind, word) in zip(arrays, kinds, strict=True)
+    ]
+
+
+def _kind(extractor: Extractor, *, jpeg: bool) -> tuple[type[MediaInput], str]:
+    """Returns what is sent for an extractor, and the word for it."""
+    taken = extractor.recipe.taken()
+    if not isinstance(taken, Seen):
+        return Waveform, "waveform"
+    if taken.flow is not None:
+        return Fields, "fields"
+    return (Jpegs, "jpeg") if jpeg else (Frames, "frames")
 
 
 def _recipe(
@@ -162,7 +163,7 @@ def _recipe(
     """Returns the signature that says which to call in place of which, and what each takes."""
     inputs = {
         name: {
-            each.name: to_json(dataclasses.replace(each.taken, short="drop"))
+            each.name: to_json(_told(each))
             for each in _inputs(signatures[called], extractors, jpeg=False)
         }
         for called, name in calls.items()
@@ -176,6 +177,12 @@ def _recipe(
         answer,
         {"request": Field((), "int32", "any number")},
         {"recipe": Field((), "string", "JSON: signatures to call, and how to read a file")},
-        "What to send in place of features: rate of sound, times and sizes of frames.",
+        "What to send in place of features: rate of sound, times and size of frames, flow.",
         {"request": np.zeros(1, np.int32)},
     )
+
+
+def _told(media: MediaInput) -> Taken:
+    """Returns what is said of an input: the graph cuts sound and frames into windows itself."""
+    taken: Taken = media.taken
+    return taken if isinstance(media, Fields) else dataclasses.replace(taken, short="drop")

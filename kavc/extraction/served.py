@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from kavc.errors import ConfigError, DataError, unknown
+from kavc.extraction.engines import as_asked
+from kavc.extraction.sendable import MOST_BYTES, bytes_of_window, kind_of, most_frames
 from kavc.inputs.json_files import parse_json
-from kavc.inputs.records import entries, mapping
-from kavc.media.choice import CHOICES
-from kavc.media.decoders import Decoders
-from kavc.media.moments import Bursts, Key, Rate, Uniform
-from kavc.media.sizes import Crop, Exactly
+from kavc.inputs.records import mapping
+from kavc.media.decoders import Decoders, Failed, Part
+from kavc.media.flow import check_method
+from kavc.media.moments import Rate
 from kavc.media.sound import read_sound
-from kavc.media.windows import Heard, Seen, frames_of
+from kavc.media.windows import Heard, Seen, Windows, frames_of, windows
 
 if TYPE_CHECKING:
     from kavc.serving.client.blocking import Client
@@ -28,25 +28,6 @@ RECIPE = "front_end"
 SECONDS = 600.0  # for the clip
 LENGTH = "_length"
 MOST_SAID = 2**20  # bytes of what a server says of its inputs
-RATES = (1000, 192_000)  # samples a second
-MOST_FRAMES = 4096  # of a clip
-MOST_SIDE = 4096  # pixels to which a side is scaled
-MOST_BYTES = 2**30  # of the frames of a clip
-MOST_RATE = 1000  # frames a second
-MOMENTS: Mapping[type, Mapping[str, Any]] = {
-    Uniform: {"count": int},
-    Rate: {"rate": float, "count": int | None, "seconds": float | None},
-    Bursts: {"count": int, "frames": int, "rate": float},
-    Key: {"count": int},
-}
-SIZES: Mapping[type, Mapping[str, Any]] = {
-    Crop: {"shorter": int, "size": int | None},
-    Exactly: {"height": int, "width": int, "size": int | None},
-}
-KINDS: Mapping[type, Mapping[str, Any]] = {
-    Heard: {"rate": int, "window": int, "hop": int, "track": int | str},
-    Seen: {"moments": dict, "size": dict, "track": int | str},
-}
 
 
 @dataclass(frozen=True)
@@ -73,6 +54,8 @@ class Asked:
         for name, kind in self.kinds.items():
             if isinstance(kind, Heard):
                 found[name] = kind.rate
+            elif kind.flow is not None:
+                raise ConfigError(f"{name}: the model takes motion of a whole clip, not by seconds")
             elif isinstance(kind.moments, Rate) and kind.moments.count is None:
                 found[name] = kind.moments.rate
             else:
@@ -125,7 +108,7 @@ def what_to_send(client: Client, model: str, signature: str, version: int | None
         raise ConfigError(f"{model}: {unknown('signature with a front end', signature, known)}")
     info = offered[called]
     kinds = {
-        name: _kind(node, f"{model}, input {name!a}")
+        name: kind_of(node, f"{model}, input {name!a}")
         for name, node in mapping(taken[called], model).items()
     }
     for name in kinds:
@@ -134,23 +117,56 @@ def what_to_send(client: Client, model: str, signature: str, version: int | None
     return Asked(called, kinds, info)
 
 
-def decoded(asked: Asked, clip: Path) -> dict[str, np.ndarray]:
-    """Returns what is sent of a clip, by input: (samples,) float32, or frames, uint8.
+def decoded(
+    asked: Asked, clip: Path, names: Collection[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Returns what is sent of a clip, by input.
+
+    That is (samples,) float32; frames, uint8; or windows of motion, float32.
+
+    Args:
+        asked: what a server says that it takes.
+        clip: the file.
+        names: of the inputs that are of this file; all by default.
 
     Raises:
         DataError: it can't be read, or is too long.
+        ConfigError: flow can't be found here by the method that the server says.
     """
+    kinds = {n: each for n, each in asked.kinds.items() if names is None or n in names}
+    for kind in kinds.values():
+        if isinstance(kind, Seen) and kind.flow is not None:
+            check_method(kind.flow)
     found: dict[str, np.ndarray] = {}
     with Decoders(1, seconds=SECONDS) as decoders:
-        for name, kind in asked.kinds.items():
+        for name, kind in kinds.items():
             if isinstance(kind, Heard):
                 sound = decoders.run(read_sound, clip, rate=kind.rate, track=kind.track)
                 if sound.cut:
                     raise DataError(f"{clip}: its sound is too long to be sent; cut the clip")
                 found[name] = sound.samples
+            elif kind.flow is not None:
+                found[name] = _motion(decoders, clip, kind)
             else:
-                found[name] = decoders.run(frames_of, clip, kind, _most(kind))
+                found[name] = decoders.run(frames_of, clip, kind, most_frames(kind))
     return found
+
+
+def _motion(decoders: Decoders, clip: Path, kind: Seen) -> np.ndarray:
+    """Returns windows of motion of a clip, as they come from the process that decodes it."""
+    found: list[np.ndarray] = []
+    most = MOST_BYTES // bytes_of_window(kind)
+    for event in decoders.stream(windows, [(clip, clip, ((kind,),))]):
+        if isinstance(event, Failed):
+            raise event.error
+        came = as_asked(event.item, (kind,), clip)[1] if isinstance(event, Part) else None
+        if isinstance(came, Windows):
+            found.append(came.values)
+        if sum(map(len, found)) > most:
+            raise DataError(f"{clip}: more than {most:,} windows of motion would be sent; cut it")
+    if not found:
+        raise DataError(f"{clip}: no motion came of it")
+    return np.concatenate(found)
 
 
 def inputs_of(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -169,57 +185,3 @@ def _said(answer: Mapping[str, np.ndarray], model: str) -> Mapping[str, Any]:
     if len(text[0]) > MOST_SAID:
         raise DataError(f"{model}: what it says of its inputs has more than {MOST_SAID:,} bytes")
     return mapping(parse_json(text[0], model, most=MOST_SAID), model)
-
-
-def _kind(node: object, where: str) -> Heard | Seen:
-    """Returns what an input takes of a file, if it is what a front end may want of it."""
-    try:
-        kind, found = _entries(node, KINDS, where)
-        if found["track"] not in CHOICES and not isinstance(found["track"], int):
-            raise ConfigError("no such track")
-        if kind is Heard:
-            heard = Heard(**found)
-            if RATES[0] <= heard.rate <= RATES[1]:
-                return heard
-        else:
-            of_moments, fields_of_moments = _entries(found["moments"], MOMENTS, where)
-            of_size, fields_of_size = _entries(found["size"], SIZES, where)
-            moments, size = of_moments(**fields_of_moments), of_size(**fields_of_size)
-            seen = Seen(moments, size, track=found["track"])
-            if max(size.scaled(1, 1, 1.0)) <= MOST_SIDE and _count(moments) <= _most(seen):
-                return seen
-    except (ConfigError, DataError):
-        pass
-    raise DataError(f"{where}: the server asks for what can't be sent; is it of another release?")
-
-
-def _entries(
-    node: object, kinds: Mapping[type, Mapping[str, Any]], where: str
-) -> tuple[Any, dict[str, Any]]:
-    """Returns a class and its fields, of their types; nothing is made of them yet.
-
-    Raises:
-        DataError: it is none of the kinds, as `kavc.media.messages.to_json` has them.
-    """
-    there = mapping(node, where)
-    for kind, wanted in kinds.items():
-        name = f"{kind.__module__}:{kind.__qualname__}"
-        if list(there) == [name]:
-            return kind, entries(there[name], wanted, where)
-    raise DataError(f"{where}: nothing that is known")
-
-
-def _count(moments: Any) -> int:
-    """Returns how many frames are wanted at least."""
-    if isinstance(moments, Rate) and moments.rate > MOST_RATE:
-        raise ConfigError("too many frames a second")
-    several = 1 if moments.count is None else moments.count, getattr(moments, "frames", 1)
-    if min(several) < 1:
-        raise ConfigError("no frames")
-    return math.prod(several)
-
-
-def _most(kind: Seen) -> int:
-    """Returns how many frames a clip may have."""
-    height, width = kind.size.shape
-    return min(MOST_FRAMES, MOST_BYTES // (3 * height * width))

@@ -68,9 +68,21 @@ class WeightFiles:
         Raises:
             ConfigError: one isn't there; says what to fetch, and where to put it.
         """
-        return {need.name: self._find(need, recipe) for need in recipe.needs()}
+        return self.needed(recipe.needs(), recipe.NAME)
 
-    def _find(self, need: Weights, recipe: Recipe) -> Path:
+    def needed(self, needs: Iterable[Weights], by: str) -> dict[str, Path]:
+        """Returns files that are needed, by name.
+
+        Args:
+            needs: such as `kavc.media.backbone_weights.weights_of` says.
+            by: the name of what needs them, for the message.
+
+        Raises:
+            ConfigError: as `of`.
+        """
+        return {need.name: self._find(need, by) for need in needs}
+
+    def _find(self, need: Weights, by: str) -> Path:
         if need.name in self.named:
             path = self.named[need.name]
             if not (is_there(path) or "://" in str(path) or ":/" in str(path)):
@@ -82,7 +94,7 @@ class WeightFiles:
                     return folder / file
         names = f"put {' or '.join(need.files)} of {need.page} into a folder that {VARIABLE} names"
         raise ConfigError(
-            f"{recipe.NAME}: no weights {need.name!r}; give --weights {need.name}=PATH"
+            f"{by}: no weights {need.name!r}; give --weights {need.name}=PATH"
             + (f", or {names}" if need.files else "")
         )
 

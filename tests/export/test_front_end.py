@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import re
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kavc.data.schema import Field
 from kavc.errors import ExportError, ServingError
 from kavc.export import jpeg as jpeg_module
 from kavc.export.front_end import RECIPE, media_signatures
@@ -222,17 +224,162 @@ def test_the_recipe_says_for_each_signature_what_to_send():
     assert rates == {"one_media": 8.0, "other_media": 2.0}  # both are called "frames"
 
 
-def test_what_no_graph_makes_is_refused_in_one_line():
+def test_what_nobody_makes_is_refused_in_one_line():
     base = {"ask": rows_of("visual")}
-    flow = Eyes(window=2, flow="farneback")
-    with pytest.raises(
-        ExportError, match=r"^visual: eyes takes optical flow, which no graph finds"
-    ):
-        media_signatures(base, {"ask_media": "ask"}, {"visual": flow.load()})
     with pytest.raises(ExportError, match="nothing makes visual, visual_length of media"):
         media_signatures(base, {"ask_media": "ask"}, {"audio": Ears().load()})
     with pytest.raises(ExportError, match="takes media; leave out --front-end"):
         media_signatures(base, {"ask_media": "gone"}, {"visual": Eyes().load()})
+
+
+FLOW = {"window": 3, "hop": 2, "flow": "dis-fast"}
+
+
+def motion(count, window=3, side=16, seed=0):
+    shape = (count, window - 1, side, side, 2)
+    return np.random.default_rng(seed).normal(0, 3, shape).astype("float32")
+
+
+def ask_fields(signature, *clips, size=None):
+    size = size or max(map(len, clips))
+    pads = [[(0, size - len(clip)), *[(0, 0)] * 4] for clip in clips]
+    batch = [np.pad(c, p, constant_values=np.nan) for c, p in zip(clips, pads, strict=True)]
+    return answers(signature, fields=np.stack(batch), fields_length=[len(clip) for clip in clips])
+
+
+@pytest.mark.parametrize("short", ["drop", "pad"])
+def test_rows_of_motion_are_those_of_files(tmp_path, short):
+    from kavc.media.windows import Windows, windows
+
+    extractor = Eyes(short=short, **FLOW).load()
+    signature = seen(extractor)
+    images = pictures(9, 20)
+    path = Film(tmp_path / "film.mkv").picture(images, rate=8).write()
+    came = [found for _, found in windows(path, [extractor.recipe.taken()])]
+    fields = np.concatenate([each.values for each in came if isinstance(each, Windows)])
+    _, expected = extractor.extract(path)
+    found = ask_fields(signature, fields)
+    assert found["visual_length_back"].tolist() == [len(expected)] == [4]
+    np.testing.assert_allclose(found["visual_back"][0], expected, rtol=0, atol=FLOAT32)
+
+
+def test_what_is_beyond_motion_changes_nothing():
+    signature = seen(Eyes(**FLOW).load())
+    clips = motion(20), motion(3, seed=1)  # 16 windows go through at once
+    together = ask_fields(signature, *clips, size=25)
+    for at, one in enumerate(clips):
+        alone = ask_fields(signature, one)
+        assert together["visual_length_back"][at] == len(one) == alone["visual_length_back"][0]
+        np.testing.assert_allclose(together["visual_back"][at, : len(one)], alone["visual_back"][0],
+                                   0, EXACT)  # fmt: skip
+        assert not together["visual_back"][at, len(one) :].any()
+    mean = seen(Eyes(**FLOW).load(), mean=True)
+    found = ask_fields(mean, *clips)["visual_back"]
+    expected = Eyes(**FLOW).load()(clips[1]).mean(axis=0)
+    np.testing.assert_allclose(found[1], expected, 0, EXACT)
+
+
+def test_motion_that_is_refused(monkeypatch):
+    from kavc.export import media_inputs
+
+    monkeypatch.setattr(media_inputs, "MAX_WINDOWS", 4)
+    signature = seen(Eyes(**FLOW).load())
+    for given, length, told in (
+        (motion(2), [3], "fields_length: expected 1 to"), (motion(2), [0], "expected 1 to"),
+        (motion(5), [5], "fields: expected at most 4; got"),
+        (np.nan * motion(2), [2], "fields: holds NaN or infinite"),
+        (np.stack([motion(2)] * 2), [2], "expected one batch size"),
+    ):  # fmt: skip
+        given = given if given.ndim == 6 else given[None]
+        with pytest.raises(tf.errors.InvalidArgumentError, match=told):
+            answers(signature, fields=given, fields_length=length)
+
+
+def test_motion_beside_frames_and_what_is_said_of_both():
+    base = {"ask": rows_of("visual", "flow")}
+    extractors = {"visual": Eyes().load(), "flow": Eyes(short="pad", **FLOW).load()}
+    made = media_signatures(base, {"ask_media": "ask"}, extractors)
+    names = {
+        name: [each for each in signature.inputs if "length" not in each]
+        for name, signature in made.items()
+    }
+    assert names == {
+        "ask_media": ["frames", "fields"], "ask_media_jpeg": ["jpeg", "fields"],
+        RECIPE: ["request"],
+    }  # fmt: skip
+    field = made["ask_media"].inputs["fields"]
+    assert (field.shape, field.dtype) == ((None, 2, 16, 16, 2), "float32")
+    assert field.meaning == "motion to the right and down, in pixels, found by dis-fast"
+    said = json.loads(answers(made[RECIPE], request=[0])["recipe"][0])["inputs"]["ask_media"]
+    kinds = {name: from_json(kind) for name, kind in said.items()}
+    assert kinds["fields"] == extractors["flow"].recipe.taken()  # with what becomes of the end
+    assert (kinds["frames"].flow, kinds["frames"].short) == (None, "drop")
+    films, fields = pictures(3), motion(2)
+    files = np.array([[as_jpeg(image) for image in films]], object)
+    for name, given in (
+        ("ask_media", {"frames": films[None]}),
+        ("ask_media_jpeg", {"jpeg": files}),
+    ):
+        (word,) = given
+        given |= {f"{word}_length": [3], "fields": fields[None], "fields_length": [2]}
+        found = answers(made[name], **given)
+        np.testing.assert_allclose(found["flow_back"][0], extractors["flow"](fields), 0, FLOAT32)
+        assert found["visual_length_back"].tolist() == [3]
+    only = media_signatures({"ask": rows_of("flow")}, {"ask_media": "ask"}, extractors)
+    assert set(only) == {"ask_media", RECIPE}
+    segments = media_signatures(
+        {"ask": rows_of("flow", segments=2)}, {"ask_media": "ask"}, extractors
+    )["ask_media"]
+    assert segments.example["fields"].shape == (1, 8, 2, 16, 16, 2)  # four rows a second
+
+
+def test_a_clip_whose_motion_is_found_by_the_client(tmp_path):
+    from kavc.extraction.served import decoded as of_clip
+    from kavc.extraction.served import inputs_of, served_request, what_to_send
+
+    extractors = {"visual": Eyes().load(), "flow": Eyes(**FLOW).load()}
+    base = {"serving_default": rows_of("visual", "flow")}
+    signatures = base | media_signatures(base, {"ask_media": "serving_default"}, extractors)
+    given = keras.Input((1,))
+    network = keras.Model(given, keras.layers.Dense(1)(given))
+    export(network, signatures, tmp_path / "models", name="small", card="# small\n")
+    clip = Film(tmp_path / "film.mkv").picture(pictures(9, 20), rate=8).write()
+    with (
+        LocalServer(tmp_path / "models", port=0) as server,
+        Client(server.address, timeout=60) as client,
+    ):
+        called, request = served_request(client, "small", "serving_default", clip)
+        found = client.predict("small", request, signature=called)
+        asked = what_to_send(client, "small", "serving_default")
+    assert list(inputs_of(of_clip(asked, clip, ["fields"]))) == ["fields", "fields_length"]
+    for array, extractor in extractors.items():
+        _, expected = extractor.extract(clip)
+        np.testing.assert_allclose(found[f"{array}_back"][0], expected, 0, FLOAT32)
+
+
+def test_what_networks_take_is_made_in_graph(tmp_path):
+    """Of extractors without a network: frames, stacks and log-mel patches."""
+    from kavc.extraction.served import Asked, inputs_of
+    from kavc.extraction.served import decoded as of_clip
+    from kavc.media.extractors import FlowFields, LogMelPatches, Pixels
+
+    recipes = {
+        "visual": Pixels(side=16, frames="uniform:2"), "audio": LogMelPatches(),
+        "flow": FlowFields(side=16, method="dis-fast", frames="rate:10"),
+    }  # fmt: skip
+    extractors = {name: recipe.load({}) for name, recipe in recipes.items()}
+    plain = rows_of(*recipes)
+    shaped = {n: Field((None, *e.shape), "float32", "rows") for n, e in extractors.items()}
+    base = {"ask": dataclasses.replace(plain, inputs={**plain.inputs, **shaped})}
+    signature = media_signatures(base, {"ask_media": "ask"}, extractors)["ask_media"]
+    sound = (draw(1, 40_000) * 9000).astype("int16")
+    clip = Film(tmp_path / "film.mkv").picture(pictures(25, 32), rate=10).sound(sound).write()
+    kinds = {"frames": "visual", "fields": "flow", "waveform": "audio"}
+    asked = Asked("ask_media", {n: recipes[a].taken() for n, a in kinds.items()}, None)
+    found = answers(signature, **inputs_of(of_clip(asked, clip)))
+    for name, extractor in extractors.items():
+        _, expected = extractor.extract(clip)
+        np.testing.assert_allclose(found[f"{name}_back"][0], expected, 0, 1e-3)
 
 
 NAN = np.array([[np.nan] * 500], "float32")

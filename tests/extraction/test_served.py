@@ -78,9 +78,9 @@ def test_a_model_without_a_front_end():
 
 
 def test_a_clip_that_is_too_long_for_a_server(monkeypatch, film):
-    from kavc.extraction import served
+    from kavc.extraction import sendable
 
-    monkeypatch.setattr(served, "MOST_FRAMES", 4)
+    monkeypatch.setattr(sendable, "MOST_FRAMES", 4)
     path = film("film.mkv").picture(np.zeros((10, 32, 48, 3), "uint8")).write()
     asked = what_to_send(Server(fair()), "m", "ask")
     kinds = {"frames": asked.kinds["frames"]}
@@ -94,6 +94,51 @@ def test_a_request_is_a_batch_of_one(talkie):
     assert found["waveform"].shape == (1, 32000) and found["waveform_length"].tolist() == [32000]
     assert found["frames"].shape == (1, 16, 16, 16, 3) and found["frames_length"].tolist() == [16]
     assert list(inputs_of({"a": np.zeros(3)})) == ["a", "a_length"]
+
+
+FLOW = to_json(Seen(Rate(8.0), Crop(20, 16), 3, 2, "pad", "dis-fast"))
+
+
+def test_motion_is_found_here(film):
+    textures = np.random.default_rng(0).integers(0, 255, (10, 32, 48, 3)).astype("uint8")
+    path = film("film.mkv").picture(textures).write()
+    asked = what_to_send(Server(fair(frames=FLOW)), "m", "ask")
+    assert asked.kinds["frames"] == Seen(Rate(8.0), Crop(20, 16), 3, 2, "pad", "dis-fast")
+    found = decoded(asked, path, ["frames"])
+    from kavc.media.windows import windows
+
+    expected = [came.values for _, came in windows(path, [asked.kinds["frames"]])
+                if not isinstance(came, dict)]  # fmt: skip
+    np.testing.assert_array_equal(found["frames"], np.concatenate(expected))
+    assert found["frames"].shape == (4, 2, 16, 16, 2) and found["frames"].dtype == np.float32
+    assert inputs_of(found)["frames_length"].tolist() == [4]
+    with pytest.raises(ConfigError, match="takes motion of a whole clip, not by seconds"):
+        asked.a_second()
+
+
+def test_too_much_motion_for_a_server(monkeypatch, film):
+    from kavc.extraction import served
+
+    monkeypatch.setattr(served, "MOST_BYTES", 3 * 2 * 16 * 16 * 2 * 4)
+    path = film("film.mkv").picture(np.zeros((10, 32, 48, 3), "uint8")).write()
+    asked = what_to_send(Server(fair(frames=FLOW)), "m", "ask")
+    with pytest.raises(DataError, match="more than 3 windows of motion would be sent; cut it"):
+        decoded(asked, path, ["frames"])
+    still = film("still.mkv").picture(np.zeros((1, 32, 48, 3), "uint8")).write()
+    short = changed(FLOW, short="drop")
+    asked = what_to_send(Server(fair(frames=short)), "m", "ask")
+    with pytest.raises(DataError, match="frames are fewer than the 3"):
+        decoded(asked, still, ["frames"])
+
+
+def test_motion_that_cannot_be_found_here(monkeypatch, talkie):
+    from kavc.media import flow
+
+    monkeypatch.setattr(flow, "_library", object)
+    asked = what_to_send(Server(fair(frames=changed(FLOW, flow="tvl1"))), "m", "ask")
+    with pytest.raises(ConfigError, match="contributed modules"):
+        decoded(asked, talkie)
+    assert list(decoded(asked, talkie, ["waveform"])) == ["waveform"]
 
 
 def changed(kind, **fields):
@@ -126,6 +171,10 @@ BAD_FRAMES = [
     changed(SEEN, moments={"kavc.media.moments:Rate": {"rate": {"float": "inf"}}}),
     changed(SEEN, moments={"kavc.media.moments:Rate": {"rate": 10**19}}),
     moments(count="a" * 100, frames=10**9, rate=1.0), moments(count=[0], frames=10**9, rate=1.0),
+    changed(FLOW, flow="raft"), changed(FLOW, flow=3), changed(FLOW, short="long"),
+    changed(FLOW, window=1), changed(FLOW, window=10**9), changed(FLOW, window=True),
+    changed(FLOW, hop=0), changed(FLOW, hop=10**9), changed(FLOW, window=None),
+    changed(FLOW, window=4000, size=to_json(Crop(512))),
     moments(count=10**9, frames=10**9, rate=1.0), moments(count=-1, frames=-1, rate=1.0),
 ]  # fmt: skip
 

@@ -20,6 +20,7 @@ TESTS = HERE.parent
 # Of the modules that import-linter keeps free of TensorFlow, and of the golden arrays.
 FREE = ("golden", "networks", "subnetworks", "trainees")
 SETS = {
+    "tiny networks": [TESTS / "media" / "networks" / "test_tiny.py"],
     "layers and losses": [TESTS / "layers", TESTS / "losses", TESTS / "test_optimizers.py"],
     **{
         package: [file for name in FREE if (file := HERE / package / f"test_{name}.py").is_file()]

@@ -80,16 +80,32 @@ def load(path: str | Path, *, how: str = "mean", rescale: bool = False) -> keras
         DataError: the file is missing, damaged, or of another network.
     """
     check_file(path)  # before anything is built
-    images = _images(path)
     network = resnet_50_flow()
-    for layer in images.layers:
+    fill(network, path, how=how, rescale=rescale)
+    return network
+
+
+def fill(
+    network: keras.Model, path: str | Path, *, how: str = "mean", rescale: bool = False
+) -> None:
+    """Gives a ResNet-50 on stacks the weights of one on images, in place.
+
+    Args:
+        network: a ResNet-50 of Keras Applications whose first convolution takes any channels.
+        path, how, rescale: as of `load`.
+
+    Raises:
+        DataError: as `load`.
+    """
+    check_file(path)
+    channels = network.get_layer(FIRST).kernel.shape[2]
+    for layer in _images(path).layers:
         if layer.name == FIRST:
             kernel, bias = layer.get_weights()
-            kernel = inflated(kernel, how=how, rescale=rescale)
+            kernel = inflated(kernel, channels, how=how, rescale=rescale)
             network.get_layer(FIRST).set_weights([kernel, bias])
         elif layer.weights and not isinstance(layer, keras.layers.Dense):
             network.get_layer(layer.name).set_weights(layer.get_weights())
-    return network
 
 
 def _images(path: str | Path) -> keras.Model:

@@ -19,7 +19,7 @@ Reference:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,7 @@ def load_checkpoint(path: str | Path, **options: Any) -> VGGish:
     Raises:
         DataError: there is no such checkpoint, or it is of another network.
     """
-    names, read = open_checkpoint(path)
-    return _loaded(path, names, read, options)
+    return _loaded(VGGish(**options), path, *open_checkpoint(path))
 
 
 def load_npz(path: str | Path, **options: Any) -> VGGish:
@@ -120,8 +119,7 @@ def load_npz(path: str | Path, **options: Any) -> VGGish:
 
     Args, raises: as `load_checkpoint`.
     """
-    arrays = read_npz(path, most=LARGEST)
-    return _loaded(path, arrays, arrays.__getitem__, options)
+    return _loaded(VGGish(**options), path, *_npz(path))
 
 
 def load_keras(path: str | Path, **options: Any) -> VGGish:
@@ -143,14 +141,32 @@ def load(path: str | Path, **options: Any) -> VGGish:
     return loaders.get(Path(path).suffix, load_checkpoint)(path, **options)
 
 
+def fill(network: keras.Model, path: str | Path) -> None:
+    """Gives a network with the layers of VGGish weights of any of these formats, in place.
+
+    Args:
+        network: `VGGish`, or one of its layers.
+        path: as of `load`.
+
+    Raises:
+        DataError: as `load_checkpoint`.
+    """
+    if Path(path).suffix == ".h5":
+        load_keras_weights(network, path)
+    else:
+        found = _npz(path) if Path(path).suffix == ".npz" else open_checkpoint(path)
+        _loaded(network, path, *found)
+
+
+def _npz(path: str | Path) -> tuple[Collection[str], Callable[[str], np.ndarray]]:
+    arrays = read_npz(path, most=LARGEST)
+    return arrays, arrays.__getitem__
+
+
 def _loaded(
-    path: str | Path,
-    names: Collection[str],
-    read: Callable[[str], np.ndarray],
-    options: Mapping[str, Any],
-) -> VGGish:
-    """Returns VGGish with arrays that are read by their published names."""
-    network = VGGish(**options)
+    network: Any, path: str | Path, names: Collection[str], read: Callable[[str], np.ndarray]
+) -> Any:
+    """Returns a network with arrays that are read by their published names."""
     for layer, there in published_names().items():
         for of, variable in zip(
             ("weights", "biases"), network.get_layer(layer).weights, strict=True
