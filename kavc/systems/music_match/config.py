@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from kavc.errors import ConfigError
+from kavc.media.networks.kinds import taken_by
 from kavc.options import option
 from kavc.systems.choices import Choices
 from kavc.systems.config import Config
@@ -24,6 +25,9 @@ BACKBONES = {
     "flow": ("none", "tiny", "resnet-50"),
     "audio": ("none", "tiny", "vggish"),
 }
+
+
+FROM = "layer of its backbone from which on that is trained; none, or all"
 
 
 @dataclass(frozen=True)
@@ -88,9 +92,9 @@ class MusicMatchConfig(Config):
         "folders of KAVC_WEIGHTS",
         choices=("published", "random"),
     )
-    train_from: str = option(
-        "none", "layer of the backbones from which on they are trained; none, or all"
-    )
+    visual_train_from: str = option("all", FROM)
+    flow_train_from: str = option("all", FROM)
+    audio_train_from: str = option("all", FROM)
     # Optimisation
     swaps: str = option(
         "random",
@@ -124,8 +128,10 @@ class MusicMatchConfig(Config):
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("visual", "flow", "audio"):
-            row = self.row(name)
-            if self.backbone(name) == "none" and len(row) > 1:
+            row, backbone = self.row(name), self.backbone(name)
+            if backbone != "none" and len(row) > 1:
+                taken_by(backbone, row)
+            elif len(row) > 1:
                 shape, known = getattr(self, f"{name}_row"), "|".join(BACKBONES[name][1:])
                 raise ConfigError(
                     f"{name}: rows of {shape} are no features; name a network for them: "
@@ -154,6 +160,12 @@ class MusicMatchConfig(Config):
     def backbone(self, name: str) -> str:
         """Returns the backbone of "visual", "flow" or "audio"; "none" where rows are features."""
         return getattr(self, f"{name}_backbone")
+
+    @property
+    def backbones(self) -> dict[str, str]:
+        """The backbones that there are, by "visual", "flow" or "audio"."""
+        names = {name: self.backbone(name) for name in (*self.streams, "audio")}
+        return {name: kind for name, kind in names.items() if kind != "none"}
 
 
 def search_space(hp: Any, config: MusicMatchConfig) -> MusicMatchConfig:

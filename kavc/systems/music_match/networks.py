@@ -27,6 +27,7 @@ from kavc.layers.reference import Reference
 from kavc.layers.rows import FlattenRows, RestoreRows
 from kavc.layers.standardization import Standardization
 from kavc.layers.unit_norm import UnitNorm
+from kavc.media.networks import backbones
 
 TRACK = "audio"
 TRACKS = ("audio_a", "audio_b")
@@ -35,7 +36,7 @@ INTERACTIONS = ("linear", "hidden", "product")
 NORMALIZE = ("none", "l2", "layer", "standard", "principal")
 
 
-def encoder(name, row, *, backbone="none", dim=64, dtype=None):
+def encoder(name, row, *, backbone="none", dim=64, train_from="all", dtype=None):
     """From the rows of a video or of a track to one vector: their mean.
 
     Args:
@@ -44,6 +45,7 @@ def encoder(name, row, *, backbone="none", dim=64, dtype=None):
         backbone: a name of `kavc.media.networks.backbones`, applied to each row; "none" for rows
             that are features.
         dim: int. Width of what a backbone "tiny" makes.
+        train_from: str. Layer of the backbone from which on it is trained; "none" or "all".
         dtype: `keras.DTypePolicy` or its name.
 
     Returns:
@@ -54,11 +56,11 @@ def encoder(name, row, *, backbone="none", dim=64, dtype=None):
     inputs = sequence_input(row, name=name, dtype=policy.compute_dtype)
     x = inputs[name]
     if backbone != "none":
-        from kavc.media.networks.backbones import backbone as build
-
-        network = build(backbone, shape=tuple(x.shape[2:]), dim=dim, dtype=policy)
-        flat = FlattenRows(dtype=policy)(x)
-        x = RestoreRows(dtype=policy)(network(flat), x)
+        called = f"{name}_backbone"
+        network = backbones.backbone(backbone, shape=x.shape[2:], dim=dim, dtype=policy,
+                                     called=called)  # fmt: skip
+        backbones.train_from(network, train_from)
+        x = RestoreRows(dtype=policy)(network(FlattenRows(dtype=policy)(x)), x)
     mask = LengthMask()(inputs[name + LENGTH], inputs[name])
     x = MaskedGlobalAveragePooling1D(dtype=policy)(x, mask=mask)
     return keras.Model(inputs, x, name=f"{name}_encoder")
@@ -112,7 +114,8 @@ class MusicMatch(Network):
         backbones: dict of "visual", "flow" or "audio" to the name of a network that is applied to
             each row. Defaults to none: rows are features.
         backbone_dim: int. Width of what a backbone "tiny" makes.
-        train_from: str. Of a backbone, the layer from which on it is trained; "none" or "all".
+        train_from: dict of the same names to the layer from which on a backbone is trained, "none"
+            or "all", the default.
         dtype: `keras.DTypePolicy` or its name.
         name: str.
 
@@ -155,7 +158,7 @@ class MusicMatch(Network):
         dropout=0.5,
         backbones=None,
         backbone_dim=64,
-        train_from="none",
+        train_from=None,
         dtype=None,
         name="music_match",
     ):
@@ -165,7 +168,7 @@ class MusicMatch(Network):
             if value not in known:
                 raise ValueError(f"{what} must be one of {', '.join(known)}; received: {value!r}")
         policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
-        backbones = dict(backbones or {})
+        backbones, train_from = dict(backbones or {}), dict(train_from or {})
         config = {
             "streams": dict(streams), "audio": audio, "head": head, "interaction": interaction,
             "units": units, "embedding_dim": embedding_dim, "normalize": normalize,
@@ -174,8 +177,11 @@ class MusicMatch(Network):
         }  # fmt: skip
         self.encoders, self.norms = {}, {}
         for each, row in {**streams, TRACK: audio}.items():
-            chosen = backbones.get(each, "none")
-            found = encoder(each, row, backbone=chosen, dim=backbone_dim, dtype=policy)
+            found = encoder(
+                each, row,
+                backbone=backbones.get(each, "none"), dim=backbone_dim,
+                train_from=train_from.get(each, "all"), dtype=policy,
+            )  # fmt: skip
             width = found.output.shape[-1]
             options = {"components": components, "name": f"{each}_norm", "dtype": policy}
             self.encoders[each] = found

@@ -12,8 +12,6 @@ from kavc.systems.music_match.stages import PreferenceStage
 
 def build(config: MusicMatchConfig) -> MusicMatch:
     """Returns the network of the config's variant."""
-    names = (*config.streams, TRACK)
-    backbones = {name: config.backbone(name) for name in names}
     return MusicMatch(
         {name: _size(config.row(name)) for name in config.streams},
         _size(config.row(TRACK)),
@@ -24,9 +22,9 @@ def build(config: MusicMatchConfig) -> MusicMatch:
         normalize=config.normalize,
         components=config.components,
         dropout=config.dropout,
-        backbones={name: kind for name, kind in backbones.items() if kind != "none"},
+        backbones=config.backbones,
         backbone_dim=config.backbone_dim,
-        train_from=config.train_from,
+        train_from={name: getattr(config, f"{name}_train_from") for name in config.backbones},
         dtype=config.dtype,
     )
 

@@ -13,10 +13,12 @@ import tensorflow as tf
 from kavc.data.comparisons.store import ComparisonStore
 from kavc.data.epochs import Columns, of_epoch
 from kavc.layers.network import Network
+from kavc.media.networks.backbones import load_backbone_weights
 from kavc.systems.base import Stage
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.networks import TRACK, MusicMatch
 from kavc.systems.music_match.scoring import vectors
+from kavc.systems.music_match.weights import weight_files
 
 
 class PreferenceStage(Stage):
@@ -103,4 +105,12 @@ def load_judgements(examples: tf.data.Dataset, config: MusicMatchConfig) -> Comp
 
 
 def begin(network: MusicMatch, config: MusicMatchConfig) -> None:
-    """Gives backbones the weights that they begin with, if these are published ones."""
+    """Gives backbones the weights that they begin with, if these are published ones.
+
+    Raises:
+        ConfigError: a file isn't there; says what to fetch, and where to put it.
+        DataError: it is of another network.
+    """
+    for name, files in weight_files(config).items():
+        backbone = network.encoders[name].get_layer(f"{name}_backbone")
+        load_backbone_weights(backbone, config.backbone(name), files)

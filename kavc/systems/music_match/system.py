@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, Field
 from kavc.errors import DataError
-from kavc.systems.base import Row, Signature, SourceInfo, Stage, System
+from kavc.systems.base import NEEDED, Row, Signature, SourceInfo, Stage, System
 from kavc.systems.music_match.config import MusicMatchConfig, search_space
 from kavc.systems.music_match.paper import I3D, PAPER, TABLE_1, TWO_STREAM
 
@@ -89,6 +89,15 @@ class MusicMatchSystem(System):
         return config.replace(
             **{f"{name}_row": "x".join(map(str, row)) for name, row in info.shapes.items()}
         )
+
+    def check(
+        self, info: SourceInfo, config: MusicMatchConfig, splits: Sequence[str] = NEEDED
+    ) -> None:
+        super().check(info, config, splits)
+        if "train" in splits:
+            from kavc.systems.music_match.weights import weight_files
+
+            weight_files(config)  # whether they are there
 
     def check_split(self, split: str, roster: Roster, config: MusicMatchConfig) -> None:
         if len(roster) < 2:
