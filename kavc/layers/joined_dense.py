@@ -5,6 +5,8 @@ from __future__ import annotations
 import keras
 from keras import ops
 
+from kavc.layers.linear import product
+
 
 @keras.saving.register_keras_serializable(package="kavc")
 class JoinedDense(keras.layers.Layer):
@@ -52,14 +54,7 @@ class JoinedDense(keras.layers.Layer):
         )
 
     def call(self, parts):
-        rank = max(len(part.shape) for part in parts)
-        found = None
-        for part, kernel in zip(parts, self.kernels, strict=True):
-            term = ops.matmul(part, kernel)
-            term = ops.expand_dims(term, 1) if len(part.shape) < rank else term
-            found = term if found is None else found + term
-        found = found if self.bias is None else found + self.bias
-        return self.activation(found)
+        return self.activation(joined(parts, self.kernels, self.bias))
 
     def compute_output_spec(self, parts):
         longest = max(parts, key=lambda part: len(part.shape))
@@ -72,3 +67,42 @@ class JoinedDense(keras.layers.Layer):
             "activation": keras.activations.serialize(self.activation),
             "use_bias": self.use_bias,
         }
+
+
+def joined(parts, kernels, bias):
+    """Returns `concatenate(parts) @ concatenate(kernels) + bias`, as of `JoinedDense`.
+
+    Args:
+        parts: list of `(batch, dim)` or `(batch, n, dim)`.
+        kernels: list of `(dim, units)`.
+        bias: `(units,)`, or None.
+    """
+    rank = max(len(part.shape) for part in parts)
+    found = bias
+    for part, kernel in zip(parts, kernels, strict=True):
+        term = product(part, kernel)
+        term = ops.expand_dims(term, 1) if len(part.shape) < rank else term
+        found = term if found is None else found + term
+    return found
+
+
+def joined_along(rows, parts, kernels, bias, kernel):
+    """Returns `joined` where one part has many rows, by one product a row and nothing else.
+
+    What all rows of a video have in common becomes a row of its kernel.
+
+    Args:
+        rows: `(batch, n, dim)`.
+        parts: list of the others, with zeros in place of `rows`: `(batch, dim)` or
+            `(batch, 1, dim)`.
+        kernels, bias: as of `joined`.
+        kernel: `(batch or 1, dim, units)`, of `rows`.
+
+    Returns:
+        `(batch, n, units)`.
+    """
+    shared = joined(parts, kernels, bias)  # (batch, 1, units)
+    batch, _, units = ops.shape(shared)
+    kernel = ops.broadcast_to(kernel, (batch, *kernel.shape[1:-1], units))
+    with_one = ops.concatenate([rows, ops.ones_like(rows[:, :, :1])], axis=-1)
+    return ops.matmul(with_one, ops.concatenate([kernel, shared], axis=1))

@@ -69,6 +69,14 @@ def affine(x, kernel, bias):
     return ops.reshape(rows, (*ops.shape(x)[:-1], units))
 
 
+def product(x, kernel):
+    """Returns `x @ kernel`, one product over all rows: `(..., dim)` to `(..., units)`."""
+    if len(x.shape) == 2:
+        return ops.matmul(x, kernel)
+    dim, units = kernel.shape
+    return ops.reshape(ops.matmul(ops.reshape(x, (-1, dim)), kernel), (*ops.shape(x)[:-1], units))
+
+
 def uniform(limit):
     """Returns an initializer that draws from ±`limit`."""
     return keras.initializers.RandomUniform(-limit, limit)

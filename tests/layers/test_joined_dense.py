@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from kavc.layers.joined_dense import JoinedDense
+from kavc.layers.joined_dense import JoinedDense, joined, joined_along
 
 rng = np.random.default_rng(0)
 VIDEO, TRACKS = (rng.normal(size=shape).astype(np.float32) for shape in ((4, 5), (4, 3, 2)))
@@ -40,3 +40,13 @@ def test_shapes_in_a_graph_and_without_a_bias():
     assert layer(inputs).shape == (None, None, 6)
     assert len(layer.weights) == 2
     assert JoinedDense.from_config(layer.get_config()).use_bias is False
+
+
+def test_many_rows_of_one_part_by_one_product_each():
+    kernels = [rng.normal(size=(dim, 6)).astype(np.float32) for dim in (5, 2, 2)]
+    bias = rng.normal(size=6).astype(np.float32)
+    other = rng.normal(size=(4, 1, 2)).astype(np.float32)
+    parts = [VIDEO, np.zeros((4, 1, 2), np.float32), other]
+    found = joined_along(TRACKS, parts, kernels, bias, kernels[1][None])
+    expected = joined([VIDEO, TRACKS, other], kernels, bias)
+    np.testing.assert_allclose(found, expected, atol=1e-5)

@@ -15,10 +15,12 @@ The symmetric head has one score a track, s(video, track), and the logit is the 
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers, ops
 
-from kavc.layers.joined_dense import JoinedDense
+from kavc.layers.joined_dense import JoinedDense, joined_along
 from kavc.layers.masking import LengthMask
 from kavc.layers.network import LENGTH, Network, sequence_input
 from kavc.layers.pooling import MaskedGlobalAveragePooling1D
@@ -175,7 +177,8 @@ class MusicMatch(Network):
             "components": components, "dropout": dropout, "backbones": backbones,
             "backbone_dim": backbone_dim, "train_from": train_from,
         }  # fmt: skip
-        self.encoders, self.norms = {}, {}
+        self.encoders: Any = {}
+        self.norms: Any = {}
         for each, row in {**streams, TRACK: audio}.items():
             found = encoder(
                 each, row,
@@ -187,7 +190,7 @@ class MusicMatch(Network):
             self.encoders[each] = found
             self.norms[each] = normalization(normalize, width, **options)
         self.track_network = self._vectors([TRACK], "track_network")
-        self.video_network = self._vectors(list(streams), "video_network") if streams else None
+        self.video_network: Any = self._vectors(list(streams), "video_network") if streams else None
         head_options = (head, interaction, units, embedding_dim, dropout, policy)
         self.comparison = _Head(*head_options)
         inputs = {k: x for each in streams for k, x in self.encoders[each].input.items()}
@@ -209,6 +212,43 @@ class MusicMatch(Network):
         x = found[0] if len(found) == 1 else ops.concatenate(found, axis=-1)
         return keras.Model(inputs, x, name=name)
 
+    @property
+    def trains_encoders(self):
+        """Whether anything before the head is trained."""
+        networks = [self.track_network, self.video_network]
+        return any(each.trainable_weights for each in networks if each is not None)
+
+    def on_vectors(self):
+        """Returns inputs and outputs of the head alone, on vectors that were made before.
+
+        Returns:
+            Inputs "video", where there are streams, "audio_a" and "audio_b", `(batch, width)` each;
+            and the outputs of the network.
+        """
+        width, dtype = self.track_network.output.shape[-1], self.compute_dtype
+        inputs = {name: keras.Input((width,), name=name, dtype=dtype) for name in TRACKS}
+        if self.video_network is not None:
+            width = self.video_network.output.shape[-1]
+            inputs["video"] = keras.Input((width,), name="video", dtype=dtype)
+        tracks = ops.stack([inputs[name] for name in TRACKS], axis=1)
+        return inputs, self.comparison(inputs.get("video"), tracks)
+
+    def vector_of(self, encoded):
+        """Returns the vector of some videos, or of tracks, of what the encoders make of each.
+
+        Args:
+            encoded: name of each stream, in their order, or "audio", to `(n, width)`.
+
+        Returns:
+            `(n, width)` array of NumPy, float32: as `video_network` or `track_network`.
+        """
+        found = []
+        for name, rows in encoded.items():
+            norm = self.norms[name]
+            rows = ops.cast(rows, self.compute_dtype)
+            found.append(rows if norm is None else norm(rows))
+        return ops.convert_to_numpy(ops.cast(ops.concatenate(found, axis=-1), "float32"))
+
     def scores(self, video, tracks):
         """Returns how well each of some tracks fits, in graph: the higher, the better.
 
@@ -219,7 +259,7 @@ class MusicMatch(Network):
         Returns:
             `(batch, n)`.
         """
-        return self.comparison.scores(video, tracks)
+        return self.comparison.many(video, tracks)
 
     def fit_normalization(self, **vectors):
         """Takes from the training split what `normalization` and the reference are given.
@@ -242,45 +282,80 @@ class MusicMatch(Network):
 
 
 class _Head:
-    """From the vectors of a video and of tracks to preferences and scores."""
+    """From the vectors of a video and of tracks to preferences and scores.
+
+    All is a function of parts that stand side by side: the video, each track, and with "product"
+    the video times each track.
+    """
 
     def __init__(self, head, interaction, units, embedding_dim, dropout, policy):
         symmetric, last = head == "symmetric", policy.variable_dtype
-        self.reference = None if symmetric else Reference(name="reference", dtype=policy)
-        self.seen = self.heard = self.hidden = None
+        self.reference: Any = None if symmetric else Reference(name="reference", dtype=policy)
+        self.seen: Any = None  # of "product"
+        self.hidden: Any = None
         if interaction == "product":
             self.seen = layers.Dense(embedding_dim, name="seen", dtype=policy)
             self.heard = layers.Dense(embedding_dim, name="heard", dtype=policy)
+        # A bias of the logit is the same for both tracks: a difference has none.
         if interaction == "linear":
             self.logit = JoinedDense(1, use_bias=not symmetric, name="logit", dtype=last)
         else:
             self.hidden = JoinedDense(units, "relu", name="hidden", dtype=policy)
             self.dropout = layers.Dropout(dropout, name="dropout", dtype=policy)
-            # A bias is the same for both tracks: a difference has none.
             self.logit = layers.Dense(1, use_bias=not symmetric, name="logit", dtype=last)
 
     def __call__(self, video, tracks):
-        scores = self.scores(video, tracks)
-        a, b = scores[:, :1], scores[:, 1:]
-        plain = self.reference is not None
-        preference = self._answer(video, [tracks[:, :1], tracks[:, 1:]]) if plain else a - b
+        seen, heard = self._seen(video), self._heard(tracks)
+        if self.reference is None:
+            scores = self._answer(seen, [heard])
+            return {"preference": scores[:, :1] - scores[:, 1:], "score": scores}
+        mean = self._heard(self.reference(tracks))
+        scores = (self._answer(seen, [heard, mean]) - self._answer(seen, [mean, heard])) / 2
+        preference = self._answer(seen, [heard[:, :1], heard[:, 1:]])
         return {"preference": preference, "score": scores}
 
-    def scores(self, video, tracks):
+    def many(self, video, tracks):
+        """Returns the scores of `(batch, n, width)` tracks, n being large."""
+        seen, heard = self._seen(video), self._heard(tracks)
         if self.reference is None:
-            return self._answer(video, [tracks])
-        mean = self.reference(tracks)
-        return (self._answer(video, [tracks, mean]) - self._answer(video, [mean, tracks])) / 2
+            return self._along(seen, heard, [None])
+        mean = self._heard(self.reference(tracks[:, :1]))
+        both = [self._along(seen, heard, each) for each in ([None, mean], [mean, None])]
+        return (both[0] - both[1]) / 2
 
-    def _answer(self, video, tracks):
+    def _along(self, seen, heard, places):
+        """As `_answer`, of `heard` in the place that is None."""
+        join, slot = self.hidden or self.logit, places.index(None)
+        kernels = [ops.cast(each, heard.dtype) for each in join.kernels]
+        bias = None if join.bias is None else ops.cast(join.bias, heard.dtype)
+        first = 0 if seen is None else 1
+        kernel = kernels[first + slot][None]
+        if self.seen is not None and seen is not None:
+            times = kernels[first + len(places) + slot]
+            kernel = kernel + ops.expand_dims(seen, -1) * times
+        nothing = ops.zeros_like(heard[:, :1])
+        parts = self._parts(seen, [nothing if each is None else each for each in places])
+        x = join.activation(joined_along(heard, parts, kernels, bias, kernel))
+        return x[..., 0] if self.hidden is None else self.logit(x)[..., 0]
+
+    def _seen(self, video):
+        return video if self.seen is None or video is None else self.seen(video)
+
+    def _heard(self, tracks):
+        return tracks if self.seen is None else self.heard(tracks)
+
+    def _answer(self, seen, heard):
         """Returns one number for each of n rows, `(batch, n)`, of tracks `(batch, n, width)`."""
-        parts = [*([] if video is None else [video]), *tracks]
-        if self.seen is not None and video is not None:
-            seen, heard = self.seen(video), [self.heard(each) for each in tracks]
-            parts = [seen, *heard, *(ops.expand_dims(seen, 1) * each for each in heard)]
+        parts = self._parts(seen, heard)
         if self.hidden is None:
             return self.logit(parts)[..., 0]
         return self.logit(self.dropout(self.hidden(parts)))[..., 0]
+
+    def _parts(self, seen, heard):
+        parts = [*([] if seen is None else [seen]), *heard]
+        if self.seen is None or seen is None:
+            return parts
+        return parts + [ops.expand_dims(seen, 1) * each for each in heard]
 
 
 def _principal(rows, units):

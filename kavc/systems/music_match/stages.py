@@ -16,9 +16,48 @@ from kavc.layers.network import Network
 from kavc.media.networks.backbones import load_backbone_weights
 from kavc.systems.base import Stage
 from kavc.systems.music_match.config import MusicMatchConfig
-from kavc.systems.music_match.networks import TRACK, MusicMatch
+from kavc.systems.music_match.networks import TRACK, TRACKS, MusicMatch
 from kavc.systems.music_match.scoring import vectors
 from kavc.systems.music_match.weights import weight_files
+
+
+class Embedded:
+    """Judgements of vectors that were made once: as `ComparisonStore`, with one row a video.
+
+    Args:
+        store: the judgements.
+        videos: (videos, width) float32; None where nothing is seen.
+        tracks: (tracks, width) float32.
+    """
+
+    def __init__(self, store: ComparisonStore, videos: np.ndarray | None, tracks: np.ndarray):
+        self.answer = store.answer
+        with tf.device("CPU:0"):  # a split may be larger than a GPU's memory
+            self._rows = [tf.constant(rows) for rows in (store.video, store.a, store.b)]
+            self._videos = None if videos is None else tf.constant(videos)
+            self._tracks = tf.constant(tracks)
+
+    @classmethod
+    def of(cls, network: MusicMatch, store: ComparisonStore) -> Embedded:
+        """Returns what a network's untrained parts make of judgements."""
+        found = vectors(network, store)
+        tracks = network.vector_of({TRACK: found.pop(TRACK)})
+        videos = network.vector_of(found) if found else None
+        return cls(store, videos, tracks)
+
+    def __len__(self) -> int:
+        return len(self.answer)
+
+    def gather(self, rows: tf.Tensor, swapped: tf.Tensor) -> dict[str, tf.Tensor]:
+        """Returns "video", "audio_a" and "audio_b", (batch, width) float32 each."""
+        video, a, b = (tf.gather(each, rows) for each in self._rows)
+        a, b = tf.where(swapped, b, a), tf.where(swapped, a, b)
+        tracks = {
+            name: tf.gather(self._tracks, at) for name, at in zip(TRACKS, (a, b), strict=True)
+        }
+        return tracks if self._videos is None else {
+            "video": tf.gather(self._videos, video), **tracks
+        }  # fmt: skip
 
 
 class PreferenceStage(Stage):
@@ -38,16 +77,20 @@ class PreferenceStage(Stage):
 
     def prepare(
         self, network: keras.Model, load: Callable[[], ComparisonStore], folder: Path
-    ) -> ComparisonStore:
+    ) -> ComparisonStore | Embedded:
         store = load()
         if folder.name == "train":
             begin(network, self.config)
             network.fit_normalization(**vectors(network, store))
-        return store
+        # What comes before the head is the same in every epoch, if nothing of it is trained.
+        return store if network.trains_encoders else Embedded.of(network, store)
 
     def trainee(self, network: keras.Model) -> keras.Model:
-        preference = {"preference": network.output["preference"]}
-        return Network(network.input, preference, config={}, dtype=network.dtype_policy)
+        inputs, outputs = network.input, network.output
+        if not network.trains_encoders:
+            inputs, outputs = network.on_vectors()
+        preference = {"preference": outputs["preference"]}
+        return Network(inputs, preference, config={}, dtype=network.dtype_policy)
 
     def compile_arguments(self) -> dict[str, Any]:
         config = self.config
@@ -64,7 +107,7 @@ class PreferenceStage(Stage):
         }
 
     def dataset(
-        self, examples: ComparisonStore, epoch: tf.Tensor | int | None, seed: int
+        self, examples: ComparisonStore | Embedded, epoch: tf.Tensor | int | None, seed: int
     ) -> tf.data.Dataset:
         preferred = tf.constant(examples.answer == 0)
 

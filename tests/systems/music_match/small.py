@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kavc.data.synthetic import music
 from kavc.data.synthetic.music_knobs import knobs
+
+from kavc.data.synthetic import music
 
 PRESET = "paper"
 OPTIONS = {

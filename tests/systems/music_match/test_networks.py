@@ -75,9 +75,10 @@ def test_the_plain_heads_score_is_its_preference_to_the_mean_track(asked):
     np.testing.assert_allclose(found, (first - second) / 2, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("interaction", networks.INTERACTIONS)
 @pytest.mark.parametrize("head", networks.HEADS)
-def test_many_tracks_get_the_score_that_each_gets_alone(asked, head):
-    model = network(head=head, interaction="product")
+def test_many_tracks_get_the_score_that_each_gets_alone(asked, head, interaction):
+    model = network(head=head, interaction=interaction)
     lengths = {"visual_length": np.full(8, 3), "flow_length": np.full(8, 2)}
     video = model.video_network({name: asked[name] for name in ("visual", "flow")} | lengths)
     tracks = model.track_network({"audio": asked["audio_a"], "audio_length": np.full(8, 4)})
