@@ -15,5 +15,6 @@ __getattr__, __dir__, __all__ = attach(
         "bayes": ".bayes",
         "knobs": ".kwai_knobs",
         "kwai": ".kwai",
+        "music": ".music",
     },
 )
