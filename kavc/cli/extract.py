@@ -33,6 +33,10 @@ def extract(
     system: Annotated[
         str | None, typer.Option("--for", help="System whose published features to make.")
     ] = None,
+    only: Annotated[
+        str | None,
+        typer.Option("--only", metavar="NAME,NAME", help="Of all arrays, those that are made."),
+    ] = None,
     audio: Annotated[
         str | None, typer.Option("--audio", help="Extractor of the array audio.")
     ] = None,
@@ -88,7 +92,7 @@ def extract(
 
     chosen = {"audio": audio, "visual": visual}
     named = [f"{array}={name}" for array, name in chosen.items() if name is not None]
-    wanted = recipes(system, [*named, *(arrays or [])], overrides or [])
+    wanted = recipes(system, [*named, *(arrays or [])], overrides or [], only)
     check_arrays(wanted, keep or [])
     found = find_clips(clips or [], table, keep or [])
     files = WeightFiles.parse(weights or [])

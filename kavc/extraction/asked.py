@@ -15,7 +15,10 @@ from kavc.options import parse_overrides
 
 
 def recipes(
-    system: str | None = None, arrays: Iterable[str] = (), overrides: Iterable[str] = ()
+    system: str | None = None,
+    arrays: Iterable[str] = (),
+    overrides: Iterable[str] = (),
+    only: str | None = None,
 ) -> dict[str, Recipe]:
     """Returns the recipe of each array.
 
@@ -23,10 +26,11 @@ def recipes(
         system: whose published features are made; None for none.
         arrays: "ARRAY=EXTRACTOR" each, in place of the system's or beside them.
         overrides: "ARRAY.OPTION=VALUE" each.
+        only: "NAME,NAME": of these arrays, those that are made. None for all.
 
     Raises:
-        ConfigError: nothing is asked for; no such system, extractor or option; a value does not
-            fit; an array can't be called so; or a recipe can't work here.
+        ConfigError: nothing is asked for; no such system, extractor, array or option; a value does
+            not fit; an array can't be called so; or a recipe can't work here.
 
     Example:
         >>> recipes("ti-avc", ["audio=yamnet"], ["audio.hop=0.48"])["audio"].hop
@@ -40,6 +44,8 @@ def recipes(
             "expected what to extract: --for SYSTEM, --audio EXTRACTOR, --visual EXTRACTOR or"
             " --array NAME=EXTRACTOR"
         )
+    if only is not None:
+        found = {array: found[array] for array in _names(only, found)}
     options: dict[str, dict[str, Any]] = {}
     for name, value in parse_overrides(list(overrides)).items():
         array, dot, option = name.partition(".")
@@ -54,6 +60,16 @@ def recipes(
     for recipe in found.values():
         recipe.check()
     return found
+
+
+def _names(only: str, known: Iterable[str]) -> list[str]:
+    """Returns the names that `--only` says, in the order of what is known."""
+    known = list(known)
+    names = [name.strip() for name in only.split(",")]
+    for name in names:
+        if name not in known:
+            raise ConfigError(f"--only {only}: {unknown('array', name, known)}")
+    return [name for name in known if name in names]
 
 
 def check_arrays(arrays: Iterable[str], kept: Iterable[str] = ()) -> None:

@@ -19,6 +19,7 @@ from kavc.extraction.folder import FAILED, KIND, ExtractionFolder
 from kavc.extraction.weights import WeightFiles
 from kavc.folders import check_own
 from kavc.inputs.opening import named, sha256
+from kavc.media.choice import NO_TRACK
 from kavc.media.extractors.base import Extractor, Recipe
 
 SECONDS = 600.0  # for what comes at once of a file
@@ -146,7 +147,7 @@ def extract(
         )  # fmt: skip
 
     with folder.held():
-        return _run(folder, clips, engine, fields_of(extractors), report, tell)
+        return _run(folder, clips, engine, recipes, fields_of(extractors), report, tell)
 
 
 def fields_of(extractors: Mapping[str, Extractor]) -> dict[str, Field]:
@@ -163,6 +164,7 @@ def _run(
     folder: ExtractionFolder,
     clips: Clips,
     engine: Callable[[Any], Iterator[Any]],
+    recipes: Mapping[str, Recipe],
     fields: Mapping[str, Field],
     report: Callable[[Progress], None],
     tell: Callable[[str], None],
@@ -192,9 +194,10 @@ def _run(
                 tell(f"warning: {file}: it ends too early ({reason}); what came is kept")
         else:
             folder.drop(event.clip.id)
-            failed.append((event.clip.id, file, event.reason))
+            reason = event.reason + _instead(event.reason, recipes)
+            failed.append((event.clip.id, file, reason))
             progress = replace(progress, failed=progress.failed + 1)
-            tell(f"error: {file}: {event.reason}")
+            tell(f"error: {file}: {reason}")
         progress = replace(progress, seconds=time.monotonic() - begin)
         report(progress)
     folder.note_failures(failed)
@@ -206,6 +209,19 @@ def _run(
     if not count:
         raise KavcError(f"no clip gave features; {folder.path / FAILED} says why")
     return Outcome(folder.path, count, progress.made, failed, truncated)
+
+
+def _instead(reason: str, recipes: Mapping[str, Recipe]) -> str:
+    """Returns what may be made of a clip that lacks a track, to be added to the reason; or ""."""
+    for kind, modality in (("audio", "audio"), ("video", "visual")):
+        lacking = [name for name, recipe in recipes.items() if modality == recipe.MODALITY]
+        others = [name for name in recipes if name not in lacking]
+        if reason.startswith(NO_TRACK[kind]) and lacking and others:
+            return (
+                f"; {' and '.join(lacking)} can't be made of it: --only {','.join(others)} leaves"
+                " that out"
+            )
+    return ""
 
 
 def _bad(folder: ExtractionFolder, clips: Clips) -> list[tuple[str, str, str]]:

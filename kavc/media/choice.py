@@ -21,6 +21,7 @@ Kind = Literal["video", "audio"]
 Choice = Literal["best", "first"] | int
 
 CHOICES = ("best", "first")
+NO_TRACK = {kind: f"no {kind} track" for kind in ("video", "audio")}
 AUXILIARY = ("dependent", "still_image", "timed_thumbnails", "metadata")  # dispositions
 THUMBNAIL = 64  # times fewer pixels than another video track has
 
@@ -69,7 +70,7 @@ def chosen(container: InputContainer, kind: Kind, choice: Choice, path: Path) ->
     track, reasons = choose(container, kind, choice)
     if track is None:
         why = "".join(f"; track {index}: {reason}" for index, reason in reasons.items())
-        raise DataError(f"{named(path)}: no {kind} track{why}; a file with one is expected")
+        raise DataError(f"{named(path)}: {NO_TRACK[kind]}{why}; a file with one is expected")
     return track
 
 

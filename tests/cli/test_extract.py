@@ -183,3 +183,20 @@ def test_what_networks_take_is_kept_without_any_weights(cli, refused, clips, tmp
     assert "leave it out with --system none" in refused("data", "describe", data, *words)
     about = json.loads((tmp_path / "one/corpus.json").read_text())["provenance"]["arrays"]
     assert [about[name]["weights"] for name in ("audio", "visual", "flow")] == [{}, {}, {}]
+
+
+def test_a_silent_clip_gives_what_it_can(cli, refused, tmp_path):
+    silent = Film(tmp_path / "silent.mkv").picture(greys(20)).write()
+    words = ("extract", silent, *RAW, "--out")
+    done = cli(*words, tmp_path / "all")
+    assert done.exit_code == 1
+    line = "audio can't be made of it: --only visual,flow leaves that out"
+    assert line in done.stderr and line in (tmp_path / "all/failed.csv").read_text()
+    words = ("extract", silent, *RAW[2:], "--audio", "log-mel", "--out", tmp_path / "some")
+    done = cli(*words, "--only", "visual,flow")
+    assert done.exit_code == 0, done.stderr
+    assert set(json.loads((tmp_path / "some/corpus.json").read_text())["fields"]) == {
+        "id", "visual", "visual_times", "flow", "flow_times"
+    }  # fmt: skip
+    line = refused(*words, "--only", "visual,flw")
+    assert line.startswith("--only visual,flw: unknown array 'flw'; did you mean 'flow'?")

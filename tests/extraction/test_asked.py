@@ -26,9 +26,23 @@ def test_arrays_in_place_of_a_systems_and_beside_them():
     assert found["audio"].hop == 0.48
 
 
+def test_some_of_a_systems_arrays():
+    assert list(recipes("music-match", only="audio")) == ["audio"]
+    found = recipes("music-match", ["visual=pixels"], ["visual.side=64"], only="flow, visual")
+    assert list(found) == ["visual", "flow"] and found["visual"].side == 64
+    assert list(recipes(None, ["audio=log-mel", "visual=pixels"], only="visual")) == ["visual"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        (
+            ("music-match", (), (), "visul"),
+            "--only visul: unknown array 'visul'; did you mean 'vis",
+        ),
+        (("music-match", (), (), "audio,"), "--only audio,: unknown array ''"),
+        (("music-match", (), (), ""), "--only : unknown array ''"),
+        (("music-match", (), ["audio.hop=1"], "flow"), "unknown array 'audio'"),
         ((), "expected what to extract: --for SYSTEM"),
         (("ti-avg",), "ti-avc"),
         ((None, ["audio=yamnett"]), "yamnet"),

@@ -47,6 +47,11 @@ def test_bad_clips_of_every_kind(extract, clips, whole, film, tmp_path):  # noqa
         "headless.mkv": "no video or sound that can be read", "fifo.mp4": "a FIFO",
     }  # fmt: skip
     assert set(reasons) == set(expected)
+    told_so = (
+        "no audio track; a file with one is expected; audio can't be made of it: --only visual"
+    )
+    assert reasons["mute.mkv"] == f"{told_so} leaves that out"
+    assert "visual can't be made of it: --only audio leaves" in reasons["blind.wav"]
     for name, words in expected.items():
         assert words in reasons[name], name
     assert found.clips == found.made == 4  # the three, and as much as there is of the last one
