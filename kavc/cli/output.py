@@ -31,7 +31,7 @@ def progress(text: str) -> None:
 def epoch_line(stage: Stage, state: FitState) -> None:
     """Prints where a fit stands after an epoch."""
     logs = state.history[-1]
-    names = ["loss", "val_loss", "val_accuracy", *(stage.headline or ())[:1]]
+    names = dict.fromkeys(["loss", "val_loss", "val_accuracy", *(stage.headline or ())[:1]])
     parts = [f"{name} {logs[name]:.4f}" for name in names if name in logs]
     best = f"best {stage.monitor} {state.best:.4f} at epoch {state.best_epoch}"
     progress(f"  {stage.name:<15} epoch {state.epoch:>3}  {'  '.join(parts)}  ({best})")

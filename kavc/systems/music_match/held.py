@@ -9,19 +9,21 @@ import numpy as np
 
 from kavc.data.comparisons.store import ComparisonStore
 from kavc.data.source import Source
-from kavc.data.synthetic.music_world import MusicWorld, Truth
+from kavc.data.synthetic.music import Truth
+from kavc.data.synthetic.music_world import MusicWorld
 from kavc.systems.base import SourceInfo, System
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.stages import load_judgements
 
 # What a synthetic corpus knows of a judgement, and what who knew that alone is called.
 ORACLES = {
-    "probability": "oracle, all that answers depend on",
-    "unbiased": "oracle, without the order of the tracks",
-    "mood": "oracle, mood alone",
-    "tempo": "oracle, tempo alone",
-    "sound": "oracle, both tracks and no video",
-    "popularity": "oracle, popularity alone",
+    "probability": "oracle",
+    "unbiased": "oracle, not of the order",
+    "still": "oracle, not of movement",
+    "mood": "oracle of mood alone",
+    "tempo": "oracle of tempo alone",
+    "sound": "oracle of both tracks alone",
+    "popularity": "oracle of popularity alone",
 }
 
 

@@ -189,8 +189,10 @@ class MusicMatch(Network):
             options = {"components": components, "name": f"{each}_norm", "dtype": policy}
             self.encoders[each] = found
             self.norms[each] = normalization(normalize, width, **options)
-        self.track_network = self._vectors([TRACK], "track_network")
-        self.video_network: Any = self._vectors(list(streams), "video_network") if streams else None
+        self.track_network: Any = self._vectors([TRACK], "track_network")
+        self.video_network: Any = None
+        if streams:
+            self.video_network = self._vectors(list(streams), "video_network")
         head_options = (head, interaction, units, embedding_dim, dropout, policy)
         self.comparison = _Head(*head_options)
         inputs = {k: x for each in streams for k, x in self.encoders[each].input.items()}

@@ -16,7 +16,7 @@ from kavc.layers.network import Network
 from kavc.media.networks.backbones import load_backbone_weights
 from kavc.systems.base import Stage
 from kavc.systems.music_match.config import MusicMatchConfig
-from kavc.systems.music_match.networks import TRACK, TRACKS, MusicMatch
+from kavc.systems.music_match.networks import TRACK, MusicMatch
 from kavc.systems.music_match.scoring import vectors
 from kavc.systems.music_match.weights import weight_files
 
@@ -52,12 +52,10 @@ class Embedded:
         """Returns "video", "audio_a" and "audio_b", (batch, width) float32 each."""
         video, a, b = (tf.gather(each, rows) for each in self._rows)
         a, b = tf.where(swapped, b, a), tf.where(swapped, a, b)
-        tracks = {
-            name: tf.gather(self._tracks, at) for name, at in zip(TRACKS, (a, b), strict=True)
-        }
-        return tracks if self._videos is None else {
-            "video": tf.gather(self._videos, video), **tracks
-        }  # fmt: skip
+        found = {"audio_a": tf.gather(self._tracks, a), "audio_b": tf.gather(self._tracks, b)}
+        if self._videos is not None:
+            found["video"] = tf.gather(self._videos, video)
+        return found
 
 
 class PreferenceStage(Stage):

@@ -50,10 +50,10 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
         Column("low", ".2f", "%"),
         Column("high", ".2f", "%"),
         *([Column("expected", ".2f", "%"), Column("sd ", ".2f", "%")] if known else []),
-        Column("another video's pictures", ".2f", "%"),
-        Column("same track when they change places", ".1f", "%"),
+        Column("videos shuffled", ".2f", "%"),
+        Column("swap consistency", ".1f", "%"),
         Column("seeds", "d"),
-        Column(f"paper, {paper.CORPUS}", ".2f", "%"),
+        Column("paper", ".2f", "%"),
     ]
     rows = []
     for label, values in accuracies.items():
@@ -73,7 +73,7 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
         columns,
         rows,
         caption="Test accuracy: mean, standard deviation and 95 % interval over seeds (Table 1)",
-        source=f"{source}. The last column belongs to another corpus.",
+        source=f"{source}. The last column belongs to another corpus, {paper.CORPUS}.",
     )
     parts = differences(reports, source)
     first = next(iter(reports.values()))[0]
