@@ -23,6 +23,9 @@ class FlattenRows(keras.layers.Layer):
     def compute_output_spec(self, sequence):
         return keras.KerasTensor((None, *sequence.shape[2:]), dtype=self.compute_dtype)
 
+    def get_config(self):  # what Keras makes of the arguments fails for a policy object
+        return super().get_config()
+
 
 @keras.saving.register_keras_serializable(package="kavc")
 class RestoreRows(keras.layers.Layer):
@@ -42,3 +45,6 @@ class RestoreRows(keras.layers.Layer):
 
     def compute_output_spec(self, rows, sequence):
         return keras.KerasTensor((*sequence.shape[:2], *rows.shape[1:]), dtype=self.compute_dtype)
+
+    def get_config(self):  # what Keras makes of the arguments fails for a policy object
+        return super().get_config()

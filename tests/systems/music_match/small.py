@@ -14,7 +14,10 @@ OPTIONS = {
     "patience": 2,
 }  # fmt: skip
 # Rows of what has a preset, or of another row's network.
-ALIKE = ("improved (ours)", "i3d")
+ALIKE = (
+    "improved (ours)", "i3d", "Two-stream, symmetric", "Two-stream, without flow",
+    "improved (ours), plain head", "improved (ours), without flow", "improved (ours), sound alone",
+)  # fmt: skip
 VARIANTS = {
     "product": {"interaction": "product", "normalize": "standard"},
     "l2": {"normalize": "l2"},
