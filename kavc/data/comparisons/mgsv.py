@@ -50,7 +50,7 @@ class Moment:
         start, end: seconds of the song.
         length: of the song, seconds.
         split: as the file's name says; None where it says none.
-        line: of the file.
+        file, line: where it stands.
         id: names the moment in a judgement: SONG@START, as it is written, with -END where others
             begin there and end elsewhere.
     """
@@ -61,6 +61,7 @@ class Moment:
     end: float
     length: float
     split: str | None
+    file: str
     line: int
     id: bytes = b""
 
@@ -74,6 +75,11 @@ class Moments(Judged):
     """
 
     moments: Mapping[bytes, Moment] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        files = [file.name for file in self.files]
+        return super().name if len(files) == 1 else named(self.files[0].with_name(PATTERN))
 
 
 class MgsvReader(ComparisonReader):
@@ -171,7 +177,9 @@ def _moment(record: Mapping[str, str], split: str | None, line: int, file: str) 
     if not start < end:
         raise DataError(f"{where}: music_end {end} is not after music_start {start}")
     id_ = f"{record['music_id']}{AT}{record['music_start'].strip()}".encode()
-    return Moment(record["video_id"], record["music_id"], start, end, length, split, line, id_)
+    return Moment(
+        record["video_id"], record["music_id"], start, end, length, split, file, line, id_
+    )
 
 
 def _named(told: Sequence[Moment]) -> list[Moment]:
@@ -202,8 +210,9 @@ def _check_once(told: Sequence[Moment], source: Source) -> None:
     for moment in told:
         other = first.setdefault(moment.video, moment)
         if other is not moment:
-            raise DataError(f"{source}: video {moment.video!r} is in line {other.line} and in line"
-                            f" {moment.line}; each is expected once")  # fmt: skip
+            raise DataError(f"{source}: video {moment.video!r} is in {other.file}, line"
+                            f" {other.line}, and in {moment.file}, line {moment.line}; each is"
+                            " expected once")  # fmt: skip
 
 
 def _groups(told: Sequence[Moment], by: str) -> tuple[np.ndarray, list[str]]:
@@ -236,9 +245,16 @@ def _judgements(told: Sequence[Moment], groups: np.ndarray, source: Source) -> C
     b = [pair[1 - second] for pair, second in zip(pairs, answer, strict=True)]
     video = [moment.video.encode() for moment in used]
     ids = [BETWEEN.encode().join(parts) for parts in zip(video, a, b, strict=True)]
-    columns = [np.array(column, object) for column in (ids, video, a, b, [b""] * len(used))]
-    lines = np.array([moment.line for moment in used], np.int64)
-    return Comparisons(*columns, answer, groups[rows], lines)
+    return Comparisons(
+        ids=np.array(ids, object),
+        video=np.array(video, object),
+        track_a=np.array(a, object),
+        track_b=np.array(b, object),
+        rater=np.array([b""] * len(used), object),
+        answer=answer,
+        split=groups[rows],
+        lines=np.array([moment.line for moment in used], np.int64),
+    )
 
 
 def _others(moments: Sequence[Moment], split: str, source: Source) -> np.ndarray:
@@ -300,11 +316,12 @@ def _cut(
         firsts, counts = np.empty(len(moments), np.int64), np.empty(len(moments), np.int64)
         for number, (moment, row) in enumerate(zip(moments, song, strict=True)):
             begin, rows = whole.starts[name][row], whole.lengths[name][row]
+            seconds: np.ndarray | None = None  # without times and a hop all rows are taken
             if there in times:
                 at = whole.starts[times[there]][row]
                 seconds = whole.values[times[there]][at : at + rows]
-            else:  # without a hop all rows are taken
-                seconds = np.arange(rows) * hop if (hop := hops.get(there)) else None
+            elif hop := hops.get(there):
+                seconds = np.arange(rows) * hop
             first, last = (0, rows) if seconds is None else _within(seconds, moment)
             firsts[number], counts[number] = begin + first, last - first
         starts[name], lengths[name] = firsts, counts

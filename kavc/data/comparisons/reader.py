@@ -45,6 +45,11 @@ class Judged:
     files: Sequence[Path]
     notes: Sequence[str] = ()
 
+    @property
+    def name(self) -> str:
+        """Names the tables in messages."""
+        return named(self.files[0])
+
     def of(self, split: str) -> np.ndarray:
         """Returns the rows of a split.
 
@@ -100,8 +105,8 @@ class ComparisonReader(Reader):
 
     def check_there(self, judged: Judged, name: str, ids: np.ndarray) -> None:
         """Raises unless a corpus has all that the judgements are of."""
-        where = named(judged.files[0])
-        corpora.check_there(self.asked(judged, name), ids.tolist(), table=where, name=name)
+        asked = self.asked(judged, name)
+        corpora.check_there(asked, ids.tolist(), table=judged.name, name=name)
 
     def describe(self, source: Source, view: View) -> dict[str, Any]:
         _check(view)

@@ -104,7 +104,7 @@ def test_moments_that_begin_alike_and_end_elsewhere(mgsv):
 
 def test_rows_within_a_moment():
     def within(start, end, seconds=(0.0, 0.96, 1.92)):
-        return _within(np.array(seconds, np.float32), Moment("v", "s", start, end, 9, None, 2))
+        return _within(np.array(seconds, np.float32), Moment("v", "s", start, end, 9, None, "f", 2))
 
     assert within(0, 9) == (0, 3) and within(0.96, 1.92) == (1, 2)
     assert within(1.0, 1.5) == (1, 2) and within(5, 6) == (2, 3)  # the row that it lies in
@@ -146,6 +146,12 @@ def test_songs_that_a_corpus_lacks(mgsv):
         source.describe(VIEW)
 
 
+def test_of_several_files_the_pattern_is_named(mgsv):
+    source = mgsv({"train": rows(6), "val": rows(6, first=6)}, songs=4)
+    with pytest.raises(DataError, match=r"mgsv_\*_data.csv, line \d: track 's\d+' is not in trac"):
+        source.describe(VIEW)
+
+
 @pytest.mark.parametrize(
     ("lines", "words"),
     [
@@ -155,7 +161,10 @@ def test_songs_that_a_corpus_lacks(mgsv):
         (["v0,s0,0,x,2,9"], "line 2: music_start 'x'; expected seconds"),
         (["v0,s0,0,nan,2,9"], "line 2: music_start 'nan'; expected seconds"),
         (["v0,,0,1,2,9"], "line 2: music_id is empty"),
-        (["v0,s0,0,1,2,9", "v0,s1,0,1,2,9"], "video 'v0' is in line 2 and in line 3"),
+        (
+            ["v0,s0,0,1,2,9", "v0,s1,0,1,2,9"],
+            r"'v0' is in .*_train_data.csv, line 2, and in .*, line 3",
+        ),
         (["v0,s0,0,1,2,9"], "train has 1 rows, 1 of them of song 's0'; no other song"),
         ([*rows(2, songs=1), "v7,s7,0,1,2,9"], "train has 3 rows, 2 of them of song 's0'"),
     ],
