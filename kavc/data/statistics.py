@@ -273,11 +273,11 @@ def _digests(rows: np.ndarray) -> Iterator[bytes]:
 def _of_corpora(source: Source, view: View, videos: int, most_bytes: int) -> list[ArrayStatistics]:
     """Measures the arrays of the corpora that comparisons are of."""
     asked = {"videos": view.arrays, "tracks": view.tracks}
-    limits = {"videos": videos, "most_bytes": most_bytes}
+    views = {name: replace(view, arrays=of, tracks={}) for name, of in asked.items()}
     return [
         replace(found, name=f"{name}/{found.name}")
         for name, corpus in source.corpora().items()
-        for found in statistics(corpus, view=replace(view, arrays=asked[name], tracks={}), **limits)
+        for found in statistics(corpus, view=views[name], videos=videos, most_bytes=most_bytes)
     ]
 
 

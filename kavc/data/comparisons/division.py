@@ -53,11 +53,13 @@ def divided(source: Source, view: View, table: Comparisons, file: Path) -> tuple
         DataError: a split is empty, or the splits file lists what isn't there.
     """
     by = check_split_by(view)
+    rows: Rows
+    notes: list[str] = []
     if source.parts() is not None:
-        rows, notes = _listed(source, table, file), []
+        rows = _listed(source, table, file)
     elif table.split is not None:
         of_table = {split: np.flatnonzero(table.split == split) for split in SPLITS}
-        rows, notes = {split: found for split, found in of_table.items() if len(found)}, []
+        rows = {split: found for split, found in of_table.items() if len(found)}
     else:
         rows, notes = by_hash(table, by)
     for split, found in rows.items():

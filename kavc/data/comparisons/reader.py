@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,11 @@ class Judged:
     files: Sequence[Path]
     notes: Sequence[str] = ()
 
+    @property
+    def name(self) -> str:
+        """Names the tables in messages."""
+        return named(self.files[0])
+
     def of(self, split: str) -> np.ndarray:
         """Returns the rows of a split.
 
@@ -77,8 +82,11 @@ class ComparisonReader(Reader):
         pairs = zip(columns.ravel()[::-1], lines[::-1].tolist(), strict=True)
         return dict(sorted(dict(pairs).items(), key=lambda pair: pair[1]))
 
-    def loaded(self, found: Source, view: View, name: str, ids: set[bytes]) -> corpora.Rows:
+    def loaded(
+        self, found: Source, view: View, name: str, ids: set[bytes], judged: Judged
+    ) -> corpora.Rows:
         """Reads what a corpus, `name`, has of some videos or tracks, by the table's ids."""
+        del judged
         return corpora.load(found, _arrays(view, name), view, ids)
 
     def described(self, source: Source, view: View, judged: Judged) -> dict[str, Described]:
@@ -97,13 +105,16 @@ class ComparisonReader(Reader):
 
     def check_there(self, judged: Judged, name: str, ids: np.ndarray) -> None:
         """Raises unless a corpus has all that the judgements are of."""
-        where = named(judged.files[0])
-        corpora.check_there(self.asked(judged, name), ids.tolist(), table=where, name=name)
+        asked = self.asked(judged, name)
+        corpora.check_there(asked, ids.tolist(), table=judged.name, name=name)
 
     def describe(self, source: Source, view: View) -> dict[str, Any]:
         _check(view)
         judged = self.judged(source, view)
-        found = self.described(source, view, judged)
+        return self.told(judged, self.described(source, view, judged))
+
+    def told(self, judged: Judged, found: Mapping[str, Described]) -> dict[str, Any]:
+        """Returns what `describe` does, of judgements and what both corpora hold."""
         shapes = {name: shape for each in found.values() for name, shape in each.rows.items()}
         extractors = {n: by for each in found.values() for n, by in each.extractors.items()}
         return {
@@ -149,7 +160,7 @@ class ComparisonReader(Reader):
         for name, sub in sources.items():
             there = corpora.described(sub, _arrays(view, name), view, KINDS[name])
             self.check_there(judged, name, there.ids)
-            loaded[name] = self.loaded(sub, replace(view, rows={}), name, ids[name])
+            loaded[name] = self.loaded(sub, view, name, ids[name], judged)
         return _examples(all_, rows, loaded[VIDEOS], loaded[TRACKS])
 
     def compares(self, source: Source) -> bool:

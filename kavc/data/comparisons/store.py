@@ -88,9 +88,10 @@ class ComparisonStore:
         whole = {name: np.concatenate(parts) for name, parts in judged.items()}
         keep = np.sort(np.unique(whole["ids"], return_index=True)[1])
         dropped = {"duplicate": len(whole["ids"]) - len(keep)}
-        rows = np.concatenate(places, axis=1)[:, keep]
-        columns = [whole[name][keep] for name in ("ids", "rater", "answer")]
-        return cls(*columns, *rows, videos.store(), heard.store(), dropped=dropped)
+        video, a, b = np.concatenate(places, axis=1)[:, keep]
+        ids, rater, answer = (whole[name][keep] for name in ("ids", "rater", "answer"))
+        stores = videos.store(), heard.store()
+        return cls(ids, rater, answer, video, a, b, *stores, dropped=dropped)
 
     def gather(self, rows: tf.Tensor, swapped: tf.Tensor) -> dict[str, tf.Tensor]:
         """Puts together a batch; to be used eagerly or inside `tf.data.Dataset.map`.

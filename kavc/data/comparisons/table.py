@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -93,11 +93,14 @@ def read_comparisons(path: str | os.PathLike) -> Comparisons:
         raise DataError(f"{where}: the table has no rows; one a judgement is expected:"
                         f" {_header()}")  # fmt: skip
     return Comparisons(
-        _ids(rows, where),
-        *(_texts([getattr(row, name) for row in rows]) for name in (*NEEDED[:3], "rater")),
-        np.array([row.answer for row in rows], np.int32),
-        np.array([row.split for row in rows], object) if "split" in names else None,
-        np.array([row.line for row in rows], np.int64),
+        ids=_ids(rows, where),
+        video=texts(row.video for row in rows),
+        track_a=texts(row.track_a for row in rows),
+        track_b=texts(row.track_b for row in rows),
+        rater=texts(row.rater for row in rows),
+        answer=np.array([row.answer for row in rows], np.int32),
+        split=np.array([row.split for row in rows], object) if "split" in names else None,
+        lines=np.array([row.line for row in rows], np.int64),
     )
 
 
@@ -114,6 +117,11 @@ def check_text(name: str, value: str, where: str) -> str:
         raise DataError(f"{where}: {name} {value[:40]!r} is {what}; expected plain text of one line"
                         f" without {BETWEEN}")  # fmt: skip
     return value
+
+
+def texts(values: Iterable[str]) -> np.ndarray:
+    """Returns text as (n,) object, bytes."""
+    return np.array([value.encode() for value in values], object)
 
 
 def _header() -> str:
@@ -166,9 +174,8 @@ def _row(record: Mapping[str, str], line: int, where: str) -> _Row:
         if split not in split_files.SPLITS:
             expected = ", ".join(split_files.SPLITS)
             raise DataError(f"{where}: split {record['split'][:40]!r}; expected one of {expected}")
-    return _Row(
-        *(record[name] for name in NEEDED[:3]), rater, ANSWERS.index(answer), split, line
-    )  # fmt: skip
+    video, a, b = (record[name] for name in NEEDED[:3])
+    return _Row(video, a, b, rater, ANSWERS.index(answer), split, line)
 
 
 def _ids(rows: Sequence[_Row], where: str) -> np.ndarray:
@@ -188,11 +195,4 @@ def _ids(rows: Sequence[_Row], where: str) -> np.ndarray:
                             f" ({id_}); expected once")  # fmt: skip
         first[id_] = row.line
         ids.append(id_)
-    return _texts(ids)
-
-
-def _texts(values: Sequence[str]) -> np.ndarray:
-    """Returns text as (n,) object, bytes."""
-    found = np.empty(len(values), object)
-    found[:] = [value.encode() for value in values]
-    return found
+    return texts(ids)

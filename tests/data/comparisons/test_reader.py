@@ -97,7 +97,8 @@ def test_splits_by_hash(triples, by):
     view = View({"visual": "visual"}, tracks={"audio": "audio"}, split_by=by)
     told = source.describe(view)
     parts = [row.split(",")[:3] for row in rows]
-    place = {name: SPLITS[hash_split([name]).numpy()[0]] for row in parts for name in row}
+    names = sorted({name for row in parts for name in row})
+    place = {name: SPLITS[i] for name, i in zip(names, hash_split(names).numpy(), strict=True)}
     where = {"video": slice(0, 1), "track": slice(1, 3), "both": slice(0, 3)}
     kept = {way: [{place[n] for n in row[of]} for row in parts] for way, of in where.items()}
     dropped = {way: sum(len(places) > 1 for places in found) for way, found in kept.items()}
