@@ -16,6 +16,11 @@ def synth_video(
     out: Annotated[Path, typer.Argument(help="Folder to write; must be new.")],
     videos: Annotated[int, typer.Option("--videos", help="Films, with picture and sound.")] = 40,
     tracks: Annotated[int, typer.Option("--tracks", help="Songs, which are sound alone.")] = 0,
+    triples: Annotated[
+        int, typer.Option("--triples", help="Judgements: which of two songs fits a film better.")
+    ] = 0,
+    theta: Annotated[float, typer.Option("--theta", help="Noise of these.")] = 0.25,
+    raters: Annotated[int, typer.Option("--raters", help="Who answer each of these.")] = 1,
     themes: Annotated[int, typer.Option("--themes", help="Themes, at most 8.")] = 4,
     seconds: Annotated[float, typer.Option("--seconds", help="Of each, 1 to 600.")] = 6.0,
     size: Annotated[
@@ -28,13 +33,14 @@ def synth_video(
 
     It wants the extra `media`. The same seed gives the same bytes.
     """
-    from kavc.data.synthetic.films import FilmSettings, write
+    from kavc.data.synthetic.films import Asked, FilmSettings, write
 
     width, height = _sides(size)
     settings = FilmSettings(
         seconds=seconds, width=width, height=height, rate=rate, themes=themes, seed=seed
     )
-    write(out, settings, videos=videos, tracks=tracks, told=progress)
+    asked = Asked(triples, theta, raters)
+    write(out, settings, videos=videos, tracks=tracks, asked=asked, told=progress)
     results.print(str(out / "videos.csv"), highlight=False, soft_wrap=True)
 
 

@@ -21,6 +21,15 @@ def test_a_corpus_is_made_and_its_table_named(cli, tmp_path):
     assert (out / "tracks/m0000.m4a").stat().st_size > 1000
 
 
+def test_judgements_are_made_of_films_and_songs(cli, tmp_path):
+    out = tmp_path / "films"
+    words = ("--videos", 3, "--tracks", 8, "--triples", 5, "--themes", 1, *SMALL)
+    result = cli("synth-video", out, *words)
+    assert result.exit_code == 0, result.stderr
+    lines = (out / "triples.csv").read_text().splitlines()
+    assert lines[0] == "video,track_a,track_b,answer,split" and len(lines) == 6
+
+
 @pytest.mark.parametrize(
     ("options", "line"),
     [
@@ -35,6 +44,10 @@ def test_a_corpus_is_made_and_its_table_named(cli, tmp_path):
         (("--seconds", 0.5), "seconds must lie in 1 to 600; got 0.5"),
         (("--seconds", 1000), "seconds must lie in 1 to 600; got 1000.0"),
         (("--rate", 1), "rate must lie in 10 to 60 frames a second; got 1"),
+        (("--triples", -1), "triples must lie in 0 to 1000000; got -1"),
+        (("--triples", 3, "--theta", 0), "theta must lie in 0.001 to 100; got 0.0"),
+        (("--triples", 3), "triples need a film and two songs of each split; train has 24 and 0: "
+                           "take more films or songs, or fewer themes"),
         (("--seed", -1), "seed must be a whole number, 0 or more; got -1"),
     ],
 )  # fmt: skip

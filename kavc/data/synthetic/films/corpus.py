@@ -6,9 +6,18 @@ import csv
 import dataclasses
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kavc.data.synthetic.films.encoding import write_film
+from kavc.data.synthetic.films.judgements import (
+    TEMPO,
+    THETA,
+    Judgement,
+    accuracies,
+    judge,
+    table,
+)
 from kavc.data.synthetic.films.picture import frames
 from kavc.data.synthetic.films.sound import samples
 from kavc.data.synthetic.films.themes import THEMES
@@ -41,6 +50,38 @@ Frame i is of time i / {rate}; shapes hop on each beat, the higher the note of t
 The same command with the same packages gives the same bytes; more films leave those before as they
 are.
 """
+JUDGED = """
+- `triples.csv`: {triples} judgements: of a film and two songs of its split, which fits better, a or
+  b. A song fits by its mood, the film's or the other one, and by its tempo: {tempo_scale:g} beats a
+  minute apart count as much as another mood. Answers are drawn (theta {theta:g}), so that none can
+  always be right: who knows all is in {oracle:.1%}; who knows the moods alone, in {mood:.1%}; the
+  tempos alone, in {tempo:.1%}; the songs without the film, in {sound:.1%}. More triples of the same
+  films and songs leave those before as they are.
+
+To train on these, give the features of both, with the table beside them (`triples:DATA`):
+
+    kavc extract clips --out DATA/videos --array visual=pixels --array flow=flow-fields
+    kavc extract tracks --out DATA/tracks --audio log-mel
+    cp triples.csv DATA
+"""
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Judgements that are wanted.
+
+    Args:
+        triples: questions; 0 for none.
+        theta: noise of the answers.
+        raters: who answer each.
+    """
+
+    triples: int = 0
+    theta: float = THETA
+    raters: int = 1
+
+
+NONE_ASKED = Asked()
 
 
 def write(
@@ -49,23 +90,26 @@ def write(
     *,
     videos: int = 40,
     tracks: int = 0,
+    asked: Asked = NONE_ASKED,
     told: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Writes a corpus, whole or not at all.
 
-    `clips/v0000.mp4` and so on, `tracks/m0000.m4a`, the tables `videos.csv` and `tracks.csv` (which
-    is there if there are songs), `corpus.json` and `README.md`. Film n is of theme n modulo the
-    number of themes.
+    `clips/v0000.mp4` and so on, `tracks/m0000.m4a`, the tables `videos.csv`, `tracks.csv` (which is
+    there if there are songs) and `triples.csv` (if there are judgements), `corpus.json` and
+    `README.md`. Film n is of theme n modulo the number of themes.
 
     Args:
         out: folder to write; must be new.
         settings: of all films.
         videos: how many films, at least 1.
         tracks: how many songs.
+        asked: which judgements of films and songs.
         told: is called with a line after each file.
 
     Raises:
-        ConfigError: a number is out of range, `out` exists, or PyAV is not installed.
+        ConfigError: a number is out of range, `out` exists, PyAV is not installed, or there are too
+            few films or songs for the judgements.
 
     Example:
         write(Path("films"), FilmSettings(seconds=4), videos=100)
@@ -74,23 +118,50 @@ def write(
         if not least <= value <= MOST:
             raise ConfigError(f"{name} must lie in {least} to {MOST}; got {value}")
     check_new(out)
+    films = [film(n, settings) for n in range(videos)]
+    songs = [song(n, settings) for n in range(tracks)]
+    judged = _judged(films, songs, settings, asked)
     library()  # so that one who lacks it is told at once
     with new_folder(out) as folder:
-        _write_films(folder, [film(n, settings) for n in range(videos)], settings, told)
+        _write_films(folder, films, settings, told)
         if tracks:
-            _write_songs(folder, [song(n, settings) for n in range(tracks)], settings, told)
-        write_json(folder / "corpus.json", _described(settings, videos, tracks))
-        text = README.format(command=command(settings, videos, tracks), rate=settings.rate)
+            _write_songs(folder, songs, settings, told)
+        described = _described(settings, videos, tracks, asked)
+        text = README.format(command=described["command"], rate=settings.rate)
+        if judged:
+            write_text(folder / "triples.csv", table(judged, _id))
+            right = accuracies(judged, films, songs)
+            described["judgements"] = dataclasses.asdict(asked) | {"accuracies": right}
+            text += JUDGED.format(
+                triples=asked.triples, theta=asked.theta, tempo_scale=TEMPO, **right
+            )  # fmt: skip
+        write_json(folder / "corpus.json", described)
         write_text(folder / "README.md", text)
 
 
-def command(settings: FilmSettings, videos: int, tracks: int) -> str:
+def _judged(
+    films: Sequence[Film], songs: Sequence[Film], settings: FilmSettings, asked: Asked
+) -> list[Judgement]:
+    if asked.triples == 0:
+        return []
+    return judge(
+        films, songs, lambda number: split_of(number, settings.themes), count=asked.triples,
+        seed=settings.seed, theta=asked.theta, raters=asked.raters,
+    )  # fmt: skip
+
+
+def command(settings: FilmSettings, videos: int, tracks: int, asked: Asked = NONE_ASKED) -> str:
     """Returns the command line that makes a corpus."""
     size = f"{settings.width}x{settings.height}"
+    judged = (
+        f" --triples {asked.triples} --theta {asked.theta:.12g} --raters {asked.raters}"
+        if asked.triples
+        else ""
+    )
     return (
         f"kavc synth-video OUT --videos {videos} --tracks {tracks} --themes {settings.themes}"
         f" --seconds {settings.seconds:.12g} --size {size} --rate {settings.rate}"
-        f" --seed {settings.seed}"
+        f" --seed {settings.seed}{judged}"
     )
 
 
@@ -128,7 +199,7 @@ def _write_songs(
 
 
 def _row(each: Film, letter: str, file: str, settings: FilmSettings) -> dict[str, str]:
-    id_ = f"{letter}{each.number:04d}"
+    id_ = _id(letter, each.number)
     return {
         "id": id_,
         "file": file.format(id_),
@@ -140,6 +211,10 @@ def _row(each: Film, letter: str, file: str, settings: FilmSettings) -> dict[str
     }
 
 
+def _id(letter: str, number: int) -> str:
+    return f"{letter}{number:04d}"
+
+
 def _write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     text = io.StringIO()
     table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
@@ -148,11 +223,11 @@ def _write_table(path: Path, rows: Sequence[Mapping[str, str]]) -> None:
     write_text(path, text.getvalue())
 
 
-def _described(settings: FilmSettings, videos: int, tracks: int) -> dict[str, object]:
+def _described(settings: FilmSettings, videos: int, tracks: int, asked: Asked) -> dict[str, object]:
     return {
         "kind": KIND,
         "synthetic": True,
-        "command": command(settings, videos, tracks),
+        "command": command(settings, videos, tracks, asked),
         "seed": settings.seed,
         "settings": dataclasses.asdict(settings),
         "videos": videos,

@@ -26,7 +26,7 @@ def samples(film: Film) -> np.ndarray:
     rng = np.random.default_rng(film.seeds[1])
     sound = np.zeros((2, round(film.seconds * RATE)), np.float32)
     sides = rng.uniform(0.5, 1, size=2)
-    ends = np.append(film.times[1:], film.seconds)
+    ends = np.append(film.times, film.seconds)[1:]  # a second may pass without a note
     for time, end, step in zip(film.times, ends, film.steps, strict=True):
         length = min(end - time, LONGEST) if film.theme.instrument.decay == np.inf else LONGEST
         pitch = film.pitch * 2 ** (step / 12)

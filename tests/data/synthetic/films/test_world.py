@@ -63,6 +63,11 @@ def test_the_shortest_films_have_an_impact_too(seconds):
         assert len(impacts) and impacts[0] >= 0.25 and impacts[-1] <= seconds - 0.2
 
 
+def test_a_song_too_short_for_a_note_is_silent():
+    one = song(6, FilmSettings(seconds=1, themes=1, seed=5))
+    assert not len(one.times) and not samples(one).any()
+
+
 def test_frames_and_samples_are_as_many_as_the_seconds_say():
     images = list(frames(film(0, ALL), ALL))
     assert len(images) == 100
@@ -98,6 +103,32 @@ def test_mood_is_seen_and_heard():
         pitch[one.mood].append(one.pitch)
     assert max(light["calm"]) < min(light["lively"])
     assert np.mean(pitch["calm"]) * 1.2 < np.mean(pitch["lively"])
+
+
+def correlation(one, other):
+    return float(np.corrcoef(one, other)[0, 1])
+
+
+def test_tempo_is_seen_in_what_moves():
+    tempos, motion = [], []
+    for number in range(24):
+        one = replace(film(number, replace(ALL, themes=1)), impacts=np.empty(0))
+        images = np.stack(list(frames(one, ALL))).astype(float)
+        background = images[:, -4:, :, 0]  # it sways, twice in four beats
+        tempos.append(one.tempo)
+        motion.append(np.abs(np.diff(background, axis=0)).mean() / background.std())
+    assert correlation(tempos, motion) > 0.6
+
+
+def test_tempo_and_mood_are_heard():
+    counts, tempos = {"calm": [], "lively": []}, {"calm": [], "lively": []}
+    for number in range(60):
+        one = song(number, ALL)
+        counts[one.mood].append(len(one.times))
+        tempos[one.mood].append(one.tempo)
+    for mood in counts:
+        assert correlation(tempos[mood], counts[mood]) > 0.8
+    assert np.mean(counts["lively"]) > 1.2 * np.mean(counts["calm"])
 
 
 def test_shapes_hop_once_a_beat():
