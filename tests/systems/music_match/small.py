@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kavc.data.synthetic.music_knobs import knobs
-
 from kavc.data.synthetic import music
+from kavc.data.synthetic.music_knobs import knobs
 
 PRESET = "paper"
 OPTIONS = {
