@@ -116,10 +116,9 @@ class MusicMatchConfig(Config):
         # Chosen on validation of the synthetic corpus; benchmarks/README.md has what each brings.
         "improved": {
             "head": "symmetric",
-            "interaction": "product",
             "normalize": "principal",
-            "units": 64,
-            "embedding_dim": 16,
+            "components": 8,
+            "units": 256,
             "learning_rate": 1e-3,
             "batch_size": 256,
         },

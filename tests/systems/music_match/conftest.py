@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from kavc.data.comparisons.store import ComparisonStore
+from kavc.data.store import VideoStore
 from kavc.systems.music_match.networks import MusicMatch
 
 STREAMS = {"visual": 6, "flow": 5}
@@ -35,3 +37,26 @@ def asked():
 def swapped(inputs):
     """The same, with both tracks in each other's place."""
     return inputs | {"audio_a": inputs["audio_b"], "audio_b": inputs["audio_a"]}
+
+
+def judgements(count=40, videos=10, tracks=8, seed=0, preferred=None):
+    """A store of judgements of noise, whose answers are drawn, or follow `preferred`."""
+    rng = np.random.default_rng(seed)
+    video = rng.integers(videos, size=count)
+    a = rng.integers(tracks, size=count)
+    b = (a + rng.integers(1, tracks, size=count)) % tracks
+    answer = rng.integers(2, size=count)
+    if preferred is not None:
+        answer = np.where(preferred(video, a, b), 0, 1)
+    ids = np.array([f"j{n}".encode() for n in range(count)], object)
+    seen = {
+        name: (rng.normal(size=(videos, dim)).astype("f4"), np.ones(videos, int))
+        for name, dim in STREAMS.items()
+    }
+    sound = (rng.normal(size=(2 * tracks, 4)).astype("f4"), np.full(tracks, 2))
+    names = [np.array([f"{kind}{n}".encode() for n in range(size)], object)
+             for kind, size in (("v", videos), ("t", tracks))]  # fmt: skip
+    return ComparisonStore(
+        ids, np.full(count, b"", object), answer, video, a, b,
+        VideoStore(names[0], seen), VideoStore(names[1], {"audio": sound}),
+    )  # fmt: skip

@@ -1,0 +1,107 @@
+"""What a fit is given: every judgement once, in a place by chance, and vectors made once."""
+
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import ops
+
+from kavc.systems.music_match import recipe
+from kavc.systems.music_match.config import MusicMatchConfig
+from kavc.systems.music_match.stages import Embedded, PreferenceStage
+
+from .conftest import judgements
+
+SMALL = {
+    "visual_row": "6", "flow_row": "5", "audio_row": "4", "units": 8, "embedding_dim": 4,
+    "components": 3, "batch_size": 16,
+}  # fmt: skip
+
+
+def begun(**options):
+    """A stage, its network and what it prepared of forty judgements."""
+    config = MusicMatchConfig(**SMALL | options)
+    keras.utils.set_random_seed(0)
+    stage, network = PreferenceStage(config), recipe.build(config)
+    return stage, network, stage.prepare(network, judgements, Path("train"))
+
+
+def epoch(stage, examples, number, seed=0):
+    batches = list(stage.dataset(examples, number, seed).as_numpy_iterator())
+    inputs = {name: np.concatenate([x[name] for x, _ in batches]) for name in batches[0][0]}
+    return inputs, np.concatenate([y["preference"] for _, y in batches])[:, 0]
+
+
+def test_validation_asks_as_the_table_does():
+    stage, _, store = begun()
+    inputs, label = epoch(stage, store, None)
+    np.testing.assert_array_equal(label, store.answer == 0)
+    rows = store.tracks.gather({"audio": store.a})["audio"].numpy()
+    np.testing.assert_array_equal(inputs["audio_a"], rows)
+
+
+@pytest.mark.parametrize("swaps", ["random", "none"])
+def test_tracks_change_places_with_the_answer_by_seed_and_epoch(swaps):
+    stage, _, store = begun(swaps=swaps)
+    drawn = {key: epoch(stage, store, *key) for key in ((0, 0), (1, 0), (0, 1))}
+    first = drawn[0, 0]
+    again = epoch(stage, store, tf.constant(0, tf.int64))
+    np.testing.assert_array_equal(first[0]["audio_a"], again[0]["audio_a"])
+    assert all(not np.array_equal(first[1], drawn[key][1]) for key in ((1, 0), (0, 1)))
+    # Whatever place they have, the preferred track of each judgement is the same.
+    preferred = np.where((store.answer == 0), store.a, store.b)
+    heard = store.tracks.gather({"audio": preferred})["audio"].numpy()[:, 0, 0]
+    for inputs, label in drawn.values():
+        chosen = np.where(label[:, None, None] == 1, inputs["audio_a"], inputs["audio_b"])
+        np.testing.assert_array_equal(np.sort(chosen[:, 0, 0]), np.sort(heard))
+    turned = not np.isclose(first[1].mean(), (store.answer == 0).mean())
+    assert turned == (swaps == "random")
+
+
+def test_what_is_not_trained_is_made_once_and_says_the_same():
+    stage, network, examples = begun(head="symmetric", normalize="principal")
+    assert isinstance(examples, Embedded)
+    inputs, _ = epoch(stage, examples, None)
+    assert {name: x.shape for name, x in inputs.items()} == {
+        "video": (40, 6), "audio_a": (40, 3), "audio_b": (40, 3),
+    }  # fmt: skip
+    found = ops.convert_to_numpy(stage.trainee(network)(inputs)["preference"])
+    store = judgements()
+    whole = network(store.gather(np.arange(40), np.zeros(40, bool)))["preference"]
+    np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
+
+
+def test_a_trainee_on_vectors_trains_the_networks_own_head():
+    stage, network, examples = begun(head="symmetric", normalize="standard", dropout=0.0)
+    before = [ops.convert_to_numpy(weight) for weight in network.trainable_weights]
+    model = stage.trainee(network)
+    model.compile(**stage.compile_arguments())
+    model.fit(stage.dataset(examples, 0, 0), verbose=0, shuffle=False)
+    moved = [
+        not np.array_equal(was, ops.convert_to_numpy(weight))
+        for was, weight in zip(before, network.trainable_weights, strict=True)
+    ]
+    assert all(moved)
+
+
+def test_with_layer_norms_the_rows_are_what_is_trained_on():
+    stage, network, examples = begun()
+    assert network.trains_encoders and not isinstance(examples, Embedded)
+    assert set(epoch(stage, examples, None)[0]) >= {"visual", "visual_length", "audio_b_length"}
+
+
+def test_of_sound_alone_nothing_is_seen():
+    stage, network, examples = begun(variant="sound", normalize="standard")
+    inputs, _ = epoch(stage, examples, None)
+    assert set(inputs) == {"audio_a", "audio_b"}
+    assert stage.trainee(network)(inputs)["preference"].shape == (40, 1)
+
+
+def test_the_statistics_are_those_of_training_alone():
+    stage, network, _ = begun(normalize="standard")
+    weights = network.get_weights()
+    stage.prepare(network, lambda: judgements(seed=5), Path("validation"))
+    for was, now in zip(weights, network.get_weights(), strict=True):
+        np.testing.assert_array_equal(was, now)
