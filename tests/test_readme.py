@@ -39,10 +39,11 @@ SMALL_EMBEDDING = (
 )  # fmt: skip
 SMALL_PARSING = ("dim=8", "units=8", "batch_size=8", "epochs=1")
 SMALL_MS_VAE = ("latent_dim=8", "visual_units=8", "decoder_units=8", "epochs=1", "kl_epochs=1")
+SMALL_MUSIC = ("units=8", "components=4", "epochs=1")
 SMALL_FILMS = (
     "--videos", "16", "--themes", "2", "--seconds", "1.2", "--size", "64x48", "--rate", "10",
 )  # fmt: skip
-SMALL_OF = {"ti-avc": SMALL, "av-parsing": SMALL_PARSING, "ms-vae": SMALL_MS_VAE}
+SMALL_OF = {"ti-avc": SMALL, "av-parsing": SMALL_PARSING, "ms-vae": SMALL_MS_VAE, "music-match": SMALL_MUSIC}
 
 
 def steps() -> list[tuple[str, str]]:
