@@ -102,9 +102,9 @@ class MusicMatchConfig(Config):
         choices=("random", "none"),
     )
     optimizer: str = option("adam", "the report names none", choices=("adam", "adamw"))
-    learning_rate: float = option(1e-4, "of the optimizer", low=1e-8, high=1)
+    learning_rate: float = option(1e-3, "of the optimizer", low=1e-8, high=1)
     weight_decay: float = option(0.0, "decoupled; for adamw", low=0)
-    batch_size: int = option(64, "judgements in a batch", low=1)
+    batch_size: int = option(256, "judgements in a batch", low=1)
     epochs: int = option(50, "most epochs", low=1)
     patience: int = option(5, "epochs without a lower validation loss before it stops", low=1)
     steps_per_execution: int = option(32, "training steps per call of the compiled graph", low=1)
@@ -119,8 +119,6 @@ class MusicMatchConfig(Config):
             "normalize": "principal",
             "components": 8,
             "units": 256,
-            "learning_rate": 1e-3,
-            "batch_size": 256,
         },
     }
 
