@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, Field
-from kavc.errors import DataError
+from kavc.errors import ConfigError, DataError
 from kavc.systems.base import NEEDED, Row, Signature, SourceInfo, Stage, System
 from kavc.systems.music_match.config import MusicMatchConfig, search_space
 from kavc.systems.music_match.paper import I3D, PAPER, TABLE_1, TWO_STREAM
@@ -83,9 +83,14 @@ class MusicMatchSystem(System):
     def adapt(self, config: MusicMatchConfig, info: SourceInfo) -> MusicMatchConfig:
         missing = [name for name in (*config.streams, "audio") if name not in info.shapes]
         if missing:
-            raise DataError(
-                f"the data have no features yet of: {', '.join(missing)}; {' '.join(info.notes)}"
-            )
+            how = [note for note in info.notes if note.startswith("no features")]
+            raise DataError("; ".join(how) or f"the data have no features: {', '.join(missing)}")
+        for name, backbone in config.backbones.items():
+            if len(row := info.shapes[name]) < 2:
+                raise ConfigError(
+                    f"{name}: rows of {row[0]} numbers are features, which no backbone takes; leave "
+                    f"{name}_backbone={backbone} out, or extract what it takes"
+                )
         return config.replace(
             **{f"{name}_row": "x".join(map(str, row)) for name, row in info.shapes.items()}
         )

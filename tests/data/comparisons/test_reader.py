@@ -157,7 +157,7 @@ def test_a_corpus_or_an_array_that_is_missing(triples):
     (source.path / "tracks").rename(source.path / "songs")
     for ask in (source.describe, lambda view: source.read("test", view)):
         with pytest.raises(DataError, match=r"no corpus of features in tracks/ .*: kavc extract"
-                           r" TRACKS --out .*/triples/tracks"):  # fmt: skip
+                           r" TRACKS --for music-match --only audio --out .*/triples/tracks"):  # fmt: skip
             ask(VIEW)
 
 
