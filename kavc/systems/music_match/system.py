@@ -88,8 +88,8 @@ class MusicMatchSystem(System):
         for name, backbone in config.backbones.items():
             if len(row := info.shapes[name]) < 2:
                 raise ConfigError(
-                    f"{name}: rows of {row[0]} numbers are features, which no backbone takes; leave "
-                    f"{name}_backbone={backbone} out, or extract what it takes"
+                    f"{name}: rows of {row[0]} numbers are features, which no backbone takes; "
+                    f"leave {name}_backbone={backbone} out, or extract what it takes"
                 )
         return config.replace(
             **{f"{name}_row": "x".join(map(str, row)) for name, row in info.shapes.items()}
