@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kavc.errors import ConfigError
-from kavc.evaluation.charts import bars
+from kavc.evaluation.dot_charts import dots
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.proportions import mcnemar, wilson_interval
 from kavc.evaluation.report import Headline, Report
@@ -204,7 +204,7 @@ def _constants(reports: Mapping[str, Sequence[Report]], width: int) -> list[tupl
 def _figure(accuracies: Mapping[str, Sequence[float]], source: str) -> Figure:
     found = [spread(values, limits=(0, 100)) for values in accuracies.values()]
     several = len(next(iter(accuracies.values())))
-    return bars(
+    return dots(
         "table-1",
         list(accuracies),
         np.array([each.mean for each in found]),
