@@ -162,9 +162,15 @@ class MusicMatchSystem(System):
         world_seed: int,
         knobs: str = "default",
         overrides: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> Sequence[str]:
         from kavc.data.synthetic import music
         from kavc.data.synthetic.music_knobs import knobs as named
 
         chosen = named(knobs, **(overrides or {}))
-        music.write(out, chosen, videos=videos, sample_seed=seed, world_seed=world_seed)
+        best = music.write(out, chosen, videos=videos, sample_seed=seed, world_seed=world_seed)
+        of_test = {name: f"{100 * share:.1f} %" for name, share in best["test"].items()}
+        return [
+            f"Bayes accuracy, of test: {of_test['probability']}; of who knows both tracks and no "
+            f"video {of_test['sound']}, no movement {of_test['still']}, mood alone "
+            f"{of_test['mood']}, tempo alone {of_test['tempo']}"
+        ]

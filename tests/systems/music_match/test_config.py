@@ -63,3 +63,11 @@ def test_features_are_not_given_to_a_backbone():
     info = SourceInfo({}, {}, ("a", "b"), "0", shapes=shapes)
     with pytest.raises(ConfigError, match="visual: rows of 2048 numbers are features, which no"):
         MusicMatchSystem().adapt(MusicMatchConfig(visual_backbone="tiny"), info)
+
+
+def test_what_can_be_reached_at_best_is_told_with_a_corpus(tmp_path):
+    said = MusicMatchSystem().synthesise(
+        tmp_path / "c", videos=60, seed=0, world_seed=0, knobs="small"
+    )
+    (line,) = said
+    assert line.startswith("Bayes accuracy, of test: ") and "no video" in line
