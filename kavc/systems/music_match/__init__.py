@@ -8,5 +8,6 @@ __getattr__, __dir__, __all__ = attach(
         "MusicMatch": ".networks",
         "MusicMatchConfig": ".config",
         "MusicMatchSystem": ".system",
+        "load_judgements": ".stages",
     },
 )
