@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import keras
 import numpy as np
@@ -12,10 +13,11 @@ import tensorflow as tf
 from kavc.data.comparisons.store import ComparisonStore
 from kavc.data.pairing import derangement
 from kavc.data.store import VideoStore
-from kavc.systems.music_match.networks import TRACK, MusicMatch
+from kavc.systems.music_match.networks import TRACK, TRACKS, MusicMatch
 
 EVALUATION_SEED = 0  # of which video stands in for which, so that runs can be compared
 BATCH_SIZE = 256
+NUMBERS = 2**23  # that go through an encoder at once: 56 frames of 224 by 224
 
 
 @dataclass(frozen=True)
@@ -48,41 +50,53 @@ class Scored:
 
 
 def score(network: keras.Model, store: ComparisonStore) -> Scored:
-    """Asks a trained network about judgements, in batches of 256."""
-    specs = {name: tf.TensorSpec(x.shape, x.dtype, name) for name, x in network.input.items()}
-    answer = tf.function(lambda batch: network(batch, training=False), input_signature=[specs])
+    """Asks a trained network about judgements; what it makes of each video and track, once."""
+    found = vectors(network, store)
+    tracks = network.vector_of({TRACK: found.pop(TRACK)})
+    videos = network.vector_of(found) if found else None
+    inputs, outputs = network.on_vectors()
+    head = keras.Model(inputs, outputs)
+    specs = {name: tf.TensorSpec(x.shape, x.dtype, name) for name, x in inputs.items()}
+    answer = tf.function(lambda batch: head(batch, training=False), input_signature=[specs])
 
-    def asked(store: ComparisonStore, swapped: bool) -> dict[str, np.ndarray]:
-        parts = []
-        for rows in _slices(len(store)):
-            batch = store.gather(rows, np.full(len(rows), swapped))
-            parts.append(answer({name: batch[name] for name in specs}))
-        return {
-            name: np.concatenate([part[name].numpy() for part in parts]).astype(np.float64)
-            for name in parts[0]
-        }
+    def asked(video: np.ndarray, swapped: bool = False) -> dict[str, np.ndarray]:
+        places = (store.b, store.a) if swapped else (store.a, store.b)
+        given = {name: tracks[at] for name, at in zip(TRACKS, places, strict=True)}
+        given |= {} if videos is None else {"video": videos[video]}
+        return _answers(answer, given, specs)
 
-    plain = asked(store, False)
+    plain = asked(store.video)
     return Scored(
         store,
         plain["preference"][:, 0],
-        asked(store, True)["preference"][:, 0],
+        asked(store.video, swapped=True)["preference"][:, 0],
         plain["score"],
-        asked(with_other_videos(store), False)["preference"][:, 0],
+        asked(other_videos(store))["preference"][:, 0],
     )
 
 
-def with_other_videos(store: ComparisonStore) -> ComparisonStore:
-    """Returns the judgements, each with another video: its own plays no part in the answers."""
+def _answers(
+    answer: Any, given: Mapping[str, np.ndarray], specs: Mapping[str, tf.TensorSpec]
+) -> dict[str, np.ndarray]:
+    parts = []
+    for rows in _slices(len(given[TRACKS[0]]), BATCH_SIZE):
+        parts.append(answer({n: tf.cast(given[n][rows], spec.dtype) for n, spec in specs.items()}))
+    return {
+        name: np.concatenate([part[name].numpy() for part in parts]).astype(np.float64)
+        for name in parts[0]
+    }
+
+
+def other_videos(store: ComparisonStore) -> np.ndarray:
+    """Returns the video that stands in for each judgement's own, which plays no part: (n,) int64.
+
+    Of an only video, that is itself.
+    """
     videos = len(store.videos)
     if videos < 2:
-        return store
+        return store.video
     rng = np.random.default_rng(EVALUATION_SEED)
-    other = derangement(np.zeros(videos, np.int64), rng)
-    return ComparisonStore(
-        store.ids, store.rater, store.answer, other[store.video], store.a, store.b,
-        store.videos, store.tracks,
-    )  # fmt: skip
+    return derangement(np.zeros(videos, np.int64), rng)[store.video]
 
 
 def vectors(network: MusicMatch, store: ComparisonStore) -> dict[str, np.ndarray]:
@@ -92,17 +106,21 @@ def vectors(network: MusicMatch, store: ComparisonStore) -> dict[str, np.ndarray
 
 
 def encoded(network: MusicMatch, videos: VideoStore, name: str) -> np.ndarray:
-    """Returns what one encoder makes of the videos, or tracks, of a store: (n, width) float32."""
+    """Returns what one encoder makes of the videos, or tracks, of a store: (n, width) float32.
+
+    So many go through it at once that their rows, padded to the longest, stay within memory, since
+    a row may be a picture.
+    """
     encoder = network.encoders[name]
-
-    def batches() -> Iterator[Mapping[str, tf.Tensor]]:
-        for rows in _slices(len(videos)):
-            yield videos.gather({name: rows})
-
-    parts = [keras.ops.convert_to_numpy(encoder(batch, training=False)) for batch in batches()]
+    row = int(np.prod(encoder.input[name].shape[2:]))
+    at_once = max(1, min(BATCH_SIZE, NUMBERS // (row * max(1, int(videos.lengths[name].max())))))
+    parts = [
+        keras.ops.convert_to_numpy(encoder(videos.gather({name: rows}), training=False))
+        for rows in _slices(len(videos), at_once)
+    ]
     return np.concatenate(parts).astype(np.float32)
 
 
-def _slices(count: int) -> Iterator[np.ndarray]:
-    for first in range(0, count, BATCH_SIZE):
-        yield np.arange(first, min(first + BATCH_SIZE, count))
+def _slices(count: int, size: int) -> Iterator[np.ndarray]:
+    for first in range(0, count, size):
+        yield np.arange(first, min(first + size, count))

@@ -7,10 +7,10 @@ import pytest
 
 from kavc.errors import ConfigError
 from kavc.evaluation.proportions import wilson_interval
-from kavc.systems.music_match import evaluation, paper, summary
+from kavc.systems.music_match import evaluation, paper, scoring, summary
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.held import ORACLES, Held
-from kavc.systems.music_match.scoring import score, with_other_videos
+from kavc.systems.music_match.scoring import other_videos, score
 from kavc.systems.music_match.system import IMPROVED, MusicMatchSystem
 
 from .conftest import judgements, network
@@ -78,13 +78,39 @@ def test_swapping_all_tracks_changes_nothing_of_the_symmetric_head_and_much_of_t
 
 def test_each_judgement_gets_another_video():
     store = judgements()
-    other = with_other_videos(store)
-    assert (other.video != store.video).all()
-    np.testing.assert_array_equal(other.a, store.a)
+    other = other_videos(store)
+    assert (other != store.video).all()
     # Judgements of one video share the other one.
-    assert (
-        len({(mine, theirs) for mine, theirs in zip(store.video, other.video, strict=True)}) == 10
-    )
+    assert len(set(zip(store.video.tolist(), other.tolist(), strict=True))) == 10
+
+
+def test_answers_are_those_of_the_whole_network():
+    store, rows = judgements(), np.arange(40)
+    for head in ("plain", "symmetric"):
+        asked = network(head=head)
+        scored = score(asked, store)
+        for logit, video, swapped in (
+            (scored.logit, store.video, False),
+            (scored.swapped, store.video, True),
+            (scored.shuffled, other_videos(store), False),
+        ):
+            batch = store.gather(rows, np.full(40, swapped))
+            batch |= store.videos.gather(dict.fromkeys(store.videos.lengths, video))
+            found = asked(batch, training=False)
+            np.testing.assert_allclose(logit, found["preference"][:, 0], rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(
+            scored.score, asked(store.gather(rows, np.zeros(40, bool)))["score"],
+            rtol=1e-4, atol=1e-5,
+        )  # fmt: skip
+
+
+def test_pictures_go_through_an_encoder_some_at_a_time(monkeypatch):
+    store = judgements()
+    whole = scoring.vectors(network(), store)
+    monkeypatch.setattr(scoring, "NUMBERS", 100)
+    few = scoring.vectors(network(), store)
+    for name, rows in whole.items():
+        np.testing.assert_allclose(few[name], rows, rtol=1e-5, atol=1e-6)
 
 
 def test_who_cannot_decide_is_not_right():
