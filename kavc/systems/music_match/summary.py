@@ -15,7 +15,7 @@ from kavc.evaluation.spread import spread
 from kavc.evaluation.table import Column, Table
 from kavc.systems.music_match import paper
 from kavc.systems.music_match.evaluation import ELSEWHERE, INTERVALS, expected, hits
-from kavc.systems.music_match.system import IMPROVED
+from kavc.systems.music_match.rows import IMPROVED
 
 # What a difference of two rows says: name, better row, worse row.
 PARTS = (
