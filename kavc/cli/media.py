@@ -85,7 +85,7 @@ def features_of_run(
     """
     from kavc.extraction.weights import WeightFiles
 
-    return _features(clip, extractors_of_run(run, WeightFiles.parse(weights or []), arrays))
+    return features_of_clip(clip, extractors_of_run(run, WeightFiles.parse(weights or []), arrays))
 
 
 def extractors_of_run(
@@ -115,7 +115,8 @@ def extractors_of_run(
     return extractors_as(made_by, weights, arrays)
 
 
-def _features(clip: Path, extractors: Mapping[str, Extractor]) -> Features:
+def features_of_clip(clip: Path, extractors: Mapping[str, Extractor]) -> Features:
+    """Returns the features of a clip, and tells of what makes them."""
     from kavc.extraction.one_clip import features_of
 
     for array, extractor in extractors.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kavc.evaluation.table import Table
     from kavc.serving.client.blocking import Client
     from kavc.serving.signature import SignatureInfo
+    from kavc.training.run import Run
 
 SHOWN = 20  # rows of a table of answers
 
@@ -154,10 +155,24 @@ def _of_run(
         from kavc.extraction.one_clip import request
 
         others = _theme(theme, info, run.data["classes"])  # before what takes long
+        _check_made(run, signature, {*info.inputs} - {*others})
         features = features_of_run(run, media, weights, info.inputs)
         values = request(features.arrays, info) | others
     found = answers.predict(signature, values)
     return {name: found[name] for name in outputs}
+
+
+def _check_made(run: Run, signature: str, inputs: Collection[str]) -> None:
+    """Raises if a signature takes what is not made of a clip, as vectors of tracks."""
+    made = run.data.get("extractors")
+    if made is None:
+        return
+    arrays = {name.removesuffix("_length") for name in inputs}
+    if others := sorted(arrays - set(made)):
+        raise ConfigError(
+            f"signature {signature!r} also takes {', '.join(others)}, which no clip has; give "
+            "--input, or ask another one (--list)"
+        )
 
 
 def _theme(theme: str | None, info: SignatureInfo, names: Sequence[str]) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from kavc.cli.media import (
     WeightsOption,
     check_asked,
     extractors_of_run,
-    features_of_run,
+    features_of_clip,
+    served,
 )
 from kavc.cli.output import errors, print_json, print_table, progress
 from kavc.cli.train import AsJson
@@ -62,8 +63,9 @@ def rank(
         str | None, typer.Option("--server", help="HOST:PORT of a server, in place of a run.")
     ] = None,
     model: Annotated[
-        str, typer.Option("--model", help="Name of the model at the server.")
-    ] = SYSTEM,
+        str | None,
+        typer.Option("--model", help=f"Name of the model at the server; {SYSTEM} by default."),
+    ] = None,
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.001, help="Seconds, of a server.")
     ] = 30.0,
@@ -79,10 +81,12 @@ def rank(
     _check(tracks, csv, moment, seconds)
     what = "the arrays of a video, --input FEATURES"
     check_asked(run, server, inputs, media, what, weights=weights)
+    if run is not None and model is not None:
+        raise ConfigError("--model is that of a server; leave it out with a run")
     if moment and seconds is None and media is None:
         raise ConfigError("--moment with --input: say how long a moment is, --seconds SECONDS")
     asked = _Asked(inputs, media, Path(str(tracks)), weights, workers)
-    with _answering(run, server, model, timeout) as answers:
+    with _answering(run, server, model or SYSTEM, timeout) as answers:
         if moment and seconds is None:
             from kavc.systems.music_match.tracks import length_of
 
@@ -105,9 +109,13 @@ class _Asked:
     def __init__(
         self, inputs: Path | None, media: Path | None, tracks: Path, weights: Any, workers: int
     ):
+        from kavc.systems.music_match import tracks as found
+
         self.inputs, self.media, self.tracks = inputs, media, tracks
         self.weights, self.workers = weights, workers
         self.failed = False
+        # Asked for before anything that takes long; None where the tracks are features.
+        self.clips = None if found.is_corpus(tracks) else found.media_in(tracks, self.tell)
 
     def tell(self, line: str) -> None:
         """Prints what became of a track that gave nothing."""
@@ -166,6 +174,8 @@ def _opened(path: str) -> Run:
     run = Run(path)
     if run.system.name != SYSTEM:
         raise ConfigError(f"{path}: a run of {run.system.name}; {SYSTEM} is what ranks")
+    if not run.finished:
+        raise ConfigError(f"{path}: training has not ended; go on with `kavc train --resume`")
     return run
 
 
@@ -175,6 +185,12 @@ def _of_run(run: Run, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
     from kavc.training.asking import RunAnswers
 
     config: Any = run.config
+    seen = list(config.streams) if asked.media is not None else []
+    heard = [ranking.TRACK] if asked.clips is not None else []
+    extractors = {}
+    if seen or heard:
+        weights = WeightFiles.parse(asked.weights or [])
+        extractors = extractors_of_run(run, weights, [*seen, *heard])
     # What needs no network was asked for by now.
     answers = RunAnswers(run)
 
@@ -183,19 +199,16 @@ def _of_run(run: Run, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
 
     if asked.media is None:
         video = asked.arrays(config.streams)
-    elif config.streams:
-        features = features_of_run(run, asked.media, asked.weights, config.streams)
-        video = {name: features.arrays[name] for name in config.streams}
+    elif seen:
+        video = features_of_clip(asked.media, {name: extractors[name] for name in seen}).arrays
     else:
         video = {}
-    if tracks.is_corpus(asked.tracks):
+    if asked.clips is None:
         found = tracks.of_corpus(asked.tracks, config.audio_array)
     else:
-        clips = tracks.media_in(asked.tracks, asked.tell)
-        weights = WeightFiles.parse(asked.weights or [])
-        extractor = extractors_of_run(run, weights, [ranking.TRACK])[ranking.TRACK]
-        progress(f"{len(clips)} tracks: {extractor.recipe.NAME}")
-        found = tracks.of_media(clips, extractor, workers=asked.workers, tell=asked.tell)
+        extractor = extractors[ranking.TRACK]
+        progress(f"{len(asked.clips)} tracks: {extractor.recipe.NAME}")
+        found = tracks.of_media(asked.clips, extractor, workers=asked.workers, tell=asked.tell)
     names = [each.id for each in found]
     moments = ranking.moments(ask, found, seconds)
     return ranking.ranked(ask, ranking.request(video), names, moments)
@@ -212,17 +225,17 @@ def _of_server(client: Any, model: str, asked: _Asked, seconds: float | None) ->
     def ask(signature: str, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
         return client.predict(model, inputs, signature=called.get(signature, signature))
 
-    names, moments = _tracks_of_server(client, model, asked, seconds, ask)
     seen = [
         name for name in offered[ranking.RANK].inputs
         if not name.endswith(ranking.LENGTH) and name != "tracks"
     ]  # fmt: skip
-    if asked.media is None or not seen:
-        video = ranking.request(asked.arrays(seen) if seen else {})
-    else:
-        from kavc.extraction.served import served_request
-
-        called[ranking.RANK], video = served_request(client, model, ranking.RANK, asked.media)
+    if not seen:
+        video = {}
+    elif asked.media is None:
+        video = ranking.request(asked.arrays(seen))
+    else:  # before the tracks, which take longer
+        called[ranking.RANK], video = served(client, model, ranking.RANK, asked.media)
+    names, moments = _tracks_of_server(client, model, asked, seconds, ask)
     return ranking.ranked(ask, video, names, moments)
 
 
@@ -233,17 +246,16 @@ def _tracks_of_server(
     from kavc.media.windows import Heard
     from kavc.systems.music_match import ranking, tracks
 
-    if tracks.is_corpus(asked.tracks):
-        found = tracks.of_corpus(asked.tracks, ranking.TRACK)
+    if asked.clips is None:
+        found = tracks.of_corpus(asked.tracks, tracks.only_array(asked.tracks))
         return [each.id for each in found], ranking.moments(ask, found, seconds)
-    clips = tracks.media_in(asked.tracks, asked.tell)
     wanted = what_to_send(client, model, ranking.EMBED)
-    ((name, kind),) = wanted.kinds.items()
-    if not isinstance(kind, Heard):
+    name, kind = next(iter(wanted.kinds.items()), ("", None))
+    if len(wanted.kinds) != 1 or not isinstance(kind, Heard):
         raise DataError(f"{model}: takes no sound of a track; is it of another release?")
-    progress(f"{len(clips)} tracks are sent")
+    progress(f"{len(asked.clips)} tracks are sent")
     return tracks.of_waveforms(
-        ask, wanted.signature, name, kind, clips, seconds=seconds, tell=asked.tell
+        ask, wanted.signature, name, kind, asked.clips, seconds=seconds, tell=asked.tell
     )
 
 

@@ -44,24 +44,32 @@ def media_signatures(
     Args:
         signatures: of a network, by name.
         wanted: name of the new signature to that of what it calls, of which those are left out that
-            aren't there. Each that takes frames has one more, NAME_jpeg; fields stay fields in it.
+            aren't there, or of whose inputs no extractor makes any. Each that takes frames has one
+            more, NAME_jpeg; fields stay fields in it.
         extractors: by the name of the array that they make, as the network learnt it.
 
     Raises:
-        ExportError: nobody makes the features that a signature takes.
+        ExportError: nobody makes the features that any of them takes.
 
     Example:
         media_signatures(found, {"score_media": "serving_default"}, extractors)
     """
-    made, calls = {}, {}
+    made, calls, unmade = {}, {}, []
     for name, called in wanted.items():
         if called not in signatures:
             continue
         base = signatures[called]
-        inputs = _inputs(base, extractors, jpeg=False)
+        if not (inputs := _inputs(base, extractors, jpeg=False)):
+            unmade.append(called)
+            continue
         made[name], calls[called] = _signature(base, inputs), name
         if any(isinstance(each, Frames) for each in inputs):
             made[f"{name}_jpeg"] = _signature(base, _inputs(base, extractors, jpeg=True))
+    if unmade and not made:
+        raise ExportError(
+            f"nothing makes {', '.join(signatures[unmade[0]].inputs)} of media; the data name "
+            f"extractors of {', '.join(extractors) or 'no array'}"
+        )
     if not made:
         raise ExportError("none of what the network answers takes media; leave out --front-end")
     made[RECIPE] = _recipe(signatures, calls, extractors)
@@ -130,13 +138,8 @@ def _fitted(
 def _inputs(
     base: Signature, extractors: Mapping[str, Extractor], *, jpeg: bool
 ) -> list[MediaInput]:
-    """Returns what is sent in place of each array that a signature takes."""
+    """Returns what is sent in place of each array that a signature takes; none of some."""
     arrays = [name for name in base.inputs if name in extractors]
-    if not arrays:
-        raise ExportError(
-            f"nothing makes {', '.join(base.inputs)} of media; the data name extractors of "
-            f"{', '.join(extractors) or 'no array'}"
-        )
     kinds = [_kind(extractors[array], jpeg=jpeg) for array in arrays]
     words = [word for _, word in kinds]
     return [
@@ -185,4 +188,4 @@ def _recipe(
 def _told(media: MediaInput) -> Taken:
     """Returns what is said of an input: the graph cuts sound and frames into windows itself."""
     taken: Taken = media.taken
-    return taken if isinstance(media, Fields) else dataclasses.replace(taken, short="drop")
+    return dataclasses.replace(taken, short="drop") if isinstance(media, Frames) else taken

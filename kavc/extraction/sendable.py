@@ -33,7 +33,7 @@ SIZES: Mapping[type, Mapping[str, Any]] = {
     Exactly: {"height": int, "width": int, "size": int | None},
 }
 KINDS: Mapping[type, Mapping[str, Any]] = {
-    Heard: {"rate": int, "window": int, "hop": int, "track": int | str},
+    Heard: {"rate": int, "window": int, "hop": int, "track": int | str, "short": str},
     Seen: {
         "moments": dict, "size": dict, "track": int | str, "flow": str | None, "window": int,
         "hop": int, "short": str,
@@ -57,7 +57,8 @@ def kind_of(node: object, where: str) -> Heard | Seen:
             raise ConfigError("no such track")
         if kind is Heard:
             heard = Heard(**found)
-            if RATES[0] <= heard.rate <= RATES[1]:
+            is_cut = min(heard.window, heard.hop) > 0 and heard.short in SHORT
+            if RATES[0] <= heard.rate <= RATES[1] and is_cut:
                 return heard
         else:
             of_moments, fields_of_moments = _entries(found["moments"], MOMENTS, where)

@@ -70,19 +70,25 @@ class WeightFiles:
         """
         return self.needed(recipe.needs(), recipe.NAME)
 
-    def needed(self, needs: Iterable[Weights], by: str) -> dict[str, Path]:
+    def needed(
+        self, needs: Iterable[Weights], by: str, *, otherwise: str | None = None
+    ) -> dict[str, Path]:
         """Returns files that are needed, by name.
 
         Args:
             needs: such as `kavc.media.backbone_weights.weights_of` says.
             by: the name of what needs them, for the message.
+            otherwise: what else one can do, for the message; --weights NAME=PATH, if None.
 
         Raises:
             ConfigError: as `of`.
         """
-        return {need.name: self._find(need, by) for need in needs}
+        return {
+            need.name: self._find(need, by, otherwise or f"give --weights {need.name}=PATH")
+            for need in needs
+        }
 
-    def _find(self, need: Weights, by: str) -> Path:
+    def _find(self, need: Weights, by: str, otherwise: str) -> Path:
         if need.name in self.named:
             path = self.named[need.name]
             if not (is_there(path) or "://" in str(path) or ":/" in str(path)):
@@ -94,8 +100,7 @@ class WeightFiles:
                     return folder / file
         names = f"put {' or '.join(need.files)} of {need.page} into a folder that {VARIABLE} names"
         raise ConfigError(
-            f"{by}: no weights {need.name!r}; give --weights {need.name}=PATH"
-            + (f", or {names}" if need.files else "")
+            f"{by}: no weights {need.name!r}; {otherwise}" + (f", or {names}" if need.files else "")
         )
 
 

@@ -82,8 +82,9 @@ class RunAnswers:
             for name, value in inputs.items()
         }
         try:
-            if signature not in self._graphs:  # traced once, whatever is asked of it
-                self._graphs[signature] = tf.function(self._found[signature].function)
+            if signature not in self._graphs:  # traced for one shape, then for all
+                function = self._found[signature].function
+                self._graphs[signature] = tf.function(function, reduce_retracing=True)
             answers = self._graphs[signature](**given)
         except tf.errors.InvalidArgumentError as error:
             told = _reason(error.message or "")[:SHOWN]

@@ -5,7 +5,7 @@ Neither Keras nor TensorFlow is needed here: what asks, a function, has them or 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,8 @@ SCORE, EMBED, RANK = "score", "embed_track", "rank"
 Arrays = Mapping[str, np.ndarray]
 # From the name of a signature and its inputs to its outputs.
 Ask = Callable[[str, Arrays], Arrays]
-AT_ONCE = 256  # tracks, or moments of them, that go through a network together
+AT_ONCE = 256  # tracks, or moments of them, that go through a network together, at most
+NUMBERS = 2**22  # of these together, padded: a row of sound may be a patch of a spectrogram
 COMPARED = 1000  # tracks against which the chances of each are told
 MOST_MOMENTS = 1_000_000
 
@@ -98,16 +99,18 @@ def moments(ask: Ask, tracks: Sequence[Track], seconds: float | None = None) -> 
             many.
     """
     windows, of, spans = [], [], []
-    for index, track in enumerate(tracks):
+    for track in tracks:
         if not len(track.rows):
             raise DataError(f"track {track.id!r} has no sound; leave it out")
-        for first, last, span in _windows(track, seconds):
+    steps = [1.0] * len(tracks) if seconds is None else _steps(tracks, seconds)
+    for index, (track, step) in enumerate(zip(tracks, steps, strict=True)):
+        for first, last, span in _windows(track, seconds, step):
             windows.append(track.rows[first:last])
             of.append(index)
             spans.append(span)
         if len(windows) > MOST_MOMENTS:
             raise DataError(f"more than {MOST_MOMENTS:,} moments; rank fewer tracks at once")
-    parts = [embedded(ask, windows[at : at + AT_ONCE]) for at in range(0, len(windows), AT_ONCE)]
+    parts = [embedded(ask, together) for together in _together(windows)]
     return Moments(np.array(of), np.concatenate(parts), np.array(spans))
 
 
@@ -120,8 +123,27 @@ def embedded(ask: Ask, windows: Sequence[np.ndarray]) -> np.ndarray:
     return ask(EMBED, {TRACK: padded, TRACK + LENGTH: lengths})["vector"]
 
 
+def _together(windows: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
+    """Yields as many windows that follow each other as may go through a network together."""
+    first = longest = 0
+    for last, rows in enumerate(windows):
+        longest = max(longest, len(rows))
+        count = last - first + 1
+        if count > 1 and (count > AT_ONCE or count * longest * rows[0].size > NUMBERS):
+            yield windows[first:last]
+            first, longest = last, len(rows)
+    yield windows[first:]
+
+
+def _steps(tracks: Sequence[Track], seconds: float) -> list[float]:
+    """Returns the seconds from row to row of each; of an only row, as most others have it."""
+    found = np.array([step_of(track) for track in tracks])
+    known = found[np.isfinite(found)]
+    return np.where(np.isinf(found), np.median(known) if len(known) else seconds, found).tolist()
+
+
 def step_of(track: Track) -> float:
-    """Returns the seconds from one row of a track to the next.
+    """Returns the seconds from one row of a track to the next; infinite for an only row.
 
     Raises:
         DataError: it has no times, or they do not rise.
@@ -132,19 +154,20 @@ def step_of(track: Track) -> float:
             f"give an array {TRACK}_times"
         )
     if len(track.times) < 2:
-        return float("inf")  # one row is one moment
+        return float("inf")
     step = float(np.median(np.diff(track.times)))
     if not step > 0:
         raise DataError(f"track {track.id!r}: the times of its rows do not rise")
     return step
 
 
-def _windows(track: Track, seconds: float | None) -> Sequence[tuple[int, int, tuple[float, float]]]:
+def _windows(
+    track: Track, seconds: float | None, step: float
+) -> Sequence[tuple[int, int, tuple[float, float]]]:
     if seconds is None:
         return [(0, len(track.rows), (np.nan, np.nan))]
-    step = step_of(track)
     rows = max(1, min(len(track.rows), round(seconds / step)))
-    length = seconds if np.isinf(step) else rows * step
+    length = rows * step
     begins = np.asarray(track.times, np.float64)
     return [
         (first, first + rows, (begins[first], begins[first] + length))

@@ -87,9 +87,10 @@ class MusicMatchSystem(System):
     ) -> None:
         super().check(info, config, splits)
         if "train" in splits:
-            from kavc.systems.music_match.weights import weight_files
+            from kavc.systems.music_match.weights import check_layers, weight_files
 
             weight_files(config)  # whether they are there
+            check_layers(config)
 
     def check_split(self, split: str, roster: Roster, config: MusicMatchConfig) -> None:
         if len(roster) < 2:

@@ -9,7 +9,7 @@ import numpy as np
 
 from kavc.data.source import Source
 from kavc.data.splits import Part
-from kavc.errors import DataError, KavcError
+from kavc.errors import DataError, KavcError, ServingError
 from kavc.extraction.clips import Clip, find_clips
 from kavc.inputs.opening import named
 from kavc.media.extractors.base import Extractor
@@ -18,13 +18,35 @@ from kavc.systems.music_match.ranking import LENGTH, TRACK, Arrays, Ask, Moments
 
 SECONDS = 600.0  # for what comes at once of a file
 HEADER = "corpus.json"
+OF_A_FILE = ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED")  # what a server refuses by what is sent
 SAMPLES_AT_ONCE = 2**23  # that are sent together, some 9 minutes at 16 kHz
 Tell = Callable[[str], None]
 
 
 def is_corpus(folder: Path) -> bool:
-    """Whether a folder holds features, not media."""
-    return (folder / HEADER).is_file()
+    """Whether a folder holds features, not media.
+
+    Raises:
+        DataError: it is a corpus that is damaged, or of something else.
+    """
+    from kavc.data.features.header import read_header
+
+    if not (folder / HEADER).is_file():
+        return False
+    read_header(folder)
+    return True
+
+
+def only_array(folder: Path) -> str:
+    """Returns the name of a corpus' array of sound, where nobody says: "audio", or the only one.
+
+    Raises:
+        DataError: it is no corpus that can be read.
+    """
+    from kavc.data.features.header import read_header
+
+    arrays = list(read_header(folder).arrays)
+    return arrays[0] if len(arrays) == 1 else TRACK
 
 
 def of_corpus(folder: Path, array: str) -> list[Track]:
@@ -42,6 +64,9 @@ def of_corpus(folder: Path, array: str) -> list[Track]:
     from kavc.data.layouts import View
 
     header = read_header(folder)
+    if array not in header.arrays:
+        there = ", ".join(header.arrays)
+        raise DataError(f"{folder}: no array {array!r}, the sound of tracks; it has {there}")
     source = Source("features", folder, said={corpora.WHOLE: Part(globs=("*.tfrecord",))})
     arrays = {array: array}
     if f"{array}{TIMES}" in header.times:
@@ -136,6 +161,7 @@ def of_waveforms(
 
     Raises:
         DataError: no file gives any.
+        ServingError: the server is gone, or refuses whatever is sent.
     """
     from kavc.media.decoders import Decoders
     from kavc.media.sound import read_sound
@@ -149,40 +175,63 @@ def of_waveforms(
                 sound = decoders.run(read_sound, clip.path, rate=kind.rate, track=kind.track)
                 if sound.cut:
                     raise DataError(f"{clip.path}: its sound is too long to be sent; cut it")
-                starts, length = _cuts(len(sound.samples), kind, seconds)
-                if not len(starts):
-                    raise DataError(f"{clip.path}: its sound is shorter than a row of features")
-                sent = [sound.samples[start : start + length] for start in starts]
-                for part in _parts(sent):
-                    vectors.append(ask(signature, _waves(name, part))["vector"])
+                starts, rows = _cuts(clip.path, len(sound.samples), kind, seconds)
+                found = [
+                    ask(signature, _waves(name, part))["vector"]
+                    for part in _parts(sound.samples, starts, rows, kind)
+                ]
+            except ServingError as error:
+                if error.code not in OF_A_FILE:
+                    raise  # so will the next one be
+                tell(f"error: {named(clip.path)}: {error}")
+                continue
             except KavcError as error:
                 tell(f"error: {error}")
                 continue
-            begins = np.where(seconds is None, np.nan, starts / kind.rate)
-            ends = np.where(seconds is None, np.nan, (starts + length) / kind.rate)
+            begins = sound.start + starts / kind.rate
+            span = np.stack([begins, begins + rows * kind.hop / kind.rate], axis=1)
+            spans.append(np.full_like(span, np.nan) if seconds is None else span)
+            vectors += found
             of += [len(ids)] * len(starts)
-            spans.append(np.stack([begins, ends], axis=1))
             ids.append(clip.id)
     _some(ids)
     return ids, Moments(np.array(of), np.concatenate(vectors), np.concatenate(spans))
 
 
-def _cuts(samples: int, kind: Heard, seconds: float | None) -> tuple[np.ndarray, int]:
-    """Returns where moments begin, (n,) int64 samples, and how long each is."""
-    if samples < kind.window:
-        return np.zeros(0, np.int64), 0
+def _cuts(path: Path, samples: int, kind: Heard, seconds: float | None) -> tuple[np.ndarray, int]:
+    """Returns where moments begin, (n,) int64 samples, and how many rows each has.
+
+    Raises:
+        DataError: the sound makes no row.
+    """
+    over = samples - kind.window
+    if over < 0 and kind.short == "drop":
+        raise DataError(
+            f"{path}: its sound of {samples / kind.rate:.2f} s is shorter than the "
+            f"{kind.window / kind.rate:g} s that a row of features takes; leave it out"
+        )
+    rows = over // kind.hop + 1
+    if kind.short == "pad":  # as `kavc.media.windows` has it
+        rows = max(0, min(-(-over // kind.hop), -(-samples // kind.hop) - 1)) + 1
     if seconds is None:
-        return np.zeros(1, np.int64), samples
-    rows = (samples - kind.window) // kind.hop + 1
+        return np.zeros(1, np.int64), rows
     each = max(1, min(rows, round(seconds * kind.rate / kind.hop)))
-    length = kind.window + (each - 1) * kind.hop
-    return np.arange(rows - each + 1, dtype=np.int64) * kind.hop, length
+    return np.arange(rows - each + 1, dtype=np.int64) * kind.hop, each
 
 
-def _parts(sent: Sequence[np.ndarray]) -> Iterator[Sequence[np.ndarray]]:
-    at_once = max(1, SAMPLES_AT_ONCE // len(sent[0]))
-    for first in range(0, len(sent), at_once):
-        yield sent[first : first + at_once]
+def _parts(
+    samples: np.ndarray, starts: np.ndarray, rows: int, kind: Heard
+) -> Iterator[list[np.ndarray]]:
+    """Yields moments of a sound, some together; an only one is all of it."""
+    if len(starts) == 1:
+        yield [samples]
+        return
+    length = kind.window + (rows - 1) * kind.hop
+    at_once = max(1, SAMPLES_AT_ONCE // length)
+    for first in range(0, len(starts), at_once):
+        moments = [samples[at : at + length] for at in starts[first : first + at_once]]
+        # The last one may end in silence.
+        yield [np.pad(each, (0, length - len(each))) for each in moments]
 
 
 def _waves(name: str, sent: Sequence[np.ndarray]) -> Arrays:

@@ -1,4 +1,4 @@
-"""The published weights that backbones begin with: where they are."""
+"""What is asked of backbones before a training: where their weights are, and their layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,26 @@ def weight_files(config: MusicMatchConfig) -> dict[str, dict[str, Path]]:
         return {}
     files = WeightFiles.parse()
     return {
-        name: files.needed(needs, backbone)
+        name: files.needed(
+            needs, f"{name}_backbone={backbone}", otherwise="say backbone_weights=random"
+        )
         for name, backbone in config.backbones.items()
         if (needs := weights_of(backbone))
     }
+
+
+def check_layers(config: MusicMatchConfig) -> None:
+    """Raises unless backbones have the layers from which on they are to be trained.
+
+    Raises:
+        ConfigError: one has none of that name; names the nearest one.
+    """
+    for name, kind in config.backbones.items():
+        layer = getattr(config, f"{name}_train_from")
+        if layer in ("none", "all"):
+            continue
+        from kavc.media.networks.backbones import backbone, train_from
+
+        shape, dim = config.row(name), config.backbone_dim
+        network = backbone(kind, shape=shape, dim=dim, called=f"{name}_train_from")
+        train_from(network, layer)
