@@ -65,8 +65,8 @@ TOP = 3
 def main() -> None:
     """Walks the road, and writes what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--films", type=int, default=200)
-    parser.add_argument("--songs", type=int, default=160)
+    parser.add_argument("--films", type=int, default=400)
+    parser.add_argument("--songs", type=int, default=320)
     parser.add_argument("--triples", type=int, default=3000)
     parser.add_argument("--theta", type=float, default=0.25)
     parser.add_argument("--themes", type=int, default=1)

@@ -120,6 +120,11 @@ def test_what_does_not_go_together(refused, about, folder, tmp_path):
     taken.write_text("")
     assert refused(*about, "--csv", taken).startswith(f"{taken}: exists")
     assert "--server HOST:PORT" in refused("rank", *about[2:])
+    assert refused(*about, "--model", "m").startswith("--model is that of a server")
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "corpus.json").write_text('{"kind": "films"}')
+    assert "not a corpus of features" in refused(*about[:5], other)
     assert "no media files" in refused(*about[:5], tmp_path)
 
 
@@ -129,6 +134,27 @@ def test_a_video_that_lacks_an_array_and_a_run_of_another_system(refused, about,
     assert line.endswith("no array 'flow', which the model takes of a video; it has visual")
     line = refused("rank", "preset:cross-modal-embedding/youtube8m", *about[2:])
     assert line.endswith("a run of cross-modal-embedding; music-match is what ranks")
+
+
+def test_tracks_of_another_array(refused, about, folder, tmp_path, server):
+    from kavc.data.features import write_corpus
+
+    rows = np.ones((2, 8), "f4")
+    write_corpus(tmp_path / "sounds", [{"id": "a", "first": rows, "second": rows}])
+    said = f"{tmp_path / 'sounds'}: no array 'audio', the sound of tracks; it has first, second"
+    assert refused(*about[:5], tmp_path / "sounds") == said
+    asked = "rank", "--server", server, *about[2:5], tmp_path / "sounds"
+    assert refused(*asked) == said
+
+
+def test_a_server_takes_the_only_array_of_tracks_whatever_its_name(cli, about, folder, server,
+                                                                   tmp_path):  # fmt: skip
+    from kavc.data.features import write_corpus
+
+    rng = np.random.default_rng(1)
+    write_corpus(tmp_path / "sounds", [{"id": "a", "sound": rng.normal(size=(2, 8)).astype("f4")}])
+    asked = "rank", "--server", server, *about[2:5], tmp_path / "sounds", "--json"
+    assert [each["track"] for each in found(cli(*asked))] == ["a"]
 
 
 def test_what_made_the_features_is_not_known_of_media(refused, about, tmp_path):

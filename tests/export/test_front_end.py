@@ -224,6 +224,25 @@ def test_the_recipe_says_for_each_signature_what_to_send():
     assert rates == {"one_media": 8.0, "other_media": 2.0}  # both are called "frames"
 
 
+def test_what_takes_no_media_stays_as_it_is():
+    """As a ranking by sound alone, which takes vectors of tracks and nothing of a video."""
+    base = {"ask": rows_of("audio"), "rank": rows_of("tracks")}
+    wanted = {"ask_media": "ask", "rank_media": "rank"}
+    made = media_signatures(base, wanted, {"audio": Ears().load()})
+    assert set(made) == {"ask_media", RECIPE}
+    said = json.loads(answers(made[RECIPE], request=[0])["recipe"][0])
+    assert said["signatures"] == {"ask": "ask_media"}
+
+
+@pytest.mark.parametrize("short", ["drop", "pad"])
+def test_the_recipe_says_whether_short_sound_is_filled_up(short):
+    made = media_signatures(
+        {"ask": rows_of("audio")}, {"ask_media": "ask"}, {"audio": Ears(short=short).load()}
+    )
+    said = json.loads(answers(made[RECIPE], request=[0])["recipe"][0])
+    assert from_json(said["inputs"]["ask_media"]["waveform"]).short == short
+
+
 def test_what_nobody_makes_is_refused_in_one_line():
     base = {"ask": rows_of("visual")}
     with pytest.raises(ExportError, match="nothing makes visual, visual_length of media"):

@@ -158,6 +158,8 @@ BAD_KINDS = [
     changed(HEARD, rate="16000"), changed(HEARD, rate=16000.5), changed(HEARD, rate=True),
     changed(HEARD, rate=None), changed(HEARD, rate=10**9), changed(HEARD, track="\x1b[31m"),
     changed(HEARD, track=[0]), changed(HEARD, track=None), changed(HEARD, window=None),
+    changed(HEARD, window=0), changed(HEARD, hop=0), changed(HEARD, hop=-1),
+    changed(HEARD, short="long"), changed(HEARD, short=None),
 ]  # fmt: skip
 BAD_FRAMES = [
     changed(SEEN, size=to_json(Crop(20, 16)) | {"x": 1}), changed(SEEN, size=10**9),

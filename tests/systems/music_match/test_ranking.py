@@ -96,3 +96,26 @@ def test_of_many_tracks_the_chance_is_told_against_some():
 def test_tracks_of_which_nothing_can_be_told_are_refused(one, said):
     with pytest.raises(DataError, match=said):
         ranked([one], seconds=2)
+
+
+def test_tracks_go_together_as_far_as_memory_allows(monkeypatch):
+    many = [track(f"t{n}", *np.arange(1 + n % 5)) for n in range(12)]
+    whole, sizes = ranking.moments(ask, many), []
+
+    def counted(signature, inputs):
+        sizes.append(inputs["audio"].size)
+        return ask(signature, inputs)
+
+    monkeypatch.setattr(ranking, "NUMBERS", 20)  # two tracks of five rows of two
+    few = ranking.moments(counted, many)
+    assert max(sizes) <= 20 and 1 < len(sizes) < 12
+    np.testing.assert_allclose(few.vectors, whole.vectors)
+    monkeypatch.setattr(ranking, "NUMBERS", 1)
+    np.testing.assert_allclose(ranking.moments(ask, many).vectors, whole.vectors)
+
+
+def test_an_only_row_lasts_as_long_as_those_of_other_tracks():
+    found = {each.track: each for each in ranked([track("one", 3), track("two", 1, 2)], 10)}
+    assert found["one"].end == pytest.approx(0.96) and found["two"].end == pytest.approx(1.92)
+    (alone,) = ranked([track("one", 3)], seconds=10)
+    assert alone.end == 10
