@@ -83,7 +83,7 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
         title=f"Table 1 on {source}",
         headline=Headline("accuracy", spread(accuracies[best]).mean, "max", unit="%"),
         tables=[each for each in tables if each.rows],
-        figures=[_figure(accuracies, source)],
+        figures=[_figure(reports, source)],
         notes=[*_said(parts), ELSEWHERE, *_common_notes(reports)],
     )
 
@@ -201,17 +201,23 @@ def _constants(reports: Mapping[str, Sequence[Report]], width: int) -> list[tupl
     return rows
 
 
-def _figure(accuracies: Mapping[str, Sequence[float]], source: str) -> Figure:
-    found = [spread(values, limits=(0, 100)) for values in accuracies.values()]
-    several = len(next(iter(accuracies.values())))
+def _figure(reports: Mapping[str, Sequence[Report]], source: str) -> Figure:
+    known = _known(reports)
+    values = {
+        label: [100 * _expected(each) if known else each.headline.value for each in seeds]
+        for label, seeds in reports.items()
+    }
+    found = [spread(each, limits=(0, 100)) for each in values.values()]
+    several = len(next(iter(values.values())))
+    what = "accuracy to be expected" if known else "accuracy"
     return dots(
         "table-1",
-        list(accuracies),
+        list(values),
         np.array([each.mean for each in found]),
         np.array([each.interval for each in found]),
-        value_label="accuracy (%)",
+        value_label=f"{what} (%)",
         chance=50,
-        caption=f"Mean test accuracy of {several} seeds; whiskers: 95 % interval of the mean.",
+        caption=f"Test {what}, mean of {several} seeds; whiskers: 95 % interval of the mean.",
         source=source,
     )
 
