@@ -74,7 +74,9 @@ class MusicMatchConfig(Config):
         "of each stream: without it 4,096 numbers that are the same for both tracks drown theirs",
         choices=("none", "l2", "layer", "standard", "principal"),
     )
-    components: int = option(32, "principal components of each stream, at most", low=1)
+    components: int = option(
+        32, "principal components of each stream, at most; more than tell anything add noise", low=1
+    )
     dropout: float = option(0.5, "after the hidden layer", low=0, high=0.95)
     visual_backbone: str = option(
         "none", "network on pixels; none: rows are features", choices=BACKBONES["visual"]
