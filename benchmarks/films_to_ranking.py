@@ -250,9 +250,7 @@ def compared(run: Run, folder: Path, world: World, count: int) -> dict[str, Any]
         [{each.track: each.score for each in order} for order in orders] for orders in (own, served)
     ]
     apart = [
-        abs(here[name] - there[name])
-        for here, there in zip(*scores, strict=True)
-        for name in here
+        abs(here[name] - there[name]) for here, there in zip(*scores, strict=True) for name in here
     ]
     same = [
         [each.track for each in here] == [each.track for each in there]
