@@ -197,6 +197,7 @@ def _of_run(run: Run, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
     def ask(signature: str, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
         return answers.predict(signature, inputs)
 
+    video: Mapping[str, Any]
     if asked.media is None:
         video = asked.arrays(config.streams)
     elif seen:

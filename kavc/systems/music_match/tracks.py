@@ -65,8 +65,8 @@ def of_corpus(folder: Path, array: str) -> list[Track]:
 
     header = read_header(folder)
     if array not in header.arrays:
-        there = ", ".join(header.arrays)
-        raise DataError(f"{folder}: no array {array!r}, the sound of tracks; it has {there}")
+        named_there = ", ".join(header.arrays)
+        raise DataError(f"{folder}: no array {array!r}, the sound of tracks; it has {named_there}")
     source = Source("features", folder, said={corpora.WHOLE: Part(globs=("*.tfrecord",))})
     arrays = {array: array}
     if f"{array}{TIMES}" in header.times:
