@@ -162,7 +162,7 @@ def kernels_of(network: MusicMatch, config: MusicMatchConfig) -> Kernels:
     batch = config.batch_size
     tracks = batch * (2 if config.head == "symmetric" else 1)
     found: Kernels = []
-    given = not network.trains_encoders  # else a gradient goes back to the norms
+    given = not network.trains_norms  # else a gradient goes back to the norms
     for at, kernel in enumerate(network.get_layer("hidden").kernels):
         found.append((batch if at == 0 else tracks, *kernel.shape, given))
     found.append((tracks, config.units, 1, False))

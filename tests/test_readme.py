@@ -43,7 +43,12 @@ SMALL_MUSIC = ("units=8", "components=4", "epochs=1")
 SMALL_FILMS = (
     "--videos", "16", "--themes", "2", "--seconds", "1.2", "--size", "64x48", "--rate", "10",
 )  # fmt: skip
-SMALL_OF = {"ti-avc": SMALL, "av-parsing": SMALL_PARSING, "ms-vae": SMALL_MS_VAE, "music-match": SMALL_MUSIC}
+SMALL_OF = {
+    "ti-avc": SMALL,
+    "av-parsing": SMALL_PARSING,
+    "ms-vae": SMALL_MS_VAE,
+    "music-match": SMALL_MUSIC,
+}
 
 
 def steps() -> list[tuple[str, str]]:

@@ -48,7 +48,7 @@ def synth(
     found = get(system)
     more = {} if like is None else {"like": _liked(found, like)}
     progress(f"generating {videos} videos" if like is None else f"generating videos like {like}")
-    found.synthesise(
+    told = found.synthesise(
         out,
         videos=videos,
         seed=seed,
@@ -57,6 +57,8 @@ def synth(
         overrides={name: _number(text) for name, text in parse_overrides(overrides or []).items()},
         **more,
     )
+    for line in told or ():
+        progress(line)
     results.print(f"synthetic:{out}", highlight=False, soft_wrap=True)
 
 

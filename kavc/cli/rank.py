@@ -197,13 +197,11 @@ def _of_run(run: Run, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
     def ask(signature: str, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
         return answers.predict(signature, inputs)
 
-    video: Mapping[str, Any]
+    video: Mapping[str, Any] = {}
     if asked.media is None:
         video = asked.arrays(config.streams)
     elif seen:
         video = features_of_clip(asked.media, {name: extractors[name] for name in seen}).arrays
-    else:
-        video = {}
     if asked.clips is None:
         found = tracks.of_corpus(asked.tracks, config.audio_array)
     else:

@@ -43,9 +43,20 @@ def ratings(
     found = read_ratings(file)
     genres = {} if tracks is None else read_genres(tracks)
     progress(f"{len(found):,} ratings, {len(genres):,} tracks with a genre")
-    title = f"Ratings of {data}, each rater centred" if centre else f"Ratings of {data}"
-    report = rating_report(found, genres, title=title, source=str(file), centre=centre)
+    called = _called(file)
+    title = f"Ratings of {called}" + (", each rater centred" if centre else "")
+    report = rating_report(found, genres, title=title, source=called, centre=centre)
     if out is not None:
         report.save(out)
         progress(f"report: {out / 'report.md'}")
     print_report(report, as_json=as_json)
+
+
+def _called(file: Path) -> str:
+    """Returns what tables call the ratings: those that this package made up say so."""
+    from kavc.inputs.json_files import read_json
+    from kavc.inputs.records import mapping
+
+    beside = file.parent / "corpus.json"
+    made_up = beside.is_file() and mapping(read_json(beside), beside).get("synthetic") is True
+    return f"synthetic music preference ({file.parent.name})" if made_up else str(file)

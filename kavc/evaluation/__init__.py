@@ -32,6 +32,7 @@ __getattr__, __dir__, __all__ = attach(
         "clustered_heatmap": ".clustered_charts",
         "curves": ".charts",
         "mcnemar": ".proportions",
+        "dots": ".dot_charts",
         "mean_bootstrap": ".mean_bootstrap",
         "modality_map": ".retrieval_charts",
         "normal_interval": ".proportions",

@@ -78,6 +78,19 @@ class Report:
             f"report {self.title!r}: {unknown('table', name, (one.name for one in self.tables))}"
         )
 
+    def figure(self, name: str) -> Figure | StoredFigure:
+        """Returns the figure of that name.
+
+        Raises:
+            DataError: there is none.
+        """
+        for figure in self.figures:
+            if figure.name == name:
+                return figure
+        raise DataError(
+            f"report {self.title!r}: {unknown('figure', name, (one.name for one in self.figures))}"
+        )
+
     def to_json(self) -> dict[str, Any]:
         """Returns plain values: figures by file and caption, predictions by name, NaN as None."""
         return {

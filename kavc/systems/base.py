@@ -395,7 +395,7 @@ class System(abc.ABC):
         world_seed: int,
         knobs: str = "default",
         overrides: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> Sequence[str] | None:
         """Writes a synthetic corpus in the layout of the real one (optional).
 
         Args:
@@ -404,6 +404,9 @@ class System(abc.ABC):
             seed, world_seed: of the videos, and of what they have in common.
             knobs: name of a set of knobs.
             overrides: knobs that differ, by name.
+
+        Returns:
+            Sentences on what was made, such as what can be reached at best; None for none.
         """
         raise NotImplementedError(f"{self.name} has no synthetic corpus")
 

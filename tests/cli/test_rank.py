@@ -96,6 +96,18 @@ def test_the_best_moment_of_each_track(cli, about):
         assert each["score"] == pytest.approx(whole[each["track"]]["score"], abs=1e-5)
 
 
+def test_moments_of_rows_that_follow_each_other_at_a_hop(cli, about, folder, tmp_path):
+    from kavc.data.features import write_corpus
+    from kavc.data.schema import Field
+
+    songs = [{"id": "a", "audio": np.random.default_rng(0).normal(size=(6, 8)).astype("f4")}]
+    field = {"audio": Field((None, 8), "float32", "sound", 0.5)}
+    write_corpus(tmp_path / "songs", songs, fields=field)
+    more = "--tracks", tmp_path / "songs", "--moment", "--seconds", 1, "--json"
+    (each,) = found(cli(*about[:4], *more))
+    assert each["end"] - each["start"] == pytest.approx(1) and each["start"] % 0.5 == 0
+
+
 def test_a_server_ranks_as_the_run_does(cli, about, server):
     asked = "rank", "--server", server, *about[2:], "--json"
     for more in ((), ("--moment", "--seconds", 3)):

@@ -96,3 +96,8 @@ def test_no_network_is_loaded(folder):
     )
     done = run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+
+
+def test_ratings_that_were_made_up_say_so(cli, folder):
+    (folder / "corpus.json").write_text('{"kind": "triples", "synthetic": true}')
+    assert cli("data", "ratings", folder).stdout.startswith("Ratings of synthetic music preference")

@@ -88,6 +88,13 @@ def test_table_by_name(report):
         report.table("mian")
 
 
+def test_figure_by_name(report):
+    name = report.figures[-1].name
+    assert report.figure(name) is report.figures[-1]
+    with pytest.raises(DataError, match=f"unknown figure '{name}s'; did you mean '{name}'"):
+        report.figure(f"{name}s")
+
+
 @pytest.mark.parametrize(
     "text, expected",
     [

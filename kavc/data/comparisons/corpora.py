@@ -25,7 +25,10 @@ from kavc.data.views import example_spec
 from kavc.errors import DataError
 
 VIDEOS, TRACKS = "videos", "tracks"
-FILES = {VIDEOS: "CLIPS", TRACKS: "TRACKS"}  # what each is extracted from, in a command
+MADE_OF = {  # what each is extracted from, in a command, as the published features are
+    VIDEOS: "CLIPS --for music-match --only visual,flow",
+    TRACKS: "TRACKS --for music-match --only audio",
+}
 WHOLE = "train"  # the one split as which all of a corpus is read
 
 
@@ -77,7 +80,7 @@ def corpus(folder: Path, name: str) -> Source | None:
 
 def command(folder: Path, name: str) -> str:
     """Returns the command that makes a corpus."""
-    return f"kavc extract {FILES[name]} --out {folder / name}"
+    return f"kavc extract {MADE_OF[name]} --out {folder / name}"
 
 
 def needed(source: Source, name: str) -> Source:

@@ -117,14 +117,19 @@ class ComparisonReader(Reader):
         """Returns what `describe` does, of judgements and what both corpora hold."""
         shapes = {name: shape for each in found.values() for name, shape in each.rows.items()}
         extractors = {n: by for each in found.values() for n, by in each.extractors.items()}
+        rosters = self.rosters(judged, found)
         return {
             "counts": {split: len(rows) for split, rows in judged.rows.items()},
             "widths": {name: shape[-1] if shape else 1 for name, shape in shapes.items()},
             "shapes": shapes,
             "classes": table.ANSWERS,
             "fingerprint": _fingerprint(judged.files, found),
-            "notes": (*judged.notes, *overlaps(judged.table, judged.rows)),
-            "rosters": self.rosters(judged, found),
+            "notes": (
+                *judged.notes,
+                *overlaps(judged.table, judged.rows),
+                *_nothing_there(rosters),
+            ),
+            "rosters": rosters,
             **({"extractors": extractors} if extractors else {}),
         }
 
@@ -211,6 +216,16 @@ def _check(view: View) -> None:
         raise ValueError("comparisons are read row by row, and have no themes")
     if both := set(view.arrays) & set(view.tracks):
         raise ValueError(f"{min(both)!r} names an array of the videos and one of the tracks")
+
+
+def _nothing_there(rosters: Mapping[str, Roster]) -> list[str]:
+    """Returns a sentence for each split in which tracks are silent, or nothing is seen."""
+    found = []
+    for split, roster in rosters.items():
+        for what, there in (("a silent track", roster.heard), ("an unseen video", roster.seen)):
+            if count := int(np.sum(~there)):
+                found.append(f"{split}: {count} of {len(roster)} judgements are of {what}; kept")
+    return found
 
 
 def _fingerprint(files: Sequence[Path], found: Mapping[str, Described]) -> str:

@@ -28,7 +28,7 @@ class ComparisonStore:
 
     Example:
         store = ComparisonStore.from_dataset(dataset, ["visual", "flow"], ["audio"])
-        batch = store.gather(tf.range(64), swapped=tf.zeros(64, tf.bool))
+        batch = store.gather(tf.range(64))
         batch["visual"], batch["audio_a"], batch["audio_b_length"], store.answer[:64]
     """
 
@@ -93,13 +93,13 @@ class ComparisonStore:
         stores = videos.store(), heard.store()
         return cls(ids, rater, answer, video, a, b, *stores, dropped=dropped)
 
-    def gather(self, rows: tf.Tensor, swapped: tf.Tensor) -> dict[str, tf.Tensor]:
+    def gather(self, rows: tf.Tensor, swapped: tf.Tensor | bool = False) -> dict[str, tf.Tensor]:
         """Puts together a batch; to be used eagerly or inside `tf.data.Dataset.map`.
 
         Args:
             rows: (batch,) integers.
-            swapped: (batch,) bool. Where True, a and b change places; the answer is the caller's
-                to turn.
+            swapped: (batch,) bool, or one for all. Where True, a and b change places; the answer
+                is the caller's to turn.
 
         Returns:
             Each array of the videos by its name, (batch, steps, ...), padded with zeros to the

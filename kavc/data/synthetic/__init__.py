@@ -16,5 +16,6 @@ __getattr__, __dir__, __all__ = attach(
         "knobs": ".kwai_knobs",
         "kwai": ".kwai",
         "music": ".music",
+        "music_fits": ".music_fits",
     },
 )

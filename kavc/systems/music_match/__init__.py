@@ -8,5 +8,8 @@ __getattr__, __dir__, __all__ = attach(
         "MusicMatch": ".networks",
         "MusicMatchConfig": ".config",
         "MusicMatchSystem": ".system",
+        "Scored": ".scoring",
+        "load_judgements": ".stages",
+        "score": ".scoring",
     },
 )

@@ -9,7 +9,8 @@ import keras
 import numpy as np
 
 from kavc.evaluation.bootstrap import Bootstrap
-from kavc.evaluation.charts import bars, reliability
+from kavc.evaluation.charts import reliability
+from kavc.evaluation.dot_charts import dots
 from kavc.evaluation.estimate import Estimate
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.mean_bootstrap import mean_bootstrap
@@ -268,7 +269,7 @@ def _figures(accuracy: Table, scored: Scored, held: Held) -> list[Figure]:
     values = np.array([row["accuracy"] for row in rows], float)
     ends = np.array([[row["low"], row["high"]] for row in rows], float)
     return [
-        bars(
+        dots(
             "accuracy",
             names,
             values,

@@ -33,6 +33,7 @@ from kavc.media.networks import backbones
 
 TRACK = "audio"
 TRACKS = ("audio_a", "audio_b")
+VIDEO = "video"
 HEADS = ("plain", "symmetric")
 INTERACTIONS = ("linear", "hidden", "product")
 NORMALIZE = ("none", "l2", "layer", "standard", "principal")
@@ -211,14 +212,33 @@ class MusicMatch(Network):
         for each in names:
             x = self.encoders[each](_of(inputs, [each]))
             found.append(x if self.norms[each] is None else self.norms[each](x))
-        x = found[0] if len(found) == 1 else ops.concatenate(found, axis=-1)
-        return keras.Model(inputs, x, name=name)
+        return keras.Model(inputs, _joined(found), name=name)
 
     @property
     def trains_encoders(self):
-        """Whether anything before the head is trained."""
-        networks = [self.track_network, self.video_network]
-        return any(each.trainable_weights for each in networks if each is not None)
+        """Whether anything before the norms is trained: a backbone."""
+        return any(each.trainable_weights for each in self.encoders.values())
+
+    @property
+    def trains_norms(self):
+        """Whether a norm is trained."""
+        return any(each.trainable_weights for each in self.norms.values() if each is not None)
+
+    def on_encodings(self):
+        """Returns inputs and outputs of norms and head, on what the encoders made before.
+
+        Returns:
+            Inputs of each stream, "audio_a" and "audio_b", `(batch, width)` each; and the outputs
+            of the network.
+        """
+        names = {name: name for name in self.config["streams"]} | dict.fromkeys(TRACKS, TRACK)
+        inputs = self._plain({each: self.encoders[name] for each, name in names.items()})
+        found = {}
+        for each, name in names.items():
+            norm = self.norms[name]
+            found[each] = inputs[each] if norm is None else norm(inputs[each])
+        tracks = ops.stack([found.pop(name) for name in TRACKS], axis=1)
+        return inputs, self.comparison(_joined(list(found.values())), tracks)
 
     def on_vectors(self):
         """Returns inputs and outputs of the head alone, on vectors that were made before.
@@ -227,13 +247,19 @@ class MusicMatch(Network):
             Inputs "video", where there are streams, "audio_a" and "audio_b", `(batch, width)` each;
             and the outputs of the network.
         """
-        width, dtype = self.track_network.output.shape[-1], self.compute_dtype
-        inputs = {name: keras.Input((width,), name=name, dtype=dtype) for name in TRACKS}
+        networks = dict.fromkeys(TRACKS, self.track_network)
         if self.video_network is not None:
-            width = self.video_network.output.shape[-1]
-            inputs["video"] = keras.Input((width,), name="video", dtype=dtype)
+            networks[VIDEO] = self.video_network
+        inputs = self._plain(networks)
         tracks = ops.stack([inputs[name] for name in TRACKS], axis=1)
-        return inputs, self.comparison(inputs.get("video"), tracks)
+        return inputs, self.comparison(inputs.get(VIDEO), tracks)
+
+    def _plain(self, networks):
+        """Returns inputs as wide as what some networks give, by name."""
+        return {
+            name: keras.Input(each.output.shape[1:], name=name, dtype=self.compute_dtype)
+            for name, each in networks.items()
+        }
 
     def vector_of(self, encoded):
         """Returns the vector of some videos, or of tracks, of what the encoders make of each.
@@ -364,6 +390,13 @@ class _Head:
         if self.seen is None or seen is None:
             return parts
         return parts + [ops.expand_dims(seen, 1) * each for each in heard]
+
+
+def _joined(found):
+    """Returns vectors side by side; None where there are none."""
+    if len(found) < 2:
+        return found[0] if found else None
+    return ops.concatenate(found, axis=-1)
 
 
 def _principal(rows, units):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,46 +16,48 @@ from kavc.layers.network import Network
 from kavc.media.networks.backbones import load_backbone_weights
 from kavc.systems.base import Stage
 from kavc.systems.music_match.config import MusicMatchConfig
-from kavc.systems.music_match.networks import TRACK, MusicMatch
+from kavc.systems.music_match.networks import TRACK, VIDEO, MusicMatch
 from kavc.systems.music_match.scoring import encoded, vectors
 from kavc.systems.music_match.weights import weight_files
 
 
 class Embedded:
-    """Judgements of vectors that were made once: as `ComparisonStore`, with one row a video.
+    """Judgements of what was made once of videos and tracks: as `ComparisonStore`, a vector each.
 
     Args:
         store: the judgements.
-        videos: (videos, width) float32; None where nothing is seen.
+        videos: name to (videos, width) float32; none where nothing is seen.
         tracks: (tracks, width) float32.
     """
 
-    def __init__(self, store: ComparisonStore, videos: np.ndarray | None, tracks: np.ndarray):
+    def __init__(
+        self, store: ComparisonStore, videos: Mapping[str, np.ndarray], tracks: np.ndarray
+    ):
         self.answer = store.answer
         with tf.device("CPU:0"):  # a split may be larger than a GPU's memory
             self._rows = [tf.constant(rows) for rows in (store.video, store.a, store.b)]
-            self._videos = None if videos is None else tf.constant(videos)
+            self._videos = {name: tf.constant(rows) for name, rows in videos.items()}
             self._tracks = tf.constant(tracks)
 
     @classmethod
     def of(cls, network: MusicMatch, store: ComparisonStore) -> Embedded:
         """Returns what a network's untrained parts make of judgements."""
-        found = vectors(network, store)
-        tracks = network.vector_of({TRACK: found.pop(TRACK)})
-        videos = network.vector_of(found) if found else None
+        videos = vectors(network, store)
+        tracks = videos.pop(TRACK)
+        if not network.trains_norms:
+            tracks = network.vector_of({TRACK: tracks})
+            videos = {VIDEO: network.vector_of(videos)} if videos else {}
         return cls(store, videos, tracks)
 
     def __len__(self) -> int:
         return len(self.answer)
 
     def gather(self, rows: tf.Tensor, swapped: tf.Tensor) -> dict[str, tf.Tensor]:
-        """Returns "video", "audio_a" and "audio_b", (batch, width) float32 each."""
+        """Returns what is seen by name, "audio_a" and "audio_b", (batch, width) float32 each."""
         video, a, b = (tf.gather(each, rows) for each in self._rows)
         a, b = tf.where(swapped, b, a), tf.where(swapped, a, b)
-        found = {"audio_a": tf.gather(self._tracks, a), "audio_b": tf.gather(self._tracks, b)}
-        if self._videos is not None:
-            found["video"] = tf.gather(self._videos, video)
-        return found
+        heard = {"audio_a": tf.gather(self._tracks, a), "audio_b": tf.gather(self._tracks, b)}
+        return {name: tf.gather(seen, video) for name, seen in self._videos.items()} | heard
 
 
 class PreferenceStage(Stage):
@@ -90,7 +92,9 @@ class PreferenceStage(Stage):
     def trainee(self, network: keras.Model) -> keras.Model:
         inputs, outputs = network.input, network.output
         if not network.trains_encoders:
-            inputs, outputs = network.on_vectors()
+            inputs, outputs = network.on_encodings() if network.trains_norms else (
+                network.on_vectors()
+            )  # fmt: skip
         preference = {"preference": outputs["preference"]}
         return Network(inputs, preference, config={}, dtype=network.dtype_policy)
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kavc.errors import ConfigError
-from kavc.evaluation.charts import bars
+from kavc.evaluation.dot_charts import dots
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.proportions import mcnemar, wilson_interval
 from kavc.evaluation.report import Headline, Report
@@ -15,7 +15,7 @@ from kavc.evaluation.spread import spread
 from kavc.evaluation.table import Column, Table
 from kavc.systems.music_match import paper
 from kavc.systems.music_match.evaluation import ELSEWHERE, INTERVALS, expected, hits
-from kavc.systems.music_match.system import IMPROVED
+from kavc.systems.music_match.rows import IMPROVED
 
 # What a difference of two rows says: name, better row, worse row.
 PARTS = (
@@ -83,7 +83,7 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
         title=f"Table 1 on {source}",
         headline=Headline("accuracy", spread(accuracies[best]).mean, "max", unit="%"),
         tables=[each for each in tables if each.rows],
-        figures=[_figure(accuracies, source)],
+        figures=[_figure(reports, source)],
         notes=[*_said(parts), ELSEWHERE, *_common_notes(reports)],
     )
 
@@ -201,17 +201,23 @@ def _constants(reports: Mapping[str, Sequence[Report]], width: int) -> list[tupl
     return rows
 
 
-def _figure(accuracies: Mapping[str, Sequence[float]], source: str) -> Figure:
-    found = [spread(values, limits=(0, 100)) for values in accuracies.values()]
-    several = len(next(iter(accuracies.values())))
-    return bars(
+def _figure(reports: Mapping[str, Sequence[Report]], source: str) -> Figure:
+    known = _known(reports)
+    values = {
+        label: [100 * _expected(each) if known else each.headline.value for each in seeds]
+        for label, seeds in reports.items()
+    }
+    found = [spread(each, limits=(0, 100)) for each in values.values()]
+    several = len(next(iter(values.values())))
+    what = "accuracy to be expected" if known else "accuracy"
+    return dots(
         "table-1",
-        list(accuracies),
+        list(values),
         np.array([each.mean for each in found]),
         np.array([each.interval for each in found]),
-        value_label="accuracy (%)",
+        value_label=f"{what} (%)",
         chance=50,
-        caption=f"Mean test accuracy of {several} seeds; whiskers: 95 % interval of the mean.",
+        caption=f"Test {what}, mean of {several} seeds; whiskers: 95 % interval of the mean.",
         source=source,
     )
 

@@ -65,8 +65,8 @@ def of_corpus(folder: Path, array: str) -> list[Track]:
 
     header = read_header(folder)
     if array not in header.arrays:
-        named_there = ", ".join(header.arrays)
-        raise DataError(f"{folder}: no array {array!r}, the sound of tracks; it has {named_there}")
+        known = ", ".join(header.arrays)
+        raise DataError(f"{folder}: no array {array!r}, the sound of tracks; it has {known}")
     source = Source("features", folder, said={corpora.WHOLE: Part(globs=("*.tfrecord",))})
     arrays = {array: array}
     if f"{array}{TIMES}" in header.times:
@@ -79,12 +79,15 @@ def of_corpus(folder: Path, array: str) -> list[Track]:
         start = rows.starts[name][number]
         return rows.values[name][start : start + rows.lengths[name][number]]
 
+    hop = header.arrays[array].hop
+
+    def times(number: int) -> np.ndarray | None:
+        if len(arrays) > 1:
+            return part(f"{array}{TIMES}", number).reshape(-1)
+        return None if hop is None else hop * np.arange(rows.lengths[array][number])
+
     return [
-        Track(
-            id_.decode(errors="backslashreplace"),
-            part(array, number),
-            part(f"{array}{TIMES}", number).reshape(-1) if len(arrays) > 1 else None,
-        )
+        Track(id_.decode(errors="backslashreplace"), part(array, number), times(number))
         for id_, number in rows.place.items()
     ]
 

@@ -134,7 +134,8 @@ def test_without_features_it_is_counted(mgsv):
     assert [note.split(";")[0] for note in told["notes"][2:]] == [
         "no features: no corpus in videos/", "no features: no corpus in tracks/"
     ]  # fmt: skip
-    assert told["notes"][2].endswith(f"kavc extract CLIPS --out {source.path}/videos")
+    made = "kavc extract CLIPS --for music-match --only visual,flow --out"
+    assert told["notes"][2].endswith(f"{made} {source.path}/videos")
     assert statistics(source, view=VIEW) == []
     with pytest.raises(DataError, match=r"no corpus of features in videos/ .*: kavc extract CLIPS"):
         source.read("test", VIEW)

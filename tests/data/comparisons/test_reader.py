@@ -52,6 +52,8 @@ def test_described(triples):
     assert told["notes"] == (
         "test: 0 of 1 videos and 2 of 3 tracks are in train, too",
         "test: 0 of 1 videos and 2 of 3 tracks are in validation, too",
+        "validation: 1 of 1 judgements are of a silent track; kept",
+        "test: 1 of 2 judgements are of a silent track; kept",
     )
     test = told["rosters"]["test"]
     assert test.ids.tolist() == [b"v3|t3|t2|r0", b"v3|t0|t2|r0"]
@@ -156,8 +158,8 @@ def test_a_corpus_or_an_array_that_is_missing(triples):
         source.describe(View({"visual": "visual"}, tracks={"audio": "sound"}))
     (source.path / "tracks").rename(source.path / "songs")
     for ask in (source.describe, lambda view: source.read("test", view)):
-        with pytest.raises(DataError, match=r"no corpus of features in tracks/ .*: kavc extract"
-                           r" TRACKS --out .*/triples/tracks"):  # fmt: skip
+        said = r"no corpus of features in tracks/ .*: kavc extract TRACKS --for music-match --only"
+        with pytest.raises(DataError, match=rf"{said} audio --out .*/triples/tracks"):
             ask(VIEW)
 
 
@@ -217,3 +219,12 @@ def test_what_no_view_asks_of_comparisons(triples):
         TriplesReader().describe(source, View({}, means=True, tracks={"audio": "audio"}))
     with pytest.raises(ValueError, match="'audio' names an array of the videos and one of"):
         source.describe(View({"audio": "flow"}, tracks={"audio": "audio"}))
+
+
+def test_silence_and_still_pictures_are_told(triples):
+    source = triples()
+    notes = source.describe(VIEW)["notes"]
+    assert "test: 1 of 2 judgements are of a silent track; kept" in notes
+    moving = View({"flow": "flow"}, tracks={"audio": "audio"}, vectors=False)
+    notes = source.describe(moving)["notes"]
+    assert "train: 3 of 4 judgements are of an unseen video; kept" in notes

@@ -57,6 +57,9 @@ def test_swapping_all_changes_the_places_of_a_and_b(store):
         np.testing.assert_array_equal(plain[f"audio_a{end}"], swapped[f"audio_b{end}"])
         np.testing.assert_array_equal(plain[f"audio_b{end}"], swapped[f"audio_a{end}"])
     assert not np.array_equal(plain["audio_a"], swapped["audio_a"])
+    for name, values in plain.items():
+        np.testing.assert_array_equal(store.gather(rows)[name], values)
+        np.testing.assert_array_equal(store.gather(rows, True)[name], swapped[name])
 
 
 def test_a_judgement_that_comes_again_is_dropped(triples):

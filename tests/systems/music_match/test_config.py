@@ -51,6 +51,23 @@ def test_the_shapes_of_the_data_get_into_the_config():
 
 
 def test_data_without_features_say_how_they_are_made():
-    info = SourceInfo({"train": 9}, {}, ("a", "b"), "0", notes=["make it: kavc extract CLIPS"])
-    with pytest.raises(DataError, match="no features yet of: visual, flow, audio; make it: kavc"):
+    notes = ["2 songs", "no features: make it: kavc extract CLIPS", "no features: kavc extract X"]
+    info = SourceInfo({"train": 9}, {}, ("a", "b"), "0", notes=notes)
+    said = "^no features: make it: kavc extract CLIPS; no features: kavc extract X$"
+    with pytest.raises(DataError, match=said):
         MusicMatchSystem().adapt(MusicMatchConfig(), info)
+
+
+def test_features_are_not_given_to_a_backbone():
+    shapes = {"visual": (2048,), "flow": (2048,), "audio": (128,)}
+    info = SourceInfo({}, {}, ("a", "b"), "0", shapes=shapes)
+    with pytest.raises(ConfigError, match="visual: rows of 2048 numbers are features, which no"):
+        MusicMatchSystem().adapt(MusicMatchConfig(visual_backbone="tiny"), info)
+
+
+def test_what_can_be_reached_at_best_is_told_with_a_corpus(tmp_path):
+    said = MusicMatchSystem().synthesise(
+        tmp_path / "c", videos=60, seed=0, world_seed=0, knobs="small"
+    )
+    (line,) = said
+    assert line.startswith("Bayes accuracy, of test: ") and "no video" in line

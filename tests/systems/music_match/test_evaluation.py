@@ -10,8 +10,9 @@ from kavc.evaluation.proportions import wilson_interval
 from kavc.systems.music_match import evaluation, paper, scoring, summary
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.held import ORACLES, Held
+from kavc.systems.music_match.rows import IMPROVED
 from kavc.systems.music_match.scoring import other_videos, score
-from kavc.systems.music_match.system import IMPROVED, MusicMatchSystem
+from kavc.systems.music_match.system import MusicMatchSystem
 
 from .conftest import judgements, network
 

@@ -10,6 +10,7 @@ from keras import ops
 
 from kavc.systems.music_match import recipe
 from kavc.systems.music_match.config import MusicMatchConfig
+from kavc.systems.music_match.networks import MusicMatch
 from kavc.systems.music_match.stages import Embedded, PreferenceStage
 
 from .conftest import judgements
@@ -35,16 +36,19 @@ def epoch(stage, examples, number, seed=0):
 
 
 def test_validation_asks_as_the_table_does():
-    stage, _, store = begun()
-    inputs, label = epoch(stage, store, None)
-    np.testing.assert_array_equal(label, store.answer == 0)
+    stage, _, examples = begun()
+    store = judgements()
+    for given in (examples, store):
+        inputs, label = epoch(stage, given, None)
+        np.testing.assert_array_equal(label, store.answer == 0)
     rows = store.tracks.gather({"audio": store.a})["audio"].numpy()
     np.testing.assert_array_equal(inputs["audio_a"], rows)
 
 
 @pytest.mark.parametrize("swaps", ["random", "none"])
 def test_tracks_change_places_with_the_answer_by_seed_and_epoch(swaps):
-    stage, _, store = begun(swaps=swaps)
+    stage, _, _ = begun(swaps=swaps)
+    store = judgements()
     drawn = {key: epoch(stage, store, *key) for key in ((0, 0), (1, 0), (0, 1))}
     first = drawn[0, 0]
     again = epoch(stage, store, tf.constant(0, tf.int64))
@@ -86,10 +90,28 @@ def test_a_trainee_on_vectors_trains_the_networks_own_head():
     assert all(moved)
 
 
-def test_with_layer_norms_the_rows_are_what_is_trained_on():
+def test_norms_that_are_trained_are_in_the_graph_on_means_that_are_made_once():
     stage, network, examples = begun()
-    assert network.trains_encoders and not isinstance(examples, Embedded)
-    assert set(epoch(stage, examples, None)[0]) >= {"visual", "visual_length", "audio_b_length"}
+    assert network.trains_norms and not network.trains_encoders
+    inputs, _ = epoch(stage, examples, None)
+    assert {name: x.shape[1:] for name, x in inputs.items()} == {
+        "visual": (6,), "flow": (5,), "audio_a": (4,), "audio_b": (4,),
+    }  # fmt: skip
+    model = stage.trainee(network)
+    found = ops.convert_to_numpy(model(inputs)["preference"])
+    store = judgements()
+    whole = network(store.gather(np.arange(40), np.zeros(40, bool)))["preference"]
+    np.testing.assert_allclose(found, whole, rtol=1e-4, atol=1e-5)
+    assert len(model.trainable_weights) == len(network.trainable_weights)
+
+
+def test_with_a_backbone_that_is_trained_the_rows_are_what_is_trained_on(monkeypatch):
+    monkeypatch.setattr(MusicMatch, "trains_encoders", True)
+    stage, network, examples = begun()
+    assert not isinstance(examples, Embedded)
+    inputs, _ = epoch(stage, examples, None)
+    assert set(inputs) >= {"visual", "visual_length", "audio_b_length"}
+    assert set(stage.trainee(network).input) == set(network.input)
 
 
 def test_of_sound_alone_nothing_is_seen():
