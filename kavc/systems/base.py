@@ -214,6 +214,15 @@ class Stage(abc.ABC):
         del validation
         return []
 
+    def finish(self, network: keras.Model, examples: Any) -> None:
+        """Sets what is fitted, not trained, of what was trained; called once the fit has ended.
+
+        Args:
+            network: with the weights that the stage ends on.
+            examples: what `prepare` returned for the training split.
+        """
+        del network, examples
+
     @abc.abstractmethod
     def dataset(self, examples: Any, epoch: tf.Tensor | int | None, seed: int) -> tf.data.Dataset:
         """Returns one epoch of batches: a function of these three alone.

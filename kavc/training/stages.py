@@ -121,7 +121,9 @@ class Fits:
                 examples = self._prepare(stage, network)
             if fingerprints:
                 mine.begin("-".join(fingerprints))
-            mine.save_final(network, self._fit(stage, network, mine, *examples))
+            state = self._fit(stage, network, mine, *examples)
+            stage.finish(network, examples[0])
+            mine.save_final(network, state)
 
     def _fit(
         self,

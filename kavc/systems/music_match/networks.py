@@ -302,11 +302,17 @@ class MusicMatch(Network):
                 norm.assign(rows)
             elif isinstance(norm, Projection):
                 norm.assign(*_principal(rows, norm.units))
-        tracks = vectors[TRACK]
-        norm = self.norms[TRACK]
-        mean = ops.mean(tracks if norm is None else norm(tracks), axis=0)
+        self.fit_reference(vectors[TRACK])
+
+    def fit_reference(self, tracks):
+        """Takes the mean track, with which the plain head compares each one to be scored.
+
+        Args:
+            tracks: `(n, width)` array of NumPy, of the training split, as their encoder makes them.
+        """
         if self.comparison.reference is not None:
-            self.comparison.reference.assign(ops.convert_to_numpy(mean))
+            mean = self.vector_of({TRACK: tracks}).mean(axis=0, dtype="float64")
+            self.comparison.reference.assign(mean.astype("float32"))
 
 
 class _Head:

@@ -17,7 +17,7 @@ from kavc.media.networks.backbones import load_backbone_weights
 from kavc.systems.base import Stage
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.networks import TRACK, VIDEO, MusicMatch
-from kavc.systems.music_match.scoring import vectors
+from kavc.systems.music_match.scoring import encoded, vectors
 from kavc.systems.music_match.weights import weight_files
 
 
@@ -84,6 +84,10 @@ class PreferenceStage(Stage):
             network.fit_normalization(**vectors(network, store))
         # What comes before the head is the same in every epoch, if nothing of it is trained.
         return store if network.trains_encoders else Embedded.of(network, store)
+
+    def finish(self, network: keras.Model, examples: ComparisonStore | Embedded) -> None:
+        if isinstance(examples, ComparisonStore):  # what makes vectors of tracks was trained, too
+            network.fit_reference(encoded(network, examples.tracks, TRACK))
 
     def trainee(self, network: keras.Model) -> keras.Model:
         inputs, outputs = network.input, network.output

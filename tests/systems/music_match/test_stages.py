@@ -127,3 +127,21 @@ def test_the_statistics_are_those_of_training_alone():
     stage.prepare(network, lambda: judgements(seed=5), Path("validation"))
     for was, now in zip(weights, network.get_weights(), strict=True):
         np.testing.assert_array_equal(was, now)
+
+
+def test_the_mean_track_is_that_of_the_trained_network():
+    stage, network, store = begun(dropout=0.0)  # layer norms, which are trained
+    reference = network.comparison.reference.vector
+    before = reference.numpy()
+    model = stage.trainee(network)
+    model.compile(**stage.compile_arguments())
+    model.fit(stage.dataset(store, 0, 0), verbose=0, shuffle=False)
+    np.testing.assert_array_equal(reference.numpy(), before)
+    stage.finish(network, store)
+    found = network.track_network(store.tracks.gather({"audio": np.arange(len(store.tracks))}))
+    np.testing.assert_allclose(reference.numpy(), np.mean(found, axis=0), rtol=1e-5, atol=1e-6)
+    assert not np.allclose(reference.numpy(), before, atol=1e-5)
+    stage, network, examples = begun(normalize="standard")
+    before = network.comparison.reference.vector.numpy()
+    stage.finish(network, examples)  # nothing before the head was trained
+    np.testing.assert_array_equal(network.comparison.reference.vector.numpy(), before)

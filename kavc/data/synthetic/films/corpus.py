@@ -58,11 +58,23 @@ JUDGED = """
   tempos alone, in {tempo:.1%}; the songs without the film, in {sound:.1%}. More triples of the same
   films and songs leave those before as they are.
 
-To train on these, give the features of both, with the table beside them (`triples:DATA`):
+To train on these end to end, give the features of both, with the table beside them. `DATA`, `RUN`
+and `MODELS` are new folders elsewhere:
 
-    kavc extract clips --out DATA/videos --array visual=pixels --array flow=flow-fields
+    kavc extract clips --out DATA/videos --array visual=pixels --array flow=flow-fields \\
+        --set visual.side=32 --set flow.side=32 --set flow.frames=burst:4x11@10
     kavc extract tracks --out DATA/tracks --audio log-mel
     cp triples.csv DATA
+    kavc train music-match --data triples:DATA --out RUN --set visual_backbone=tiny \\
+        --set flow_backbone=tiny --set audio_backbone=tiny --set head=symmetric \\
+        --set interaction=product --set batch_size=64 --set epochs=14
+
+Then, which songs fit a film best, by the run itself or by a server:
+
+    kavc rank RUN --media clips/v0000.mp4 --tracks tracks
+    kavc export RUN --to MODELS --front-end
+    kavc serve MODELS --port 8500
+    kavc rank --server localhost:8500 --media clips/v0000.mp4 --tracks tracks --moment --seconds 2
 """
 
 
