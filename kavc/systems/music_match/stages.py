@@ -12,13 +12,19 @@ import tensorflow as tf
 
 from kavc.data.comparisons.store import ComparisonStore
 from kavc.data.epochs import Columns, of_epoch
+from kavc.errors import DataError
+from kavc.files import write_json
+from kavc.inputs.json_files import read_json
 from kavc.layers.network import Network
+from kavc.media.extractors.base import digest_of
 from kavc.media.networks.backbones import load_backbone_weights
 from kavc.systems.base import Stage
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.networks import TRACK, VIDEO, MusicMatch
 from kavc.systems.music_match.scoring import encoded, vectors
-from kavc.systems.music_match.weights import weight_files
+from kavc.systems.music_match.weights import weight_files, weights_wanted
+
+BEGUN = "backbones.json"
 
 
 class Embedded:
@@ -71,6 +77,7 @@ class PreferenceStage(Stage):
         self.epochs = config.epochs
         self.patience = config.patience
         self.steps_per_execution = config.steps_per_execution
+        self.artefacts = (BEGUN,) if weights_wanted(config) else ()
 
     def load(self, examples: tf.data.Dataset) -> ComparisonStore:
         return load_judgements(examples, self.config)
@@ -80,7 +87,7 @@ class PreferenceStage(Stage):
     ) -> ComparisonStore | Embedded:
         store = load()
         if folder.name == "train":
-            begin(network, self.config)
+            begin(network, self.config, folder)
             network.fit_normalization(**vectors(network, store))
         # What comes before the head is the same in every epoch, if nothing of it is trained.
         return store if network.trains_encoders else Embedded.of(network, store)
@@ -156,13 +163,39 @@ def load_judgements(examples: tf.data.Dataset, config: MusicMatchConfig) -> Comp
     return ComparisonStore.from_dataset(examples, config.streams, (TRACK,))
 
 
-def begin(network: MusicMatch, config: MusicMatchConfig) -> None:
+def begin(network: MusicMatch, config: MusicMatchConfig, folder: Path) -> None:
     """Gives backbones the weights that they begin with, if these are published ones.
+
+    Args:
+        network: whose backbones they are.
+        config: that it was built with.
+        folder: where their digests are kept, so that a run goes on with the same ones.
 
     Raises:
         ConfigError: a file isn't there; says what to fetch, and where to put it.
-        DataError: it is of another network.
+        DataError: it is of another network, or not what the run began with.
     """
-    for name, files in weight_files(config).items():
+    if not (wanted := weight_files(config)):
+        return
+    digests = {
+        name: {key: digest_of(path) for key, path in files.items()}
+        for name, files in wanted.items()
+    }
+    kept = folder / BEGUN
+    if kept.exists():
+        check_begun(read_json(kept), digests, kept)
+    for name, files in wanted.items():
         backbone = network.encoders[name].get_layer(f"{name}_backbone")
         load_backbone_weights(backbone, config.backbone(name), files)
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(kept, digests)
+
+
+def check_begun(before: Any, now: Mapping[str, Mapping[str, str]], kept: Path) -> None:
+    """Raises unless backbones begin with the weights that they began with before."""
+    for name, digests in now.items():
+        if not isinstance(before, dict) or before.get(name) != dict(digests):
+            raise DataError(
+                f"{kept}: the run began with other weights of {name}_backbone than those that are "
+                "found now; bring those back, or use another folder"
+            )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from kavc.extraction.weights import WeightFiles
 from kavc.media.backbone_weights import weights_of
+from kavc.media.extractors.base import Weights
 from kavc.systems.music_match.config import MusicMatchConfig
 
 
@@ -15,16 +17,21 @@ def weight_files(config: MusicMatchConfig) -> dict[str, dict[str, Path]]:
     Raises:
         ConfigError: one isn't there; says what to fetch, and where to put it.
     """
+    if not (wanted := weights_wanted(config)):
+        return {}
+    files, otherwise = WeightFiles.parse(), "say backbone_weights=random"
+    return {
+        name: files.needed(needs, f"{name}_backbone={config.backbone(name)}", otherwise=otherwise)
+        for name, needs in wanted.items()
+    }
+
+
+def weights_wanted(config: MusicMatchConfig) -> dict[str, Sequence[Weights]]:
+    """Returns what each backbone needs that begins with published weights."""
     if config.backbone_weights != "published":
         return {}
-    files = WeightFiles.parse()
-    return {
-        name: files.needed(
-            needs, f"{name}_backbone={backbone}", otherwise="say backbone_weights=random"
-        )
-        for name, backbone in config.backbones.items()
-        if (needs := weights_of(backbone))
-    }
+    needs = {name: weights_of(backbone) for name, backbone in config.backbones.items()}
+    return {name: each for name, each in needs.items() if each}
 
 
 def check_layers(config: MusicMatchConfig) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import h5py
@@ -14,6 +15,7 @@ from kavc.cli.main import app
 from kavc.data.comparisons.store import ComparisonStore
 from kavc.data.features import write_corpus
 from kavc.data.store import VideoStore
+from kavc.errors import DataError
 from kavc.systems.music_match import recipe
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.stages import Embedded, PreferenceStage
@@ -36,6 +38,11 @@ def judgements():
         np.array([1, 1, 0, 0]), VideoStore(names[0], {"visual": (rows, np.array([2, 2]))}),
         VideoStore(names[1], {"audio": (rng.normal(size=(2, 4)).astype("f4"), np.array([1, 1]))}),
     )  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _in_a_folder_of_its_own(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture
@@ -85,6 +92,18 @@ def test_what_a_frozen_network_makes_is_made_once(weights):
     stage, network, examples = begun(visual_train_from="none", normalize="standard")
     assert isinstance(examples, Embedded) and not network.trains_encoders
     assert stage.trainee(network).input["video"].shape == (None, 1280)
+
+
+def test_a_run_goes_on_with_the_weights_that_it_began_with(random_weights, monkeypatch, tmp_path):
+    file = shutil.copy(random_weights / "mobilenet_v2_1.0_224.h5", tmp_path)
+    monkeypatch.setenv("KAVC_WEIGHTS", str(tmp_path))
+    stage, network, _ = begun()
+    assert stage.artefacts == ("backbones.json",)
+    stage.prepare(network, judgements, Path("train"))  # as a run does that is resumed
+    with h5py.File(file, "r+") as changed:
+        changed.attrs["changed"] = 1
+    with pytest.raises(DataError, match="began with other weights of visual_backbone"):
+        stage.prepare(network, judgements, Path("train"))
 
 
 def test_real_weights(shared, monkeypatch):
