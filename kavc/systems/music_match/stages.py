@@ -33,7 +33,7 @@ class Embedded:
     def __init__(
         self, store: ComparisonStore, videos: Mapping[str, np.ndarray], tracks: np.ndarray
     ):
-        self.answer = store.answer
+        self.answer, self.tracks = store.answer, tracks
         with tf.device("CPU:0"):  # a split may be larger than a GPU's memory
             self._rows = [tf.constant(rows) for rows in (store.video, store.a, store.b)]
             self._videos = {name: tf.constant(rows) for name, rows in videos.items()}
@@ -88,6 +88,8 @@ class PreferenceStage(Stage):
     def finish(self, network: keras.Model, examples: ComparisonStore | Embedded) -> None:
         if isinstance(examples, ComparisonStore):  # what makes vectors of tracks was trained, too
             network.fit_reference(encoded(network, examples.tracks, TRACK))
+        elif network.trains_norms:
+            network.fit_reference(examples.tracks)
 
     def trainee(self, network: keras.Model) -> keras.Model:
         inputs, outputs = network.input, network.output
