@@ -50,7 +50,7 @@ SYSTEM = "music-match"
 OPTIONS = {
     "visual_backbone": "tiny", "flow_backbone": "tiny", "audio_backbone": "tiny",
     "head": "symmetric", "interaction": "product", "embedding_dim": 16, "units": 64,
-    "dropout": 0.2, "learning_rate": 1e-3, "batch_size": 64, "epochs": 14, "patience": 5,
+    "dropout": 0.2, "learning_rate": 1e-3, "batch_size": 32, "epochs": 14, "patience": 5,
 }  # fmt: skip
 ROWS = {
     "both streams and sound": {},
@@ -65,8 +65,8 @@ TOP = 3
 def main() -> None:
     """Walks the road, and writes what came of it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--films", type=int, default=400)
-    parser.add_argument("--songs", type=int, default=320)
+    parser.add_argument("--films", type=int, default=200)
+    parser.add_argument("--songs", type=int, default=160)
     parser.add_argument("--triples", type=int, default=3000)
     parser.add_argument("--theta", type=float, default=0.25)
     parser.add_argument("--themes", type=int, default=1)

@@ -25,7 +25,8 @@ from kavc.media.networks.tiny import DIM, TinyImages, TinySounds
 from kavc.media.networks.weights import load_applications
 
 CAFFE = (103.939, 116.779, 123.68)  # mean blue, green and red, of 255
-RANGES = {IMAGES: (0.0, 255.0), "stacks": (-128.0, 128.0)}
+# To which tiny networks scale. Small pictures move little: 32 are 5 pixels from frame to frame.
+RANGES = {IMAGES: (0.0, 255.0), "stacks": (-32.0, 32.0)}
 NONE, ALL = "none", "all"
 
 

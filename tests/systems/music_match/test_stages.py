@@ -129,20 +129,26 @@ def test_the_statistics_are_those_of_training_alone():
         np.testing.assert_array_equal(was, now)
 
 
-def test_the_mean_track_is_that_of_the_trained_network():
-    stage, network, store = begun(dropout=0.0)  # layer norms, which are trained
+@pytest.mark.parametrize("trains_encoders", [False, True])
+def test_the_mean_track_is_that_of_the_trained_network(monkeypatch, trains_encoders):
+    monkeypatch.setattr(MusicMatch, "trains_encoders", trains_encoders)
+    stage, network, examples = begun(dropout=0.0)  # layer norms, which are trained
+    assert isinstance(examples, Embedded) != trains_encoders
     reference = network.comparison.reference.vector
     before = reference.numpy()
     model = stage.trainee(network)
     model.compile(**stage.compile_arguments())
-    model.fit(stage.dataset(store, 0, 0), verbose=0, shuffle=False)
+    model.fit(stage.dataset(examples, 0, 0), verbose=0, shuffle=False)
     np.testing.assert_array_equal(reference.numpy(), before)
-    stage.finish(network, store)
+    stage.finish(network, examples)
     tracks = judgements().tracks
     found = network.track_network(tracks.gather({"audio": np.arange(len(tracks))}))
     np.testing.assert_allclose(reference.numpy(), np.mean(found, axis=0), rtol=1e-5, atol=1e-6)
     assert not np.allclose(reference.numpy(), before, atol=1e-5)
+
+
+def test_the_mean_track_stays_where_nothing_before_the_head_is_trained():
     stage, network, examples = begun(normalize="standard")
     before = network.comparison.reference.vector.numpy()
-    stage.finish(network, examples)  # nothing before the head was trained
+    stage.finish(network, examples)
     np.testing.assert_array_equal(network.comparison.reference.vector.numpy(), before)

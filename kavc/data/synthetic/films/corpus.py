@@ -67,7 +67,7 @@ and `MODELS` are new folders elsewhere:
     cp triples.csv DATA
     kavc train music-match --data triples:DATA --out RUN --set visual_backbone=tiny \\
         --set flow_backbone=tiny --set audio_backbone=tiny --set head=symmetric \\
-        --set interaction=product --set batch_size=64 --set epochs=14
+        --set interaction=product --set batch_size=32 --set epochs=14
 
 Then, which songs fit a film best, by the run itself or by a server:
 
