@@ -79,13 +79,15 @@ def rank(
     Goes on past tracks that it can't read, lists them, and then exits 1.
     """
     _check(tracks, csv, moment, seconds)
+    asked = _Asked(inputs, media, Path(str(tracks)), weights, workers)
     what = "the arrays of a video, --input FEATURES"
-    check_asked(run, server, inputs, media, what, weights=weights)
+    # Of a run they are for tracks as well, where these are media.
+    unused = weights if server is not None or asked.clips is None else None
+    check_asked(run, server, inputs, media, what, weights=unused)
     if run is not None and model is not None:
         raise ConfigError("--model is that of a server; leave it out with a run")
     if moment and seconds is None and media is None:
         raise ConfigError("--moment with --input: say how long a moment is, --seconds SECONDS")
-    asked = _Asked(inputs, media, Path(str(tracks)), weights, workers)
     with _answering(run, server, model or SYSTEM, timeout) as answers:
         if moment and seconds is None:
             from kavc.systems.music_match.tracks import length_of

@@ -172,3 +172,12 @@ def test_a_server_takes_the_only_array_of_tracks_whatever_its_name(cli, about, f
 def test_what_made_the_features_is_not_known_of_media(refused, about, tmp_path):
     (tmp_path / "song.m4a").write_bytes(b"")
     assert "what made its features isn't known" in refused(*about[:5], tmp_path)
+
+
+def test_weights_are_for_what_is_media(refused, about, tmp_path):
+    weights = "--weights", tmp_path
+    said = "--weights are for a run that is asked about a clip; leave them out"
+    assert refused(*about, *weights) == said
+    assert refused("rank", "--server", "a:1", *about[2:], *weights) == said
+    (tmp_path / "song.m4a").write_bytes(b"")
+    assert "what made its features isn't known" in refused(*about[:5], tmp_path, *weights)
