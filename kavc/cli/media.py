@@ -102,7 +102,7 @@ def extractors_of_run(
     if made_by is None:
         name = run.system.name
         layout = str(run.data["source"]).partition(":")[0]
-        if layout in ("features", "kwai", "synthetic") or name not in PUBLISHED:
+        if layout in ("features", "kwai", "mgsv", "synthetic", "triples") or name not in PUBLISHED:
             raise ConfigError(
                 f"{run.path}: what made its features isn't known, since its corpus doesn't say;"
                 " give --input FEATURES, or train on what `kavc extract` writes"

@@ -79,11 +79,11 @@ def rank(
     Goes on past tracks that it can't read, lists them, and then exits 1.
     """
     _check(tracks, csv, moment, seconds)
-    asked = _Asked(inputs, media, Path(str(tracks)), weights, workers)
     what = "the arrays of a video, --input FEATURES"
-    # Of a run they are for tracks as well, where these are media.
-    unused = weights if server is not None or asked.clips is None else None
-    check_asked(run, server, inputs, media, what, weights=unused)
+    check_asked(run, server, inputs, media, what)
+    asked = _Asked(inputs, media, Path(str(tracks)), weights, workers)
+    if server is not None or asked.clips is None:  # else they are for the tracks
+        check_asked(run, server, inputs, media, what, weights=weights)
     if run is not None and model is not None:
         raise ConfigError("--model is that of a server; leave it out with a run")
     if moment and seconds is None and media is None:
@@ -205,7 +205,8 @@ def _of_run(run: Run, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
     elif seen:
         video = features_of_clip(asked.media, {name: extractors[name] for name in seen}).arrays
     if asked.clips is None:
-        found = tracks.of_corpus(asked.tracks, config.audio_array)
+        made_by = (run.data.get("extractors") or {}).get(ranking.TRACK)
+        found = tracks.of_corpus(asked.tracks, config.audio_array, tell=asked.tell, made_by=made_by)
     else:
         extractor = extractors[ranking.TRACK]
         progress(f"{len(asked.clips)} tracks: {extractor.recipe.NAME}")
@@ -248,7 +249,8 @@ def _tracks_of_server(
     from kavc.systems.music_match import ranking, tracks
 
     if asked.clips is None:
-        found = tracks.of_corpus(asked.tracks, tracks.only_array(asked.tracks))
+        array = tracks.only_array(asked.tracks)
+        found = tracks.of_corpus(asked.tracks, array, tell=asked.tell)
         return [each.id for each in found], ranking.moments(ask, found, seconds)
     wanted = what_to_send(client, model, ranking.EMBED)
     name, kind = next(iter(wanted.kinds.items()), ("", None))

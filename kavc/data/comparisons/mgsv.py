@@ -190,7 +190,7 @@ def _named(told: Sequence[Moment]) -> list[Moment]:
     return [
         moment
         if len(ends[moment.id]) == 1
-        else replace(moment, id=moment.id + f"-{moment.end:g}".encode())
+        else replace(moment, id=moment.id + f"-{moment.end:.12g}".encode())
         for moment in told
     ]
 
@@ -323,6 +323,11 @@ def _cut(
             elif hop := hops.get(there):
                 seconds = np.arange(rows) * hop
             first, last = (0, rows) if seconds is None else _within(seconds, moment)
+            if seconds is not None and first == last and rows:
+                raise DataError(
+                    f"track {moment.song!r}: its rows end at {seconds[-1]:.2f} s, and its moment "
+                    f"begins at {moment.start:g} s; extract the whole song, or leave it out"
+                )
             firsts[number], counts[number] = begin + first, last - first
         starts[name], lengths[name] = firsts, counts
     place = {moment.id: number for number, moment in enumerate(moments)}
@@ -330,11 +335,15 @@ def _cut(
 
 
 def _within(seconds: np.ndarray, moment: Moment) -> tuple[int, int]:
-    """Returns the first row that begins within a moment, and the first after it; at least one."""
+    """Returns the first row that begins within a moment, and the first after it.
+
+    A moment that is shorter than a row has the one that it lies in; one after the last row, none.
+    """
     seconds = np.asarray(seconds, np.float64)
     near = 1e-4  # of what float32 makes of a time
     first, last = np.searchsorted(seconds, [moment.start - near, moment.end - near])
-    if first == last and len(seconds):  # shorter than a row: the one that it lies in
+    step = float(np.median(np.diff(seconds))) if len(seconds) > 1 else math.inf
+    if first == last and len(seconds) and moment.start < seconds[-1] + step:
         first = max(int(first) - 1, 0)
         last = first + 1
     return int(first), int(last)

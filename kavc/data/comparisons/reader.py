@@ -24,7 +24,6 @@ from kavc.data.splits import check_name
 from kavc.errors import DataError
 from kavc.inputs.opening import named, sha256
 
-BESIDE = ("ratings.csv", "tracks.csv", "videos.csv")  # further tables that a folder may hold
 A, B = "_a", "_b"  # behind the name of a track's array: of which of both tracks it is
 KINDS = {VIDEOS: "visual", TRACKS: "audio"}  # what the first array of a corpus tells
 
@@ -200,8 +199,7 @@ class TriplesReader(ComparisonReader):
         file = source.path / table.NAME
         found = read_comparisons(file)
         rows, notes = divided(source, view, found, file)
-        beside = [source.path / name for name in BESIDE if (source.path / name).is_file()]
-        return Judged(found, rows, [file, *beside], notes)
+        return Judged(found, rows, [file], notes)
 
     def title(self, source: Source) -> str:
         return f"own judgements ({source.path.name})"

@@ -100,7 +100,7 @@ class MusicMatchConfig(Config):
     # Optimisation
     swaps: str = option(
         "random",
-        "in training, whether tracks change places at random, and the answer with them",
+        "in training of the plain head, whether tracks change places at random, and their answer",
         choices=("random", "none"),
     )
     optimizer: str = option("adam", "the report names none", choices=("adam", "adamw"))

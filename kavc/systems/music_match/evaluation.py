@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 
 import keras
 import numpy as np
+from scipy.special import expit, logit
 
 from kavc.evaluation.bootstrap import Bootstrap
 from kavc.evaluation.charts import reliability
@@ -31,8 +33,8 @@ from kavc.systems.music_match.scoring import Scored, score
 
 ELSEWHERE = f"The paper's numbers belong to another corpus, {paper.CORPUS}."
 INTERVALS = (
-    "Intervals are at 95 %; p: exact, one-sided, against 50 %. Wilson's interval takes judgements "
-    "as independent; the bootstrap draws videos, each with all its judgements."
+    "Intervals are at 95 %; p: exact, one-sided, against 50 %. Wilson's interval and the tests "
+    "take judgements as independent; the bootstrap draws videos, each with all its judgements."
 )
 PUBLISHED = {"two-stream": paper.TWO_STREAM, "i3d": paper.I3D}
 
@@ -215,16 +217,16 @@ def calibration_table(scored: Scored, held: Held) -> Table:
         Column("who answers"),
         *(Column(name, ".4f") for name in ("calibration error", "Brier score", "log loss (nats)")),
     ]
-    answers = {"network": scored.logit} | {
-        name: _logit(probability) for name, probability in held.oracles.items()
-    }
-    rows = [(name, *_calibration(scored.preferred, logit)) for name, logit in answers.items()]
+    answers = {"network": scored.logit}
+    for name, probability in held.oracles.items():
+        answers[name] = logit(np.clip(probability, 1e-12, 1 - 1e-12))
+    rows = [(name, *_calibration(scored.preferred, each)) for name, each in answers.items()]
     rows.append(("always 50 %", 0.0, 0.25, math.log(2)))
     return Table("calibration", columns, rows, caption="Calibration on test", source=held.source)
 
 
 def _calibration(preferred: np.ndarray, logit: np.ndarray) -> tuple[float, float, float]:
-    probability = _sigmoid(logit)
+    probability = expit(logit)
     return (
         expected_calibration_error(preferred, probability),
         brier_score(preferred, probability),
@@ -237,7 +239,11 @@ def raters_table(scored: Scored, held: Held) -> Table | None:
     counts = counts_of(scored)
     if counts.sum(axis=1).max(initial=0) < 2:
         return None
-    ceiling, kappa = noise_ceiling(counts), fleiss_kappa(counts)
+    ceiling = noise_ceiling(counts)
+    # Which of both is the first category is nobody's choice: by chance each is answered half of
+    # the time.
+    kappa = fleiss_kappa(np.concatenate([counts, counts[:, ::-1]]))
+    kappa = replace(kappa, items=kappa.items // 2)
     found = {
         "share of the most frequent answer (ceiling, optimistic)": ceiling.majority,
         "agreement with most of the others (ceiling, pessimistic)": ceiling.held_out,
@@ -283,7 +289,7 @@ def _figures(accuracy: Table, scored: Scored, held: Held) -> list[Figure]:
         reliability(
             "reliability",
             scored.preferred,
-            _sigmoid(scored.logit),
+            expit(scored.logit),
             caption="Reliability of the preference for the first track.",
             source=held.source,
         ),
@@ -320,12 +326,3 @@ def _predictions(scored: Scored, held: Held) -> dict[str, np.ndarray]:
         "a": store.a,
         "b": store.b,
     }
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-logits))
-
-
-def _logit(probability: np.ndarray) -> np.ndarray:
-    inside = np.clip(probability, 1e-12, 1 - 1e-12)
-    return np.log(inside / (1 - inside))

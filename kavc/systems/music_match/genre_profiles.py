@@ -9,11 +9,13 @@ import numpy as np
 
 from kavc.data.comparisons.ratings import Ratings
 from kavc.data.ids import shown
+from kavc.errors import DataError
 from kavc.evaluation.clustered_charts import clustered_heatmap
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.table import Column, Table
 from kavc.metrics.clustering import Clustering, cluster, profile_correlation
 
+MOST_GENRES, MOST_CELLS = 2000, 2**24  # of a table of videos by genres
 SHOWN = 100  # videos of a figure, as many as the paper's Figure 3 has
 CLUSTERS = 4
 EXAMPLES = 3  # videos named of each cluster
@@ -46,9 +48,17 @@ def genre_profiles(ratings: Ratings, genres: Mapping[bytes, str]) -> GenreProfil
     Args:
         ratings: of which those of tracks without genre are left out; their videos stay.
         genres: track to genre.
+
+    Raises:
+        DataError: genres are too many.
     """
     videos, video_of = np.unique(ratings.video, return_inverse=True)
     names, genre_of = _genre_of(ratings, genres)
+    if len(names) > MOST_GENRES or len(videos) * len(names) > MOST_CELLS:
+        raise DataError(
+            f"{len(names):,} genres of {len(videos):,} videos: more than a table of them can have; "
+            "give tracks fewer genres"
+        )
     known = genre_of >= 0
     cell = video_of[known] * len(names) + genre_of[known]
     size = len(videos) * len(names)

@@ -34,6 +34,7 @@ from kavc.media.networks import backbones
 TRACK = "audio"
 TRACKS = ("audio_a", "audio_b")
 VIDEO = "video"
+GIVEN = (Standardization, Projection)  # norms by what the training split gives
 HEADS = ("plain", "symmetric")
 INTERACTIONS = ("linear", "hidden", "product")
 NORMALIZE = ("none", "l2", "layer", "standard", "principal")
@@ -62,7 +63,8 @@ def encoder(name, row, *, backbone="none", dim=64, train_from="all", dtype=None)
         called = f"{name}_backbone"
         network = backbones.backbone(backbone, shape=x.shape[2:], dim=dim, dtype=policy,
                                      called=called)  # fmt: skip
-        backbones.train_from(network, train_from)
+        # Padding is among the rows, and batches are small: batch normalisation keeps what it has.
+        backbones.train_from(network, train_from, norms=False)
         x = RestoreRows(dtype=policy)(network(FlattenRows(dtype=policy)(x)), x)
     mask = LengthMask()(inputs[name + LENGTH], inputs[name])
     x = MaskedGlobalAveragePooling1D(dtype=policy)(x, mask=mask)
@@ -107,8 +109,8 @@ class MusicMatch(Network):
         audio: int or shape of a row of a track.
         head: "plain", one hidden layer on everything, or "symmetric", a difference of two scores.
         interaction: "hidden", a hidden layer with ReLU on the concatenation; "linear", no hidden
-            layer, so that nothing seen can change a preference; "product", a hidden layer on
-            embeddings of the video and of each track and on their products.
+            layer, so that what is seen may favour a place, and never a track; "product", a hidden
+            layer on embeddings of the video and of each track and on their products.
         units: int. Width of the hidden layer.
         embedding_dim: int. Of "product".
         normalize: as of `normalization`, of each stream and of the tracks.
@@ -210,8 +212,11 @@ class MusicMatch(Network):
         inputs = {k: x for each in names for k, x in self.encoders[each].input.items()}
         found = []
         for each in names:
-            x = self.encoders[each](_of(inputs, [each]))
-            found.append(x if self.norms[each] is None else self.norms[each](x))
+            x = self._normalised(each, self.encoders[each](_of(inputs, [each])))
+            if isinstance(self.norms[each], GIVEN):  # what isn't there is what is usual
+                there = ops.cast(inputs[each + LENGTH] > 0, x.dtype)
+                x = x * ops.expand_dims(there, -1)
+            found.append(x)
         return keras.Model(inputs, _joined(found), name=name)
 
     @property
@@ -235,8 +240,7 @@ class MusicMatch(Network):
         inputs = self._plain({each: self.encoders[name] for each, name in names.items()})
         found = {}
         for each, name in names.items():
-            norm = self.norms[name]
-            found[each] = inputs[each] if norm is None else norm(inputs[each])
+            found[each] = self._normalised(name, inputs[each])
         tracks = ops.stack([found.pop(name) for name in TRACKS], axis=1)
         return inputs, self.comparison(_joined(list(found.values())), tracks)
 
@@ -261,20 +265,26 @@ class MusicMatch(Network):
             for name, each in networks.items()
         }
 
-    def vector_of(self, encoded):
+    def _normalised(self, name, x):
+        norm = self.norms[name]
+        return x if norm is None else norm(x)
+
+    def vector_of(self, encoded, there=None):
         """Returns the vector of some videos, or of tracks, of what the encoders make of each.
 
         Args:
             encoded: name of each stream, in their order, or "audio", to `(n, width)`.
+            there: optional. Name to `(n,)` bool, whether it has any row; all have, if None.
 
         Returns:
             `(n, width)` array of NumPy, float32: as `video_network` or `track_network`.
         """
         found = []
         for name, rows in encoded.items():
-            norm = self.norms[name]
-            rows = ops.cast(rows, self.compute_dtype)
-            found.append(rows if norm is None else norm(rows))
+            x = self._normalised(name, ops.cast(rows, self.compute_dtype))
+            if there is not None and isinstance(self.norms[name], GIVEN):
+                x = x * ops.cast(there[name], x.dtype)[:, None]
+            found.append(x)
         return ops.convert_to_numpy(ops.cast(ops.concatenate(found, axis=-1), "float32"))
 
     def scores(self, video, tracks):
@@ -360,6 +370,10 @@ class _Head:
     def _along(self, seen, heard, places):
         """As `_answer`, of `heard` in the place that is None."""
         join, slot = self.hidden or self.logit, places.index(None)
+        # As the layer has it: of the logit, whatever comes before, in the variables' dtype.
+        seen, heard = (each if each is None else ops.cast(each, join.compute_dtype)
+                       for each in (seen, heard))  # fmt: skip
+        places = [each if each is None else ops.cast(each, heard.dtype) for each in places]
         kernels = [ops.cast(each, heard.dtype) for each in join.kernels]
         bias = None if join.bias is None else ops.cast(join.bias, heard.dtype)
         first = 0 if seen is None else 1

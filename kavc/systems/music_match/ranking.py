@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit
 
 from kavc.errors import DataError
 
@@ -18,6 +19,7 @@ SCORE, EMBED, RANK = "score", "embed_track", "rank"
 Arrays = Mapping[str, np.ndarray]
 # From the name of a signature and its inputs to its outputs.
 Ask = Callable[[str, Arrays], Arrays]
+IN_A_CALL = 2**16  # vectors of tracks, or moments, that are scored together
 AT_ONCE = 256  # tracks, or moments of them, that go through a network together, at most
 NUMBERS = 2**22  # of these together, padded: a row of sound may be a patch of a spectrogram
 COMPARED = 1000  # tracks against which the chances of each are told
@@ -45,7 +47,8 @@ class Ranked:
 
     Args:
         track: its id.
-        score: the higher, the better; a difference of two is a log odds.
+        score: the higher, the better; a difference of two is a log odds, with the symmetric head,
+            and something like it with the plain one.
         chance: to be preferred to another one of the tracks, on average; 1/2 for an only one.
         start, end: seconds of its best moment; None for the whole track.
     """
@@ -184,16 +187,22 @@ def ranked(ask: Ask, video: Arrays, tracks: Sequence[str], found: Moments) -> li
         tracks: their ids.
         found: as `moments` gives them.
     """
-    inputs = {
-        "tracks": found.vectors[None],
-        f"tracks{LENGTH}": np.array([len(found.vectors)], np.int32),
-    }
-    scores = np.asarray(ask(RANK, {**video, **inputs})["scores"][0], np.float64)
+    parts = [
+        _scores(ask, video, found.vectors[at : at + IN_A_CALL])
+        for at in range(0, len(found.vectors), IN_A_CALL)
+    ]
+    scores = np.concatenate(parts)
     best = [int(rows[scores[rows].argmax()]) for rows in _rows_of(found.of, len(tracks))]
     order = sorted(range(len(tracks)), key=lambda track: (-scores[best[track]], tracks[track]))
     chances = chance(scores[best])
     return [_ranked(tracks[each], scores[best[each]], chances[each], found.spans[best[each]])
             for each in order]  # fmt: skip
+
+
+def _scores(ask: Ask, video: Arrays, vectors: np.ndarray) -> np.ndarray:
+    length = np.array([len(vectors)], np.int32)
+    inputs = {"tracks": vectors[None], f"tracks{LENGTH}": length}
+    return np.asarray(ask(RANK, {**video, **inputs})["scores"][0], np.float64)
 
 
 def _ranked(track: str, score: float, chance: float, span: np.ndarray) -> Ranked:
@@ -221,11 +230,7 @@ def chance(scores: np.ndarray) -> np.ndarray:
     others = np.sort(scores)
     if len(others) > COMPARED:
         others = others[np.linspace(0, len(others) - 1, COMPARED).round().astype(int)]
-        return np.stack([_sigmoid(score - others).mean() for score in scores])
+        return np.stack([expit(score - others).mean() for score in scores])
     # Itself is among the others, at 1/2.
-    wins = np.stack([_sigmoid(score - others).sum() for score in scores])
+    wins = np.stack([expit(score - others).sum() for score in scores])
     return (wins - 0.5) / (len(others) - 1)
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1 / (1 + np.exp(-np.clip(logits, -700, 700)))

@@ -19,7 +19,7 @@ from kavc.metrics.agreement import Agreement, icc, krippendorff_alpha, split_hal
 from kavc.systems.music_match.genre_profiles import genre_parts
 
 DRAWS = 100  # splits of the split half
-MOST_CELLS = 2**27  # of the table of pairs by ratings, 1 GiB
+MOST_CELLS = 2**24  # of the table of pairs by ratings: 128 MiB, and some copies of it
 
 INDEPENDENT = (
     "An item is a video with a track. ICC, alpha and split half treat items as independent and"

@@ -51,9 +51,9 @@ class Scored:
 
 def score(network: keras.Model, store: ComparisonStore) -> Scored:
     """Asks a trained network about judgements; what it makes of each video and track, once."""
-    found = vectors(network, store)
-    tracks = network.vector_of({TRACK: found.pop(TRACK)})
-    videos = network.vector_of(found) if found else None
+    found, there = vectors(network, store), present(network, store)
+    tracks = network.vector_of({TRACK: found.pop(TRACK)}, there)
+    videos = network.vector_of(found, there) if found else None
     inputs, outputs = network.on_vectors()
     head = keras.Model(inputs, outputs)
     specs = {name: tf.TensorSpec(x.shape, x.dtype, name) for name, x in inputs.items()}
@@ -103,6 +103,12 @@ def vectors(network: MusicMatch, store: ComparisonStore) -> dict[str, np.ndarray
     """Returns what the encoders make of all videos and tracks: name to (n, width) float32."""
     found = {name: encoded(network, store.videos, name) for name in network.config["streams"]}
     return found | {TRACK: encoded(network, store.tracks, TRACK)}
+
+
+def present(network: MusicMatch, store: ComparisonStore) -> dict[str, np.ndarray]:
+    """Returns which videos and tracks have any row at all: name to (n,) bool."""
+    found = {name: store.videos.lengths[name] > 0 for name in network.config["streams"]}
+    return found | {TRACK: store.tracks.lengths[TRACK] > 0}
 
 
 def encoded(network: MusicMatch, videos: VideoStore, name: str) -> np.ndarray:

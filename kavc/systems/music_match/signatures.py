@@ -58,7 +58,7 @@ def signatures(network: MusicMatch, config: MusicMatchConfig) -> dict[str, Signa
         "score": Signature(
             _score(network, seen),
             _fields([*seen, TRACK], config),
-            {"score": Field((), "float32", "the higher, the better; a log odds against another's")},
+            {"score": Field((), "float32", "the higher, the better")},
             "How well does a track fit the video?",
             _example([*seen, TRACK], config),
         ),

@@ -21,7 +21,7 @@ from kavc.media.networks.backbones import load_backbone_weights
 from kavc.systems.base import Stage
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.networks import TRACK, VIDEO, MusicMatch
-from kavc.systems.music_match.scoring import encoded, vectors
+from kavc.systems.music_match.scoring import encoded, present, vectors
 from kavc.systems.music_match.weights import weight_files, weights_wanted
 
 BEGUN = "backbones.json"
@@ -48,11 +48,11 @@ class Embedded:
     @classmethod
     def of(cls, network: MusicMatch, store: ComparisonStore) -> Embedded:
         """Returns what a network's untrained parts make of judgements."""
-        videos = vectors(network, store)
+        videos, there = vectors(network, store), present(network, store)
         tracks = videos.pop(TRACK)
         if not network.trains_norms:
-            tracks = network.vector_of({TRACK: tracks})
-            videos = {VIDEO: network.vector_of(videos)} if videos else {}
+            tracks = network.vector_of({TRACK: tracks}, there)
+            videos = {VIDEO: network.vector_of(videos, there)} if videos else {}
         return cls(store, videos, tracks)
 
     def __len__(self) -> int:
@@ -88,7 +88,8 @@ class PreferenceStage(Stage):
         store = load()
         if folder.name == "train":
             begin(network, self.config, folder)
-            network.fit_normalization(**vectors(network, store))
+            found, there = vectors(network, store), present(network, store)
+            network.fit_normalization(**{name: x[there[name]] for name, x in found.items()})
         # What comes before the head is the same in every epoch, if nothing of it is trained.
         return store if network.trains_encoders else Embedded.of(network, store)
 

@@ -20,14 +20,14 @@ from kavc.systems.music_match.rows import IMPROVED
 # What a difference of two rows says: name, better row, worse row.
 PARTS = (
     ("flow, of two streams", paper.TWO_STREAM, "Two-stream, without flow"),
-    ("pictures, of two streams", paper.TWO_STREAM, "Sound alone"),
+    ("what is seen, of two streams", paper.TWO_STREAM, "Sound alone"),
     ("a hidden layer", paper.TWO_STREAM, "Two-stream, linear"),
     ("the symmetric head", "Two-stream, symmetric", paper.TWO_STREAM),
     ("I3D on flow, for two streams", paper.I3D, paper.TWO_STREAM),
     ("our recipe", IMPROVED, paper.TWO_STREAM),
     ("the symmetric head, of our recipe", IMPROVED, f"{IMPROVED}, plain head"),
     ("flow, of our recipe", IMPROVED, f"{IMPROVED}, without flow"),
-    ("pictures, of our recipe", IMPROVED, f"{IMPROVED}, sound alone"),
+    ("what is seen, of our recipe", IMPROVED, f"{IMPROVED}, sound alone"),
 )
 NOTHING = "brings nothing that {seeds} seeds could tell"
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,7 @@ SECONDS = 600.0  # for what comes at once of a file
 HEADER = "corpus.json"
 OF_A_FILE = ("INVALID_ARGUMENT", "RESOURCE_EXHAUSTED")  # what a server refuses by what is sent
 SAMPLES_AT_ONCE = 2**23  # that are sent together, some 9 minutes at 16 kHz
+DECIDES = ("extractor", "options", "weights")  # of what made an array, what makes other numbers
 Tell = Callable[[str], None]
 
 
@@ -49,15 +51,20 @@ def only_array(folder: Path) -> str:
     return arrays[0] if len(arrays) == 1 else TRACK
 
 
-def of_corpus(folder: Path, array: str) -> list[Track]:
+def of_corpus(
+    folder: Path, array: str, *, tell: Tell, made_by: Mapping[str, Any] | None = None
+) -> list[Track]:
     """Reads the tracks of a corpus of features, as `kavc extract` writes it.
 
     Args:
         folder: of the corpus.
         array: name of the array of sound; that of its times is looked for beside it.
+        tell: is called with a line about each track without any row.
+        made_by: what made the sound that a run was trained on, as the run keeps it; None where that
+            isn't known.
 
     Raises:
-        DataError: it is damaged, or lacks the array.
+        DataError: it is damaged, lacks the array, was made otherwise, or no track has a row.
     """
     from kavc.data.comparisons import corpora
     from kavc.data.features.header import TIMES, read_header
@@ -73,6 +80,12 @@ def of_corpus(folder: Path, array: str) -> list[Track]:
         arrays[f"{array}{TIMES}"] = f"{array}{TIMES}"
     view = View(arrays, vectors=False)
     there = corpora.described(source, {array: array}, view, "audio")
+    own = there.extractors.get(array)
+    if own and made_by and any(own.get(key) != made_by.get(key) for key in DECIDES):
+        raise DataError(
+            f"{folder}: its array {array!r} was made by {_name(own)}, by other options or weights"
+            f" than the {_name(made_by)} of the run; extract the tracks as the run's were"
+        )
     rows = corpora.load(source, arrays, view, there.ids.tolist())
 
     def part(name: str, number: int) -> np.ndarray:
@@ -86,10 +99,18 @@ def of_corpus(folder: Path, array: str) -> list[Track]:
             return part(f"{array}{TIMES}", number).reshape(-1)
         return None if hop is None else hop * np.arange(rows.lengths[array][number])
 
-    return [
-        Track(id_.decode(errors="backslashreplace"), part(array, number), times(number))
-        for id_, number in rows.place.items()
-    ]
+    found = []
+    for id_, number in rows.place.items():
+        name = id_.decode(errors="backslashreplace")
+        if rows.lengths[array][number]:
+            found.append(Track(name, part(array, number), times(number)))
+        else:
+            tell(f"error: track {name!r}: has no sound")
+    return _some(found)
+
+
+def _name(made_by: Mapping[str, Any]) -> str:
+    return str(made_by.get("extractor"))[:100]
 
 
 def media_in(folder: Path, tell: Tell) -> list[Clip]:

@@ -107,7 +107,8 @@ def test_rows_within_a_moment():
         return _within(np.array(seconds, np.float32), Moment("v", "s", start, end, 9, None, "f", 2))
 
     assert within(0, 9) == (0, 3) and within(0.96, 1.92) == (1, 2)
-    assert within(1.0, 1.5) == (1, 2) and within(5, 6) == (2, 3)  # the row that it lies in
+    assert within(1.0, 1.5) == (1, 2) and within(2.5, 2.8) == (2, 3)  # the row that it lies in
+    assert within(5, 6) == (3, 3)  # after the song's rows have ended
     assert within(0, 1, ()) == (0, 0)
 
 

@@ -8,6 +8,8 @@ import pytest
 import tensorflow as tf
 from keras import ops
 
+from kavc.data.comparisons.store import ComparisonStore
+from kavc.data.store import VideoStore
 from kavc.systems.music_match import recipe
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.networks import MusicMatch
@@ -119,6 +121,36 @@ def test_of_sound_alone_nothing_is_seen():
     inputs, _ = epoch(stage, examples, None)
     assert set(inputs) == {"audio_a", "audio_b"}
     assert stage.trainee(network)(inputs)["preference"].shape == (40, 1)
+
+
+@pytest.mark.parametrize("normalize", ["standard", "principal"])
+def test_what_is_not_there_is_left_out_of_the_statistics_and_is_then_what_is_usual(normalize):
+    stage, network, _ = begun(normalize=normalize, head="symmetric")
+    known = [weight.numpy() for weight in network.non_trainable_weights]
+    store = judgements()
+    sequences = {
+        name: (
+            np.concatenate([store.videos.gather({name: np.arange(10)})[name].numpy()[:, 0],
+                            np.full((5 * (name == "visual"), dim), 1.0, "f4")]),
+            np.array([1] * 10 + [int(name == "visual")] * 5),
+        )
+        for name, dim in (("visual", 6), ("flow", 5))
+    }  # fmt: skip
+    ids = np.arange(15).astype("S")
+    more = ComparisonStore(
+        store.ids, store.rater, store.answer, store.video, store.a, store.b,
+        VideoStore(ids, sequences), store.tracks,
+    )  # fmt: skip
+    stage.prepare(network, lambda: more, Path("train"))
+    flow = network.norms["flow"]
+    for was, now in zip(known, network.non_trainable_weights, strict=True):
+        if now.path in [weight.path for weight in flow.weights]:
+            np.testing.assert_allclose(now.numpy(), was, rtol=1e-5, atol=1e-6)
+    whole = network.video_network(more.videos.gather({n: np.arange(15) for n in sequences}))
+    width = network.norms["visual"](np.zeros((1, 6), "f4")).shape[-1]
+    assert not np.any(ops.convert_to_numpy(whole)[10:, width:])
+    inputs = Embedded.of(network, more)._videos["video"]
+    np.testing.assert_allclose(inputs, ops.convert_to_numpy(whole), rtol=1e-4, atol=1e-5)
 
 
 def test_the_statistics_are_those_of_training_alone():

@@ -135,7 +135,7 @@ def test_the_array_of_a_corpus_that_a_server_knows_no_name_of(tmp_path):
     assert tracks.only_array(tmp_path / "one") == "sound"
     assert tracks.only_array(tmp_path / "two") == "audio"
     with pytest.raises(DataError, match="no array 'audio', the sound of tracks; it has sound, oth"):
-        tracks.of_corpus(tmp_path / "two", "audio")
+        tracks.of_corpus(tmp_path / "two", "audio", tell=print)
 
 
 def test_a_folder_of_something_else_is_no_corpus(tmp_path):
