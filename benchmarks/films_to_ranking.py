@@ -13,6 +13,7 @@ of synthetic films.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import tempfile
@@ -39,6 +40,7 @@ from kavc.extraction.run import extract
 from kavc.extraction.served import served_request, what_to_send
 from kavc.extraction.weights import WeightFiles
 from kavc.files import write_json
+from kavc.partials import new_folder
 from kavc.serving.client.blocking import Client
 from kavc.serving.server.local import LocalServer
 from kavc.systems.music_match import ranking, tracks
@@ -75,21 +77,23 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", nargs="*", default=list(ROWS), choices=list(ROWS))
     parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE")
+    parser.add_argument(
+        "--folder", type=Path, help="keeps films and runs: the same command goes on"
+    )
     parser.add_argument("--out", type=Path, default=OUT)
     asked = parser.parse_args()
     options = OPTIONS | dict(each.split("=", 1) for each in asked.set)
     settings = FilmSettings(themes=asked.themes, width=96, height=72)
     world = World(settings, asked.films, asked.songs, asked.triples, asked.theta)
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with contextlib.ExitStack() as opened:
+        folder = asked.folder or Path(opened.enter_context(tempfile.TemporaryDirectory()))
         data = corpora(folder, world, asked.side)
         found: dict[str, Any] = {}
         runs = {}
         for row in asked.rows:
             for seed in range(asked.seeds):
                 out = folder / "runs" / row.replace(" ", "-") / str(seed)
-                kavc.train(SYSTEM, f"triples:{data}", out, overrides=options | ROWS[row], seed=seed)
-                runs[row, seed] = Run(out)
+                runs[row, seed] = trained(data, out, options | ROWS[row], seed)
                 found.setdefault(row, []).append(learnt(runs[row, seed], folder, world))
                 progress(f"{row}, seed {seed}: {found[row][-1]}")
         roads = compared(runs[asked.rows[0], 0], folder, world, asked.asked)
@@ -108,6 +112,16 @@ def main() -> None:
     }  # fmt: skip
     write_json(asked.out, result)
     print(asked.out.read_text())
+
+
+def trained(data: Path, out: Path, options: Mapping[str, Any], seed: int) -> Run:
+    """Trains a network, or goes on with what was begun."""
+    begun = (out / "config.json").is_file()
+    if not (begun and Run(out).finished):
+        kavc.train(
+            SYSTEM, f"triples:{data}", out, overrides=dict(options), seed=seed, resume=begun
+        )  # fmt: skip
+    return Run(out)
 
 
 class World:
@@ -179,8 +193,11 @@ def fits(pairs: Sequence[tuple[Film, Film]]) -> dict[str, float]:
 def corpora(folder: Path, world: World, side: int) -> Path:
     """Makes films, songs and their features; returns the folder of judgements with these."""
     films, data = folder / "films", folder / "data"
+    if (folder / "songs").is_dir():
+        return data
     asked = Asked(world.triples, world.theta)
-    write(films, world.settings, videos=len(world.films), tracks=len(world.songs), asked=asked)
+    if not films.exists():
+        write(films, world.settings, videos=len(world.films), tracks=len(world.songs), asked=asked)
     seen = recipes(
         arrays=["visual=pixels", "flow=flow-fields"],
         overrides=[f"visual.side={side}", f"flow.side={side}", f"visual.frames={FRAMES}",
@@ -190,9 +207,9 @@ def corpora(folder: Path, world: World, side: int) -> Path:
     for name, source, wanted in (("videos", "clips", seen), ("tracks", "tracks", heard)):
         extract(find_clips([films / source]), wanted, data / name, weights=WeightFiles())
     shutil.copy(films / "triples.csv", data)
-    (folder / "songs").mkdir()
-    for each in world.held_out(world.songs):
-        shutil.copy(films / "tracks" / f"m{each.number:04d}.m4a", folder / "songs")
+    with new_folder(folder / "songs") as songs:
+        for each in world.held_out(world.songs):
+            shutil.copy(films / "tracks" / f"m{each.number:04d}.m4a", songs)
     progress(f"{len(world.films)} films and {len(world.songs)} songs have features")
     return data
 
@@ -243,9 +260,10 @@ def compared(run: Run, folder: Path, world: World, count: int) -> dict[str, Any]
     clips = [clip_of(folder, each) for each in world.held_out(world.films)[:count]]
     own = in_process(run, RunAnswers(run).predict, folder, clips)
     extractors = extractors_as(run.data["extractors"], WeightFiles())
-    export_run(run, folder / "models", extractors=extractors)
-    with LocalServer(folder / "models", port=0) as server, Client(server.address) as client:
-        served = by_server(client, folder, clips)
+    with tempfile.TemporaryDirectory() as name:
+        export_run(run, Path(name) / "models", extractors=extractors)
+        with LocalServer(Path(name) / "models", port=0) as server, Client(server.address) as client:
+            served = by_server(client, folder, clips)
     scores = [
         [{each.track: each.score for each in order} for order in orders] for orders in (own, served)
     ]
