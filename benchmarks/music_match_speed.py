@@ -1,9 +1,10 @@
 """How near do ranking and training come to the matrix products that they consist of?
 
 Ranking: the vectors of 10,000 tracks for one video, by the run's own `rank` signature in this
-process, over the products of the hidden layer and of the logit alone; in both orders for the plain head, which has
-twice as many. Training: a step of `fit` on features, over the products of its kernels, forward and
-backward, and the optimizer's update. All take turns; see README.md for how times are taken.
+process, over the products of the hidden layer and of the logit alone; in both orders for the plain
+head, which has twice as many. Training: a step of `fit` on features, over the products of its
+kernels, forward and backward, and the optimizer's update. All take turns; see README.md for how
+times are taken.
 
     python benchmarks/music_match_speed.py
 """
