@@ -176,8 +176,7 @@ def _opened(path: str) -> Run:
     run = Run(path)
     if run.system.name != SYSTEM:
         raise ConfigError(f"{path}: a run of {run.system.name}; {SYSTEM} is what ranks")
-    if not run.finished:
-        raise ConfigError(f"{path}: training has not ended; go on with `kavc train --resume`")
+    run.check_finished()
     return run
 
 

@@ -153,8 +153,7 @@ def _of_run(path: Path, signature: str) -> tuple[Ask, dict[str, int]]:
     run = Run(path)
     if run.system.name != SYSTEM:
         raise ConfigError(f"{path}: a run of {run.system.name}; {SYSTEM} is what this asks")
-    if not run.finished:
-        raise ConfigError(f"{path}: training has not ended; go on with `kavc train --resume`")
+    run.check_finished()
     from kavc.systems.ms_vae.asking import widths_of
 
     config: Any = run.config

@@ -55,8 +55,7 @@ def export_run(
         WriteError: a file can't be written. Nothing is left of the version.
     """
     run = run if isinstance(run, Run) else Run(run)
-    if not run.finished:
-        raise ConfigError(f"{run.path}: training has not ended; go on with `kavc train --resume`")
+    run.check_finished()
     if index is not None and INDEX not in run.system.assets:
         raise ConfigError(f"{run.system.name} serves no index; export it without --index")
     # What needs no TensorFlow was asked for by now.

@@ -32,10 +32,7 @@ class RunAnswers:
     """
 
     def __init__(self, run: Run):
-        if not run.finished:
-            raise ConfigError(
-                f"{run.path}: training has not ended; go on with `kavc train --resume`"
-            )
+        run.check_finished()
         self.run = run
         classes = tuple(run.data["classes"])
         self._found = run.system.signatures(run.network, run.config, {"classes": classes})

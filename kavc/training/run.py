@@ -101,6 +101,17 @@ class Run:
         """Whether training has ended and the network is there."""
         return (self.path / MODEL).is_file() or (self.path / WEIGHTS).is_file()
 
+    def check_finished(self) -> None:
+        """Raises unless training has ended.
+
+        Raises:
+            ConfigError: it has not.
+        """
+        if not self.finished:
+            raise ConfigError(
+                f"{self.path}: training has not ended; go on with `kavc train --resume`"
+            )
+
     @property
     def data(self) -> dict[str, Any]:
         """Source, splits, counts and fingerprint of the data that the run was trained on."""
@@ -160,10 +171,7 @@ class Run:
         """
         from kavc.training.weights import load_network, load_weights
 
-        if not self.finished:
-            raise ConfigError(
-                f"{self.path}: training has not ended; go on with `kavc train --resume`"
-            )
+        self.check_finished()
         if not (self.path / MODEL).is_file():
             network = self.system.build(self.config)
             try:

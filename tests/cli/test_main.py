@@ -73,7 +73,10 @@ def test_brackets_in_a_help_are_no_markup(cli):
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("evaluat",), "No such command 'evaluat'. Did you mean 'evaluate'? (kavc --help says more)"),
+        (
+            ("evaluat",),
+            "No such command 'evaluat'. Did you mean 'evaluate'? (kavc --help says more)",
+        ),
         (("train",), "Missing option '--out' (kavc train --help says more)"),
         (("evaluate",), "Missing argument 'runs' (kavc evaluate --help says more)"),
         (("--no-such",), "No such option: --no-such (kavc --help says more)"),

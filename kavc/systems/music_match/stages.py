@@ -34,12 +34,17 @@ class Embedded:
         store: the judgements.
         videos: name to (videos, width) float32; none where nothing is seen.
         tracks: (tracks, width) float32.
+        heard: (tracks,) bool. Whether a track has any row.
     """
 
     def __init__(
-        self, store: ComparisonStore, videos: Mapping[str, np.ndarray], tracks: np.ndarray
+        self,
+        store: ComparisonStore,
+        videos: Mapping[str, np.ndarray],
+        tracks: np.ndarray,
+        heard: np.ndarray,
     ):
-        self.answer, self.tracks = store.answer, tracks
+        self.answer, self.tracks, self.heard = store.answer, tracks, heard
         with tf.device("CPU:0"):  # a split may be larger than a GPU's memory
             self._rows = [tf.constant(rows) for rows in (store.video, store.a, store.b)]
             self._videos = {name: tf.constant(rows) for name, rows in videos.items()}
@@ -53,7 +58,7 @@ class Embedded:
         if not network.trains_norms:
             tracks = network.vector_of({TRACK: tracks}, there)
             videos = {VIDEO: network.vector_of(videos, there)} if videos else {}
-        return cls(store, videos, tracks)
+        return cls(store, videos, tracks, there[TRACK])
 
     def __len__(self) -> int:
         return len(self.answer)
@@ -88,17 +93,17 @@ class PreferenceStage(Stage):
         store = load()
         if folder.name == "train":
             begin(network, self.config, folder)
-            found, there = vectors(network, store), present(network, store)
-            network.fit_normalization(**{name: x[there[name]] for name, x in found.items()})
+            network.fit_normalization(**_there(vectors(network, store), present(network, store)))
         # What comes before the head is the same in every epoch, if nothing of it is trained.
         return store if network.trains_encoders else Embedded.of(network, store)
 
     def finish(self, network: keras.Model, examples: ComparisonStore | Embedded) -> None:
         """Takes the mean track anew, where what makes vectors of tracks was trained, too."""
         if isinstance(examples, ComparisonStore):
-            network.fit_reference(encoded(network, examples.tracks, TRACK))
+            heard = present(network, examples)[TRACK]
+            network.fit_reference(encoded(network, examples.tracks, TRACK)[heard])
         elif network.trains_norms:
-            network.fit_reference(examples.tracks)
+            network.fit_reference(examples.tracks[examples.heard])
 
     def trainee(self, network: keras.Model) -> keras.Model:
         inputs, outputs = network.input, network.output
@@ -149,6 +154,20 @@ class PreferenceStage(Stage):
         if epoch is None:
             return rows, np.zeros(count, bool)
         return of_epoch(drawn, epoch, (tf.int32, tf.bool))
+
+
+def _there(
+    found: Mapping[str, np.ndarray], there: Mapping[str, np.ndarray]
+) -> dict[str, np.ndarray]:
+    """Returns the vectors of what is there at all: zeros that stand for nothing are no example."""
+    for name, kept in there.items():
+        if not kept.any():
+            what = "track" if name == TRACK else "video"
+            raise DataError(
+                f"no {what} of the training split has a row of {name!r}; extract it, or train "
+                "without it"
+            )
+    return {name: rows[there[name]] for name, rows in found.items()}
 
 
 def load_judgements(examples: tf.data.Dataset, config: MusicMatchConfig) -> ComparisonStore:

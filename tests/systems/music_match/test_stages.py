@@ -10,6 +10,7 @@ from keras import ops
 
 from kavc.data.comparisons.store import ComparisonStore
 from kavc.data.store import VideoStore
+from kavc.errors import DataError
 from kavc.systems.music_match import recipe
 from kavc.systems.music_match.config import MusicMatchConfig
 from kavc.systems.music_match.networks import MusicMatch
@@ -184,3 +185,36 @@ def test_the_mean_track_stays_where_nothing_before_the_head_is_trained():
     before = network.comparison.reference.vector.numpy()
     stage.finish(network, examples)
     np.testing.assert_array_equal(network.comparison.reference.vector.numpy(), before)
+
+
+def with_silent_tracks(silent, count=8):
+    """Judgements whose last tracks, beside `count` others, have no row at all."""
+    store = judgements(tracks=count)
+    rows = store.tracks.gather({"audio": np.arange(count)})["audio"].numpy().reshape(-1, 4)
+    lengths = np.array([2] * count + [0] * silent)
+    ids = np.arange(count + silent).astype("S")
+    return ComparisonStore(
+        store.ids, store.rater, store.answer, store.video, store.a, store.b,
+        store.videos, VideoStore(ids, {"audio": (rows, lengths)}),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("trains_encoders", [False, True])
+def test_a_silent_track_is_no_part_of_the_mean_track(monkeypatch, trains_encoders):
+    monkeypatch.setattr(MusicMatch, "trains_encoders", trains_encoders)
+
+    def mean_track(silent):
+        stage, network, _ = begun(dropout=0.0)  # layer norms, which are trained
+        examples = stage.prepare(network, lambda: with_silent_tracks(silent), Path("train"))
+        stage.finish(network, examples)
+        return network.comparison.reference.vector.numpy()
+
+    np.testing.assert_allclose(mean_track(3), mean_track(0), rtol=1e-5, atol=1e-6)
+
+
+def test_a_stream_that_no_video_has_ends_before_anything_is_trained():
+    stage, network, _ = begun(normalize="principal")
+    store = judgements()
+    store.videos.lengths["flow"][:] = 0
+    with pytest.raises(DataError, match="no video of the training split has a row of 'flow'"):
+        stage.prepare(network, lambda: store, Path("train"))

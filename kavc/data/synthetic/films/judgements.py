@@ -178,7 +178,7 @@ def _all_that_can_be_asked(
 
 def _check(count: int, theta: float, raters: int) -> None:
     if not 1 <= count <= MOST:
-        raise ConfigError(f"triples must lie in 0 to {MOST}; got {count}")
+        raise ConfigError(f"triples must lie in 1 to {MOST}; got {count}")
     if not THETAS[0] <= theta <= THETAS[1]:
         raise ConfigError(f"theta must lie in {THETAS[0]:g} to {THETAS[1]:g}; got {theta}")
     if not 1 <= raters <= 100:
