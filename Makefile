@@ -27,7 +27,7 @@ demo: $(STAMP) ## Train a real system, export it, serve it, ask it, show picture
 	$(BIN)/kavc demo $(ARGS)
 
 test: $(STAMP) ## Run the tests, doctests and notebooks, but for the slow ones (some 20 minutes)
-	$(PYTEST) -m "not slow" --nbmake-timeout 300 $(ARGS)
+	$(PYTEST) -m "not slow" --nbmake-timeout 1800 $(ARGS)
 
 test-all: $(STAMP) $(OPENVINO_STAMP) ## Run everything, the slow tests too
 	$(PYTEST) --nbmake-timeout 3600 $(ARGS)

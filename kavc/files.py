@@ -153,6 +153,19 @@ def write_npz(
         temporary.write_bytes(content.getbuffer())
 
 
+def write_npy(path: str | os.PathLike, array: Any) -> None:
+    """Writes an array as `np.save` does, whose error on a full disk has no reason; in C order.
+
+    It is not whole until this returns: for a file of a folder that is.
+    """
+    import numpy as np
+
+    header = np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(array))
+    with open(path, "wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        stream.write(np.ascontiguousarray(array).data)
+
+
 def write_json(path: str | os.PathLike, value: Any) -> None:
     """Writes `value` as indented JSON, whole. NaN is refused, as strict readers refuse it."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")

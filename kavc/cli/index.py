@@ -13,6 +13,13 @@ from kavc.cli.train import AsJson, Data, Splits
 HELP = "Make, extend and describe indexes of embeddings."
 
 IndexFolder = Annotated[Path, typer.Argument(metavar="INDEX", help="Folder of the index.")]
+HubCorrectionOption = Annotated[
+    bool,
+    typer.Option(
+        "--hub-correction/--no-hub-correction",
+        help="Take off the scores of items that are near to every query, as the run says.",
+    ),
+]
 Split = Annotated[str, typer.Option("--split", help="Split of the data to embed.")]
 
 
@@ -26,6 +33,7 @@ def build(
     backend: Annotated[
         str, typer.Option("--backend", help="exact, or flat, ivf or hnsw of FAISS.")
     ] = "exact",
+    hub_correction: HubCorrectionOption = True,
 ) -> None:
     """Embed one modality of a split, by default of the run's own data, into a new index."""
     from kavc.training.index import build_index
@@ -38,6 +46,7 @@ def build(
         splits=splits,
         split=split,
         backend=backend,
+        hub_correction=hub_correction,
         progress=progress,
     )
     results.print(out, highlight=False, soft_wrap=True)
@@ -79,6 +88,8 @@ def info(index: IndexFolder, as_json: AsJson = False) -> None:
         "modality": found.modality,
         "model": found.model,
         "backend": found.backend,
+        "scores": found.score,
+        "hub correction": "none" if found.hubs is None else str(found.hubs),
     }
     if as_json:
         print_json(facts)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kavc.cli.index import HubCorrectionOption
 from kavc.cli.media import Media, WeightsOption, check_asked, features_of_run, served
 from kavc.cli.output import print_json, print_table
 from kavc.cli.train import AsJson
@@ -14,6 +15,8 @@ from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from kavc.retrieval.index import Index
 
 RETRIEVES = "retrieve_"  # begins the name of a signature that searches
 
@@ -44,6 +47,7 @@ def retrieve(
     timeout: Annotated[
         float, typer.Option("--timeout", min=0.001, help="Seconds, of a server.")
     ] = 10.0,
+    hub_correction: HubCorrectionOption = True,
     as_json: AsJson = False,
 ) -> None:
     """Find what fits in an index: sounds for silent videos, or videos for sounds."""
@@ -55,35 +59,46 @@ def retrieve(
         raise ConfigError("expected --index FOLDER with a run, and none with a server, whose model"
                           " has its own")  # fmt: skip
     if server is not None:
+        if not hub_correction:
+            raise ConfigError("a server searches as its model was exported; for cosines export it"
+                              " with an index that was built with --no-hub-correction")  # fmt: skip
         ids, scores = _of_server(server, model, inputs, media, timeout, top)
-        caption = f"found by {model}"
+        caption, score = f"found by {model}", "score"
     else:
-        ids, scores, modality = _of_run(str(place), Path(str(index)), inputs, media, weights, top)
-        caption = f"{modality} of {index}"
+        from kavc.retrieval.index import COSINE, Index
+
+        found = Index.load(Path(str(index)))
+        found.check_k(top)
+        ids, scores = _of_run(str(place), found, inputs, media, weights, top, hub_correction)
+        caption = f"{found.modality} of {index}"
+        score = found.score if hub_correction else COSINE
     if as_json:
-        print_json({"ids": ids, "scores": scores})
+        print_json({"ids": ids, "scores": scores, "score": score})
         return
     from kavc.evaluation.table import Column, Table
 
     rows = [
-        (query, rank, id_, score)
-        for query, found in enumerate(zip(ids, scores, strict=True))
-        for rank, (id_, score) in enumerate(zip(*found, strict=True), 1)
+        (query, rank, id_, value)
+        for query, places in enumerate(zip(ids, scores, strict=True))
+        for rank, (id_, value) in enumerate(zip(*places, strict=True), 1)
     ]
-    columns = [Column("query", "d"), Column("rank", "d"), Column("id"), Column("score", ".3f")]
+    columns = [Column("query", "d"), Column("rank", "d"), Column("id"), Column(score, ".3f")]
     print_table(Table("retrieved", columns, rows, caption=caption))
 
 
 def _of_run(
-    run: str, folder: Path, inputs: Path | None, media: Path | None, weights: Any, top: int
-) -> tuple[list, list, str]:
-    from kavc.retrieval.index import Index
+    run: str,
+    found: Index,
+    inputs: Path | None,
+    media: Path | None,
+    weights: Any,
+    top: int,
+    hub_correction: bool,
+) -> tuple[list, list]:
     from kavc.serving.arrays import load_inputs
     from kavc.training.index import retrieve as find
     from kavc.training.run import Run
 
-    found = Index.load(folder)
-    found.check_k(top)
     opened = Run(run)
     if media is not None:
         # Not of what is looked for, which a clip without sound doesn't have.
@@ -95,8 +110,8 @@ def _of_run(
         }
     else:
         values = load_inputs(Path(str(inputs)))
-    ids, scores = find(found, opened, values, top)
-    return ids.tolist(), scores.tolist(), found.modality
+    ids, scores = find(found, opened, values, top, hub_correction=hub_correction)
+    return ids.tolist(), scores.tolist()
 
 
 def _of_server(

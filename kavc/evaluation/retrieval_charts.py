@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
+    from kavc.metrics.hubness import Hubness
+
 Curve = tuple[ArrayLike, ArrayLike]  # values of K, and recall there
 
 PERPLEXITY = 30.0  # scikit-learn's; fewer where there are few points
@@ -65,6 +67,50 @@ def recall_curves(
             axes.set(xscale="log", xlim=(1, max(gallery, 2)), ylim=(0, 102))
             axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         legend_above(canvas, list(axes_of))
+
+    return Figure(name, caption, draw, (1.0 + 4.0 * len(panels), 4.2), source)
+
+
+def occurrence_curves(
+    name: str,
+    panels: Mapping[str, Mapping[str, Hubness]],
+    *,
+    caption: str = "",
+    source: str = "",
+) -> Figure:
+    """How often items are among the first k, most frequent item first, on logarithmic axes.
+
+    The legend has the share that is found by no query. A dashed line is what each would have if
+    queries spread evenly.
+
+    Args:
+        name: file name of the figure.
+        panels: title to {system: its hubness}, all of one k and one number of items; at most six
+            systems.
+        caption, source: see `Figure`.
+
+    Raises:
+        DataError: there is no panel, or one has no system or more than six.
+    """
+    counts = [len(systems) for systems in panels.values()]
+    if not counts or not 1 <= min(counts) <= max(counts) <= len(PALETTE):
+        raise DataError(f"figure {name!r} has {counts} systems a panel, expected 1 to 6 in each")
+
+    def draw(canvas: Canvas) -> None:
+        axes_of = canvas.subplots(1, len(panels), squeeze=False, sharey=True)[0]
+        for axes, (title, systems) in zip(axes_of, panels.items(), strict=True):
+            k = next(iter(systems.values())).k
+            y_label = f"queries that have it among their first {k}" if axes is axes_of[0] else ""
+            plain_axes(axes, "items, the most frequent first", y_label, literal(title))
+            for (system, one), colour in zip(systems.items(), PALETTE, strict=False):
+                counts = np.sort(one.occurrence)[::-1]
+                label = f"{system} ({100 * one.never:.1f} % never)"
+                places = np.arange(1, len(counts) + 1)
+                found = counts > 0
+                axes.plot(places[found], counts[found], color=colour, label=literal(label))
+            axes.axhline(one.occurrence.mean(), color=GREY, linestyle="--", linewidth=1)
+            axes.set(xscale="log", yscale="log", xlim=(1, max(len(counts), 2)), ylim=(0.5, None))
+            axes.legend(frameon=False, fontsize="small", loc="lower left")
 
     return Figure(name, caption, draw, (1.0 + 4.0 * len(panels), 4.2), source)
 

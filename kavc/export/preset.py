@@ -68,6 +68,7 @@ def write_preset(
         write_json(temporary / VERSIONS, read_json(run.path / VERSIONS))
         _write_weights(run.network, temporary / WEIGHTS, dtype)
         preset = Run(temporary)
+        preset.calibrate(run.source_for())
         report = _tested(preset, run, dtype)
         report.write_into(temporary)
         signatures = run.system.signatures(preset.network, run.config)

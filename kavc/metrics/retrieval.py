@@ -7,7 +7,7 @@ gets recall K/N. The published rule of the cross-modal embedding code is there f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,10 +97,16 @@ def match_ranks(queries: ArrayLike, gallery: ArrayLike, *, block: int = BLOCK) -
         >>> ranks.recall_at(1), ranks.median_rank()
         (0.5, 1.5)
     """
-    parts = [
-        rank_scores(scores, first=first)
-        for first, scores in blocked_scores(queries, gallery, block)
-    ]
+    return joined_ranks(
+        [
+            rank_scores(scores, first=first)
+            for first, scores in blocked_scores(queries, gallery, block)
+        ]
+    )
+
+
+def joined_ranks(parts: Sequence[MatchRanks]) -> MatchRanks:
+    """Returns the ranks of several parts of the queries, one after another."""
     return MatchRanks(
         np.concatenate([part.better for part in parts]),
         np.concatenate([part.tied for part in parts]),

@@ -40,29 +40,39 @@ def check_backend(name: str) -> None:
 
 
 class FaissSearch:
-    """Vectors in a structure of FAISS.
+    """Vectors in a structure of FAISS, each with its bias as one more coordinate, if there are any.
 
     Args:
         kind: "flat" compares with every vector; "ivf" with those of some lists, "hnsw" with those
             along a graph, so that both may miss some.
         vectors: `(size, dim) float32` of norm 1; positions count from 0 in this order.
+        bias: `(size,) float32`, what is taken off all scores of a vector; None for nothing.
     """
 
-    def __init__(self, kind: str, vectors: np.ndarray):
-        self._vectors = vectors
-        self._structure = _structure(kind, vectors)
-        self._structure.add(vectors)
+    def __init__(self, kind: str, vectors: np.ndarray, bias: np.ndarray | None = None):
+        self._vectors, self._bias = vectors, bias
+        joined = _joined(vectors, bias)
+        self._structure = _structure(kind, joined)
+        self._structure.add(joined)
 
-    def add(self, vectors: np.ndarray) -> None:
+    def add(self, vectors: np.ndarray, bias: np.ndarray | None = None) -> None:
         """Replaces the vectors by longer ones that begin with those that are there.
 
         Lists of "ivf" stay as they were cut: rather make a new one if the size has doubled.
 
         Args:
             vectors: `(size, dim) float32`, all of them.
+            bias: `(size,) float32`, likewise, if there was one before.
+
+        Raises:
+            ValueError: the bias doesn't begin with what is there.
         """
-        self._structure.add(vectors[len(self._vectors) :])
-        self._vectors = vectors
+        there = len(self._vectors)
+        former, new = (None, None) if bias is None else (bias[:there], bias[there:])
+        if not np.array_equal(former, self._bias):  # type: ignore[arg-type]  # None equals None
+            raise ValueError("the bias of vectors that are there is another one; make a new search")
+        self._structure.add(_joined(vectors[there:], new))
+        self._vectors, self._bias = vectors, bias
 
     def search(self, queries: np.ndarray, k: int) -> tuple[np.ndarray, np.ndarray]:
         """Finds `k` vectors for each query; arguments and answer as `exact_search`.
@@ -72,11 +82,18 @@ class FaissSearch:
         _faiss().cvar.distance_compute_blas_threshold = (
             BLAS_FROM  # the process's, not a structure's
         )
-        scores, positions = self._structure.search(queries, k)
+        ones = None if self._bias is None else np.full(len(queries), -1, np.float32)
+        scores, positions = self._structure.search(_joined(queries, ones), k)
         short = (positions < 0).any(axis=1)
         if short.any():
-            positions[short], scores[short] = exact_search(queries[short], self._vectors, k)
+            answers = exact_search(queries[short], self._vectors, k, bias=self._bias)
+            positions[short], scores[short] = answers
         return positions, scores
+
+
+def _joined(vectors: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    """Returns rows with the coordinate `-bias`, `(size, dim + 1)`, or as they are without one."""
+    return vectors if bias is None else np.column_stack([vectors, -bias])
 
 
 def _structure(kind: str, vectors: np.ndarray) -> Any:

@@ -1,7 +1,10 @@
 """An index on disk: a header, and a sub-folder with what it speaks of.
 
 index.json            format, dim, count, modality, model, backend; which data, how long, SHA-256
-data-XXXXXXXXXXXX/    vectors.npy (float32, C order: can be mapped), ids.txt (UTF-8, an id a line)
+data-XXXXXXXXXXXX/    vectors.npy (float32, C order: can be mapped), ids.txt (UTF-8, an id a line);
+                      with a correction of hubs bias.npy (float32), and hubs/, the correction
+
+Format 1, of earlier versions, knows no correction, and is read as before.
 
 A state of the index is one data folder, written whole under a new name; replacing `index.json` by
 one rename makes it the state that readers see, and only then the former one is removed. A reader
@@ -15,22 +18,27 @@ import os
 import re
 import shutil
 import uuid
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from kavc.errors import ConfigError, DataError
-from kavc.files import fingerprint, whole_folder, write_json
+from kavc.files import fingerprint, whole_folder, write_json, write_npy
 from kavc.inputs.arrays import map_npy
 from kavc.inputs.json_files import read_json
-from kavc.inputs.opening import check_file, read_bytes
+from kavc.inputs.opening import check_file
 from kavc.inputs.records import record, shown
 from kavc.partials import new_folder
-from kavc.retrieval.checks import MAX_ID_BYTES, are_units, check_ids
+from kavc.retrieval import hubs
+from kavc.retrieval.checks import are_units
+from kavc.retrieval.hubs import HubCorrection
+from kavc.retrieval.id_file import read_ids, write_ids
 
-FORMAT = 1
-HEADER, VECTORS, IDS = "index.json", "vectors.npy", "ids.txt"
+FORMAT, FORMATS = 2, (1, 2)
+HEADER, VECTORS, IDS, BIAS, HUBS = "index.json", "vectors.npy", "ids.txt", "bias.npy", "hubs"
+PLAIN = (VECTORS, IDS)
+CORRECTED = (*PLAIN, BIAS, *(f"{HUBS}/{name}" for name in hubs.FILES))
 DATA = re.compile(r"data-[0-9a-f]{12}")
 MAX_COUNT, MAX_DIM = 2**31 - 1, 65_536  # positions are int32 in a served graph
 
@@ -67,6 +75,8 @@ class Content:
         dim, modality, model, backend: as `kavc.retrieval.Index` has them.
         ids: text, one a vector.
         vectors: `(count, dim) float32` of norm 1.
+        hubs: the correction of hubs; None for none.
+        bias: `(count,) float32`, what it takes off each vector's cosines; None likewise.
     """
 
     dim: int
@@ -75,6 +85,8 @@ class Content:
     backend: str
     ids: list[str]
     vectors: np.ndarray
+    hubs: HubCorrection | None = None
+    bias: np.ndarray | None = None
 
 
 def write_index(folder: Path, content: Content) -> None:
@@ -120,13 +132,13 @@ def read_header(folder: Path) -> Header:
     if not os.path.lexists(path):
         raise DataError(f"{folder}: no index (it holds no {HEADER})")
     found = read_json(path)
-    if not isinstance(found, dict) or found.get("format") != FORMAT:
-        raise DataError(f'{path}: expected an object with "format": {FORMAT}')
+    if not isinstance(found, dict) or found.get("format") not in FORMATS:
+        raise DataError(f'{path}: expected an object with "format": 1 or 2')
     header = record(Header, found, path)
     fits = {
         "dim": 1 <= header.dim <= MAX_DIM,
         "count": 0 <= header.count <= MAX_COUNT,
-        "sizes": set(header.sizes) == {VECTORS, IDS},
+        "sizes": set(header.sizes) in _contents(header.format),
         "data": DATA.fullmatch(header.data),
     }
     for name, fit in fits.items():
@@ -135,13 +147,22 @@ def read_header(folder: Path) -> Header:
     return header
 
 
+def _contents(format: int) -> list[set[str]]:
+    """Returns which files a data folder may hold."""
+    return [set(PLAIN)] if format == 1 else [set(PLAIN), set(CORRECTED)]
+
+
 def _write_data(folder: Path, content: Content) -> Header:
     """Writes the data folder of a new state; returns the header that makes it the index."""
     data = f"data-{uuid.uuid4().hex[:12]}"
     with whole_folder(folder / data) as temporary:
-        _write_vectors(temporary / VECTORS, content.vectors)
-        (temporary / IDS).write_bytes("".join(f"{each}\n" for each in content.ids).encode())
-    files = [folder / data / name for name in (VECTORS, IDS)]
+        write_npy(temporary / VECTORS, content.vectors)
+        write_ids(temporary / IDS, content.ids)
+        if content.hubs is not None and content.bias is not None:
+            write_npy(temporary / BIAS, content.bias)
+            content.hubs.save(temporary / HUBS)
+    names = PLAIN if content.hubs is None else CORRECTED
+    files = [folder / data / name for name in names]
     return Header(
         format=FORMAT,
         dim=content.dim,
@@ -150,31 +171,32 @@ def _write_data(folder: Path, content: Content) -> Header:
         model=content.model,
         backend=content.backend,
         data=data,
-        sizes={file.name: file.stat().st_size for file in files},
+        sizes={name: file.stat().st_size for name, file in zip(names, files, strict=True)},
         sha256=fingerprint(files),
     )
 
 
-def _write_vectors(path: Path, vectors: np.ndarray) -> None:
-    """Writes as `np.save` does, whose error on a full disk has no reason."""
-    header = np.lib.format.header_data_from_array_1_0(np.ascontiguousarray(vectors))
-    with open(path, "wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        stream.write(np.ascontiguousarray(vectors).data)
-
-
 def _read_data(folder: Path, header: Header) -> Content:
-    files = [folder / header.data / name for name in (VECTORS, IDS)]
-    for file in files:
+    place = folder / header.data
+    files = {name: place / name for name in (PLAIN, CORRECTED)[BIAS in header.sizes]}
+    for name, file in files.items():
         if not os.path.lexists(file):
             raise DataError(f"{file}: missing; the index is not whole")
-        size, wanted = check_file(file).st_size, header.sizes[file.name]
+        size, wanted = check_file(file).st_size, header.sizes[name]
         if size != wanted:
             raise DataError(f"{file}: {size} bytes, {HEADER} says {wanted}; bring it back")
-    if fingerprint(files) != header.sha256:
-        raise DataError(f"{folder / header.data}: altered; it has not the SHA-256 of {HEADER}")
-    vectors, ids = _read_vectors(files[0], header), _read_ids(files[1], header)
-    return Content(header.dim, header.modality, header.model, header.backend, ids, vectors)
+    if fingerprint(files.values()) != header.sha256:
+        raise DataError(f"{place}: altered; it has not the SHA-256 of {HEADER}")
+    vectors, ids = _read_vectors(files[VECTORS], header), read_ids(files[IDS], header.count)
+    plain = Content(header.dim, header.modality, header.model, header.backend, ids, vectors)
+    if BIAS not in files:
+        return plain
+    correction = HubCorrection.load(place / HUBS)
+    try:
+        correction.check(model=header.model, dim=header.dim)
+    except ConfigError as error:
+        raise DataError(f"{place / HUBS}: {error}") from None
+    return replace(plain, hubs=correction, bias=_read_bias(files[BIAS], header.count))
 
 
 def _read_vectors(path: Path, header: Header) -> np.ndarray:
@@ -188,11 +210,8 @@ def _read_vectors(path: Path, header: Header) -> np.ndarray:
     return np.asarray(vectors)  # a plain array, still mapped
 
 
-def _read_ids(path: Path, header: Header) -> list[str]:
-    content = read_bytes(path, most=header.count * (MAX_ID_BYTES + 1))
-    if (lines := content.count(b"\n")) != header.count:
-        raise DataError(f"{path}: {lines} ids for {header.count} vectors")
-    try:
-        return check_ids(content.decode().split("\n")[:-1])
-    except ValueError as error:  # DataError, too
-        raise DataError(f"{path}: {error}") from None
+def _read_bias(path: Path, count: int) -> np.ndarray:
+    bias = map_npy(path)
+    if bias.shape != (count,) or bias.dtype != np.float32 or not np.isfinite(bias).all():
+        raise DataError(f"{path}: {bias.dtype} {bias.shape}; expected finite float32 ({count},)")
+    return np.asarray(bias)

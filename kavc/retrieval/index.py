@@ -14,14 +14,17 @@ from kavc.retrieval.checks import check_ids, unit_rows
 from kavc.retrieval.exact import exact_search
 from kavc.retrieval.faiss_search import EXACT, FaissSearch, check_backend
 from kavc.retrieval.folder import MAX_COUNT, MAX_DIM, Content, read_index, write_index
+from kavc.retrieval.hubs import HubCorrection
 
+COSINE, CORRECTED = "cosine", "cosine less hub bias"  # what scores are
 SHOWN = 12  # characters of a fingerprint in a message
 
 
 class Index:
     """Vectors of one modality from one model, found by their cosine with a query.
 
-    What raises has changed nothing.
+    With a correction of hubs each vector has a bias that is taken off its cosines, so that scores
+    are no cosines any more. What raises has changed nothing.
 
     Args:
         dim: width of the vectors; 1 to 65,536.
@@ -32,9 +35,11 @@ class Index:
             nearest. Their structures are not saved: the first search after loading or `remove`
             makes them, from the vectors, so that a folder holds nothing that only one version of
             FAISS reads, and that FAISS would have to trust. FAISS keeps a copy of the vectors.
+        hubs: the correction of hubs, from the same model; None for none.
 
     Raises:
-        ConfigError: an argument is out of range, or FAISS is needed and missing.
+        ConfigError: an argument is out of range, the correction is of another model, or FAISS is
+            needed and missing.
 
     Example:
         >>> index = Index(2, modality="audio")
@@ -44,15 +49,26 @@ class Index:
         ([['meow', 'bark']], [[1.0, 0.6...]])
     """
 
-    _search: FaissSearch | None  # None for the exact search, and until the first one
+    _searches: dict[bool, FaissSearch]  # with and without the bias, once one was asked for
 
-    def __init__(self, dim: int, *, modality: str = "", model: str = "", backend: str = EXACT):
+    def __init__(
+        self,
+        dim: int,
+        *,
+        modality: str = "",
+        model: str = "",
+        backend: str = EXACT,
+        hubs: HubCorrection | None = None,
+    ):
         if not 1 <= dim <= MAX_DIM:
             raise ConfigError(f"dim is {dim}; expected 1 to {MAX_DIM}")
         check_backend(backend)
+        if hubs is not None:
+            hubs.check(model=model, dim=dim)
         self.dim, self.modality, self.model, self.backend = dim, modality, model, backend
+        self.hubs = hubs
         self._name = "the index"
-        self._set([], np.empty((0, dim), np.float32))
+        self._set([], np.empty((0, dim), np.float32), np.empty(0, np.float32))
 
     def __len__(self) -> int:
         return len(self._ids)
@@ -67,8 +83,20 @@ class Index:
         """`(len, dim) float32` of norm 1; can't be written to."""
         return self._vectors
 
+    @property
+    def bias(self) -> np.ndarray | None:
+        """`(len,) float32`, what is taken off the cosines of each vector; None without `hubs`."""
+        return None if self.hubs is None else self._bias
+
+    @property
+    def score(self) -> str:
+        """What the scores of a search are: "cosine", or "cosine less hub bias"."""
+        return COSINE if self.hubs is None else CORRECTED
+
     def add(self, ids: Iterable[str], vectors: ArrayLike) -> None:
         """Adds vectors behind those that are there. One call for many is fastest.
+
+        With `hubs` each gets its bias; the query of an id that the bank holds, too, is left out.
 
         Args:
             ids: text, each of 1 to 256 bytes in UTF-8 without control characters.
@@ -89,11 +117,16 @@ class Index:
                 raise DataError(f"id {each!r} is in {self._name} already; remove it first")
         if len(self) + len(new) > MAX_COUNT:
             raise DataError(f"{self._name} would hold more than {MAX_COUNT} vectors")
-        search = self._search
-        self._set(self.ids + new, np.concatenate([self._vectors, units]))
-        if search is not None:
-            search.add(self._vectors)
-            self._search = search
+        bias = np.zeros(len(new), np.float32) if self.hubs is None else self.hubs.bias(units, new)
+        searches = self._searches
+        self._set(
+            self.ids + new,
+            np.concatenate([self._vectors, units]),
+            np.concatenate([self._bias, bias]),
+        )
+        for corrected, search in searches.items():
+            search.add(self._vectors, self.bias if corrected else None)
+        self._searches = searches
 
     def remove(self, ids: Iterable[str]) -> None:
         """Removes vectors; the others keep their order.
@@ -108,19 +141,22 @@ class Index:
                 raise DataError(f"id {each!r} is not in {self._name}; nothing was removed")
         kept = np.ones(len(self), bool)
         kept[[row_of[each] for each in gone]] = False
-        self._set(self._ids[kept].tolist(), self._vectors[kept])
+        self._set(self._ids[kept].tolist(), self._vectors[kept], self._bias[kept])
 
-    def search(self, queries: ArrayLike, k: int) -> tuple[np.ndarray, np.ndarray]:
+    def search(
+        self, queries: ArrayLike, k: int, *, corrected: bool = True
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Finds the nearest of each query.
 
         Args:
             queries: `(n, dim)` floats; their norms don't matter. Lists may hold small whole
                 numbers, too.
             k: how many, from 1 to the size of the index.
+            corrected: whether the bias is taken off, where there is a correction of hubs.
 
         Returns:
-            Ids `(n, k)` text and cosines `(n, k) float32`, best first; with the backend "exact",
-            of equal ones that which was added first.
+            Ids `(n, k)` text and scores `(n, k) float32`, cosines or what `score` says, best
+            first; with the backend "exact", of equal ones that which was added first.
 
         Raises:
             ConfigError: the index is empty, or `k` is out of range.
@@ -129,11 +165,14 @@ class Index:
         """
         self.check_k(k)
         units = unit_rows("queries", queries, self.dim)
+        corrected = corrected and self.hubs is not None
+        bias = self._bias if corrected else None
         if self.backend == EXACT:
-            positions, scores = exact_search(units, self._vectors, k)
+            positions, scores = exact_search(units, self._vectors, k, bias=bias)
         else:
-            self._search = self._search or FaissSearch(self.backend, self._vectors)
-            positions, scores = self._search.search(units, k)
+            if corrected not in self._searches:
+                self._searches[corrected] = FaissSearch(self.backend, self._vectors, bias)
+            positions, scores = self._searches[corrected].search(units, k)
         return self._ids[positions].astype(str), scores
 
     def check(
@@ -183,8 +222,9 @@ class Index:
             DataError: it holds one that can't be read.
         """
         content = Content(
-            self.dim, self.modality, self.model, self.backend, self.ids, self._vectors
-        )
+            self.dim, self.modality, self.model, self.backend, self.ids, self._vectors,
+            self.hubs, self.bias,
+        )  # fmt: skip
         write_index(Path(folder), content)
 
     @classmethod
@@ -200,17 +240,20 @@ class Index:
         """
         content = read_index(Path(folder))
         index = cls(
-            content.dim, modality=content.modality, model=content.model, backend=content.backend
-        )
+            content.dim, modality=content.modality, model=content.model, backend=content.backend,
+            hubs=content.hubs,
+        )  # fmt: skip
         index._name = os.fspath(folder)
-        index._set(content.ids, content.vectors)
+        bias = np.zeros(len(content.ids), np.float32) if content.bias is None else content.bias
+        index._set(content.ids, content.vectors, bias)
         return index
 
-    def _set(self, ids: list[str], vectors: np.ndarray) -> None:
+    def _set(self, ids: list[str], vectors: np.ndarray, bias: np.ndarray) -> None:
         self._ids = np.array(ids, dtype=object)
-        self._vectors = vectors
-        self._vectors.flags.writeable = False
-        self._search = None
+        self._vectors, self._bias = vectors, bias  # without a correction the bias is 0, and unused
+        for array in (vectors, bias):
+            array.flags.writeable = False
+        self._searches = {}
 
 
 def _short(fingerprint: str) -> str:

@@ -7,10 +7,18 @@ import tensorflow as tf
 
 from kavc.data.schema import Field
 from kavc.retrieval.exact import BLOCK
-from kavc.retrieval.index import Index
+from kavc.retrieval.index import CORRECTED, COSINE, Index
 
 K = 100
 ALIGNED = 16  # floats in the 64 bytes that TensorFlow aligns to
+CHUNK = 16  # vectors of which only the best score is looked at, at first
+# Blocks in work at a time: TensorFlow makes the products of one query on one thread, and what is
+# not a product mostly so, too.
+PARALLEL = 4
+MEANING = {
+    COSINE: "their cosines with the query",
+    CORRECTED: "their cosines with the query, less each item's hub bias",
+}
 
 
 def top_k(
@@ -18,9 +26,11 @@ def top_k(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Finds the `k` vectors with the largest dot products with each query, a block at a time.
 
-    Memory beyond the answer is that of batch times `block` scores. Stock ops alone; the number of
-    vectors may vary from call to call. Blocks of a width that is a multiple of 16 are read in
-    place, others are copied, which takes longer than a single query's products.
+    Memory beyond the answer is that of 4 times batch times `block` scores, whatever the number of
+    vectors, which may vary from call to call. Stock ops alone. Blocks of a width that is a multiple
+    of 16 are read in place, others are copied, which takes longer than a single query's products.
+
+    A bias of the vectors is a coordinate more: `-bias` of a vector, 1 of a query.
 
     Args:
         queries: `(batch, dim) float32`.
@@ -35,12 +45,11 @@ def top_k(
     batch, size = tf.shape(queries)[0], tf.shape(vectors)[0]
 
     def add_block(start: tf.Tensor, positions: tf.Tensor, best: tf.Tensor) -> tuple:
-        part = vectors[start : start + block]
         # This way round the product is faster than queries times the transposed block.
-        scores = tf.transpose(tf.matmul(part, queries, transpose_b=True))
-        among, column = tf.math.top_k(scores, tf.minimum(k, tf.shape(part)[0]))
-        best, kept = tf.math.top_k(tf.concat([best, among], 1), k)
-        positions = tf.gather(tf.concat([positions, column + start], 1), kept, batch_dims=1)
+        scores = tf.matmul(vectors[start : start + block], queries, transpose_b=True)
+        position, score = _candidates(scores, best[:, -1], k)
+        best, kept = tf.math.top_k(tf.concat([best, score], 1), k)
+        positions = tf.gather(tf.concat([positions, position + start], 1), kept, batch_dims=1)
         return start + block, positions, best
 
     _, positions, best = tf.while_loop(
@@ -48,9 +57,36 @@ def top_k(
         add_block,
         (0, tf.zeros([batch, k], tf.int32), tf.fill([batch, k], -np.inf)),
         (tf.TensorShape([]), tf.TensorShape([None, k]), tf.TensorShape([None, k])),
-        parallel_iterations=1,  # one block of scores at a time
+        parallel_iterations=PARALLEL,
     )
     return positions, best
+
+
+def _candidates(scores: tf.Tensor, worst: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.Tensor]:
+    """Returns the scores of each query's best chunks, of those with one above its worst kept.
+
+    Whoever stands in another chunk has `k` before him: a chunk's best comes before all of its own,
+    and of chunks with equal ones the former is taken.
+
+    Args:
+        scores: `(vectors, batch)`.
+        worst: `(batch,)`.
+        k: how many are wanted.
+
+    Returns:
+        Positions and scores, `(batch, m)`, in the order of positions.
+    """
+    batch = tf.shape(scores)[1]
+    count = -(-tf.shape(scores)[0] // CHUNK)
+    padding = [[0, count * CHUNK - tf.shape(scores)[0]], [0, 0]]
+    scores = tf.pad(scores, padding, constant_values=-np.inf)
+    maxima = tf.reduce_max(tf.reshape(scores, [count, CHUNK, batch]), 1)
+    above = tf.math.count_nonzero(maxima > worst, 0, dtype=tf.int32)
+    most = tf.reduce_max(tf.concat([[0], tf.minimum(above, k)], 0))  # 0 for a batch of none
+    _, chunk = tf.math.top_k(tf.transpose(maxima), most)
+    rows = tf.sort(chunk, 1)[:, :, None] * CHUNK + tf.range(CHUNK)
+    rows = tf.reshape(rows, [batch, most * CHUNK])
+    return rows, tf.gather(tf.reshape(scores, [-1]), rows * batch + tf.range(batch)[:, None])
 
 
 class CatalogueSearch(tf.Module):
@@ -71,8 +107,9 @@ class CatalogueSearch(tf.Module):
         embedding: `(batch, dim) float32` of norm 1.
 
     Returns:
-        Dict of "ids" `(batch, k)` string and "scores" `(batch, k) float32`, best first; of equal
-        ones, that which was added first.
+        Dict of "ids" `(batch, k)` string and "scores" `(batch, k) float32`, cosines less the bias
+        of the index's correction of hubs, if it has one, best first; of equal ones, that which was
+        added first.
 
     Raises:
         ConfigError: the index is empty, or `k` is not between 1 and its size.
@@ -86,9 +123,10 @@ class CatalogueSearch(tf.Module):
         super().__init__(name="catalogue")
         self.k = min(K, len(index)) if k is None else k
         index.check_k(self.k)
-        self._more = -index.dim % ALIGNED
+        self._score = index.score
         with tf.device("CPU:0"):  # text has no other place, and vectors may outgrow a GPU
-            padded = np.pad(index.vectors, ((0, 0), (0, self._more)))
+            padded = _padded(index)
+            self._more = padded.shape[1] - index.dim
             self.vectors = tf.Variable(padded, trainable=False, name="vectors")
             self.ids = tf.Variable(index.ids, trainable=False, name="ids")
 
@@ -97,10 +135,22 @@ class CatalogueSearch(tf.Module):
         """The outputs, by name."""
         return {
             "ids": Field((self.k,), "string", "the nearest of the catalogue, best first"),
-            "scores": Field((self.k,), "float32", "their cosines with the query"),
+            "scores": Field((self.k,), "float32", MEANING[self._score]),
         }
 
     def __call__(self, embedding: tf.Tensor) -> dict[str, tf.Tensor]:
-        queries = tf.pad(tf.cast(embedding, tf.float32), [[0, 0], [0, self._more]])
+        # The ones meet minus the bias in the first of these coordinates, and zeros in the others.
+        padding = [[0, 0], [0, self._more]]
+        queries = tf.pad(tf.cast(embedding, tf.float32), padding, constant_values=1)
         positions, scores = top_k(queries, self.vectors, self.k)
         return {"ids": tf.gather(self.ids, positions), "scores": scores}
+
+
+def _padded(index: Index) -> np.ndarray:
+    """Returns the vectors, then minus their bias if they have one, then zeros to a whole width."""
+    used = index.dim + (index.bias is not None)
+    padded = np.zeros((len(index), used + -used % ALIGNED), np.float32)
+    padded[:, : index.dim] = index.vectors
+    if index.bias is not None:
+        padded[:, index.dim] = -index.bias
+    return padded

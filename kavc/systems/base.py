@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from kavc.data.roster import Roster
     from kavc.data.source import Source
     from kavc.evaluation.report import Report
+    from kavc.retrieval.hubs import HubCorrection
 
 
 NEEDED = ("train", "validation", "test")  # the splits of a run
@@ -375,6 +376,39 @@ class System(abc.ABC):
             (n, dim) float32, of norm 1.
         """
         raise NotImplementedError(f"{self.name} embeds no modality alone")
+
+    def calibration(self, config: Any) -> str | None:
+        """Returns the name of the folder in a run for what `calibrate` makes; None for nothing."""
+        del config
+        return None
+
+    def calibrate(self, network: keras.Model, source: Source, config: Any, folder: Path) -> None:  # noqa: B027
+        """Fits to a trained network what is no weight of it, and attaches it (optional).
+
+        Args:
+            network: trained; its weights stay as they are.
+            source: the data that it was trained on.
+            config: the config that it was built with.
+            folder: to write, whole or not at all; of the name that `calibration` gives.
+        """
+
+    def attach(self, network: keras.Model, folder: Path) -> None:  # noqa: B027
+        """Reads what `calibrate` left, and attaches it to the network that it was fitted to.
+
+        Raises:
+            ConfigError: it was fitted to other weights.
+            DataError: a file is missing or damaged.
+        """
+
+    def hub_correction(self, network: keras.Model, modality: str) -> HubCorrection | None:
+        """Returns what an index of one modality takes off its scores; None for nothing (optional).
+
+        Args:
+            network: trained, with what `calibrate` made.
+            modality: one of the attribute `modalities`, that of the items.
+        """
+        del network, modality
+        return None
 
     def compare(self, reports: Mapping[str, Report]) -> Report:
         """Returns a report that sets several runs' reports side by side (optional)."""

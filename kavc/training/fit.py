@@ -110,7 +110,7 @@ def train(
         if not run.finished:
             network = fit_stages(examples, config, out, seed, strategy, after_epoch)
             save_network(network, out / MODEL)
-        if not (out / REPORT).exists():
+        if run.uncalibrated or not (out / REPORT).exists():
             _write_report(run, examples.source)
     return run
 
@@ -126,6 +126,7 @@ def _write_report(run: Run, source: Source) -> None:
     """Evaluates a trained network; if that fails, the run says why and is none the worse."""
     out, problem = run.path, run.path / NO_REPORT
     try:
+        run.calibrate(source)
         report = run.system.evaluate(run.network, source, run.config)
         figures = [*report.figures, _training_curves(run.system, run.config, out)]
         dataclasses.replace(report, figures=figures).write_into(out)

@@ -18,7 +18,7 @@ from kavc.files import sweep_partials
 from kavc.folders import check_new
 from kavc.retrieval.faiss_search import check_backend
 from kavc.retrieval.folder import read_header
-from kavc.retrieval.index import Index
+from kavc.retrieval.index import CORRECTED, COSINE, Index
 from kavc.serving.arrays import NO_FLOATS, is_no_float
 from kavc.training.run import Run, lock
 
@@ -35,6 +35,7 @@ def build_index(
     splits: str | os.PathLike | None = None,
     split: str = "test",
     backend: str = "exact",
+    hub_correction: bool = True,
     progress: Progress = lambda text: None,
 ) -> Index:
     """Embeds one modality of a split, and writes the index.
@@ -50,6 +51,8 @@ def build_index(
         splits: optional splits file, when `data` is text; alone, for the run's own data.
         split: "train", "validation" or "test".
         backend: as `kavc.retrieval.Index` takes it.
+        hub_correction: whether the index takes off what the run's correction of hubs says, if it
+            has one.
         progress: called with a line of text on what was left out.
 
     Returns:
@@ -66,8 +69,11 @@ def build_index(
     _check_modality(run, modality)
     check_backend(backend)
     ids, vectors = _embed_split(run, modality, run.source_for(data, splits), split, progress)
-    model = _model_of(run)
-    index = Index(vectors.shape[1], modality=modality, model=model, backend=backend)
+    hubs = run.system.hub_correction(run.network, modality) if hub_correction else None
+    progress(f"scores: {COSINE}" if hubs is None else f"scores: {CORRECTED}, {hubs}")
+    index = Index(
+        vectors.shape[1], modality=modality, model=_model_of(run), backend=backend, hubs=hubs
+    )
     index.add(ids, vectors)
     index.save(out)
     return index
@@ -121,7 +127,12 @@ def remove_from_index(folder: str | os.PathLike, ids: Iterable[str]) -> Index:
 
 
 def retrieve(
-    index: Index, run: Run | str | os.PathLike, inputs: Mapping[str, ArrayLike], k: int = 10
+    index: Index,
+    run: Run | str | os.PathLike,
+    inputs: Mapping[str, ArrayLike],
+    k: int = 10,
+    *,
+    hub_correction: bool = True,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Embeds queries of the other modality, and searches an index.
 
@@ -131,9 +142,11 @@ def retrieve(
         inputs: the other modality's name to features `(n, width)`, floats; nothing else. Lists may
             hold small whole numbers, as `kavc.serving.arrays.is_no_float` has it.
         k: how many to find.
+        hub_correction: whether that of the index is used, if it has one.
 
     Returns:
-        Ids `(n, k)` text and cosines `(n, k) float32`, best first.
+        Ids `(n, k)` text and scores `(n, k) float32`, best first: cosines, or what `index.score`
+        says.
 
     Raises:
         ConfigError: another run made the index, or `k` is larger than it.
@@ -149,7 +162,7 @@ def retrieve(
             f"expected the array {other!r} alone, since the index is of {index.modality!r}; got "
             f"{', '.join(map(repr, sorted(inputs)))}"
         )
-    return index.search(_embed(run, other, inputs[other]), k)
+    return index.search(_embed(run, other, inputs[other]), k, corrected=hub_correction)
 
 
 def _model_of(run: Run) -> str:

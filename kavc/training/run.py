@@ -3,6 +3,9 @@
 config.json  versions.json  data.json  splits-used.json  history.csv  tensorboard/  checkpoints/
 artefacts/  model.keras  report.json  report.md  tables/  figures/  predictions.npz
 
+Beside these a folder of what is fitted to the trained network, if its system fits something:
+hubs/ (`kavc.systems.cross_modal_embedding.hubs`).
+
 Each file of weights has its SHA-256 beside it, in NAME.sha256.
 
 A preset that ships is the same in small, with model.weights.h5 for model.keras, and model_card.md.
@@ -167,8 +170,39 @@ class Run:
 
         Raises:
             ConfigError: training has not ended.
-            DataError: the file is damaged.
+            DataError: a file is damaged.
         """
+        network = self._loaded()
+        if (place := self.calibration) is not None and place.exists():
+            try:
+                self.system.attach(network, place)
+            except ConfigError as error:
+                raise DataError(
+                    f"{place}: {error}; remove it, and `kavc train --resume` makes it again"
+                ) from None
+        return network
+
+    @property
+    def calibration(self) -> Path | None:
+        """Where what is fitted to the trained network lies; None if its system fits nothing."""
+        name = self.system.calibration(self.config)
+        return None if name is None else self.path / name
+
+    @property
+    def uncalibrated(self) -> bool:
+        """Whether what is fitted to the trained network isn't there, as in older runs."""
+        return self.calibration is not None and not self.calibration.exists()
+
+    def calibrate(self, source: Source) -> None:
+        """Fits what is fitted to the trained network, unless it is there.
+
+        Args:
+            source: the data that it was trained on.
+        """
+        if self.calibration is not None and self.uncalibrated:
+            self.system.calibrate(self.network, source, self.config, self.calibration)
+
+    def _loaded(self) -> keras.Model:
         from kavc.training.weights import load_network, load_weights
 
         self.check_finished()
@@ -284,10 +318,11 @@ def check_resumable(folder: Path, settings: RunConfig, source: Source, info: Sou
                 f"{getattr(settings, name)!r}; resume it as it was or use another folder"
             )
     for name, value in settings.options.items():
-        if begun.options.get(name) != value:
+        was = begun.options.get(name, getattr(run.config, name))  # an earlier version has fewer
+        if was != value:
             raise ConfigError(
-                f"{folder} was begun with {name}={begun.options.get(name)}, not {value}; "
-                f"resume it as it was or use another folder"
+                f"{folder} was begun with {name}={was}, not {value}; resume it as it was or use "
+                "another folder"
             )
     check_same(folder, run.data, facts_of(source, info), "begun")
 

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from kavc.retrieval.hubs import HubCorrection
 from kavc.retrieval.index import Index
 
 
@@ -26,11 +27,31 @@ def query(tmp_path):
 
 
 def test_info(cli, folder):
-    facts = {"vectors": 3, "dim": 2, "modality": "audio", "model": "ab" * 32, "backend": "exact"}
+    facts = {
+        "vectors": 3, "dim": 2, "modality": "audio", "model": "ab" * 32, "backend": "exact",
+        "scores": "cosine", "hub correction": "none",
+    }  # fmt: skip
     assert json.loads(cli("index", "info", folder, "--json").stdout) == facts
     shown = cli("index", "info", folder)
     assert shown.exit_code == 0
     assert all(str(value) in shown.stdout for value in facts.values())
+
+
+def test_info_of_a_corrected_index(cli, tmp_path):
+    hubs = HubCorrection.of([[1, 0], [1, 1]], modality="visual", model="ab")
+    index = Index(2, modality="audio", model="ab", hubs=hubs)
+    index.add(["bark"], [[1, 0]])
+    index.save(tmp_path / "sounds")
+    facts = json.loads(cli("index", "info", tmp_path / "sounds", "--json").stdout)
+    assert facts["scores"] == "cosine less hub bias"
+    assert facts["hub correction"] == (
+        "inverted-softmax (beta 20), strength 0.5, 2 visual groups of queries"
+    )
+
+
+def test_a_server_is_not_asked_to_leave_the_correction_out(refused, query):
+    line = refused("retrieve", "--server", "localhost:1", "--input", query, "--no-hub-correction")
+    assert "a server searches as its model was exported" in line
 
 
 def test_remove(cli, folder):

@@ -17,6 +17,8 @@ from kavc.errors import ConfigError, DataError
 from kavc.files import fingerprint
 from kavc.retrieval.index import Index
 
+from .conftest import corrected
+
 SAVE_FOR_EVER = """
 import sys
 import numpy as np
@@ -45,11 +47,14 @@ def rewrite(folder, **changes):
     (folder / "index.json").write_text(json.dumps(header(folder) | changes))
 
 
-def resealed(folder):
+def resealed(folder, names=("vectors.npy", "ids.txt")):
     """Makes the header fit files that were changed, as somebody who means harm would."""
-    files = [data(folder) / name for name in ("vectors.npy", "ids.txt")]
-    sizes = {file.name: file.stat().st_size for file in files}
-    rewrite(folder, sizes=sizes, sha256=fingerprint(files))
+    files = {name: data(folder) / name for name in names}
+    # In the order of the package.
+    order = ["vectors.npy", "ids.txt", "bias.npy", "hubs/hubs.json", "hubs/bank.npy",
+             "hubs/weights.npy", "hubs/ids.txt"]  # fmt: skip
+    digest = fingerprint([files[name] for name in order if name in files])
+    rewrite(folder, sizes={name: f.stat().st_size for name, f in files.items()}, sha256=digest)
 
 
 def replace_vectors(folder, vectors):
@@ -65,11 +70,78 @@ def test_what_lies_there(folder, index):
     assert (data(folder) / "ids.txt").read_text().splitlines() == index.ids
     np.testing.assert_array_equal(np.load(data(folder) / "vectors.npy"), index.vectors)
     assert {name: header(folder)[name] for name in ("format", "dim", "count", "modality")} == {
-        "format": 1,
+        "format": 2,
         "dim": 6,
         "count": 40,
         "modality": "audio",
     }
+
+
+def test_format_1_is_read_as_before(folder, index):
+    rewrite(folder, format=1)
+    found = Index.load(folder)
+    assert found.ids == index.ids and found.hubs is None and found.score == "cosine"
+    found.save(folder)
+    assert header(folder)["format"] == 2
+
+
+def test_a_correction_lies_beside_the_vectors(tmp_path):
+    made = corrected()
+    made.save(tmp_path / "sounds")
+    place = data(tmp_path / "sounds")
+    names = sorted(p.relative_to(place).as_posix() for p in place.rglob("*") if p.is_file())
+    assert names == [
+        "bias.npy", "hubs/bank.npy", "hubs/hubs.json", "hubs/ids.txt", "hubs/weights.npy",
+        "ids.txt", "vectors.npy",
+    ]  # fmt: skip
+    found = Index.load(tmp_path / "sounds")
+    np.testing.assert_array_equal(found.vectors, made.vectors)
+    np.testing.assert_array_equal(found.bias, made.bias)
+    assert str(found.hubs) == str(made.hubs) and found.score == "cosine less hub bias"
+
+
+CORRECTED = ["bias.npy", "hubs/bank.npy", "hubs/hubs.json", "hubs/ids.txt", "hubs/weights.npy"]
+
+
+@pytest.mark.parametrize("name", CORRECTED)
+def test_a_damaged_correction_is_named_in_one_line(tmp_path, name):
+    corrected().save(tmp_path / "sounds")
+    file = data(tmp_path / "sounds") / name
+    content = file.read_bytes()
+    for damaged, message in ((content[:-1], "bring it back"), (content[:-3] + b"xyz", "altered")):
+        file.write_bytes(damaged)
+        with pytest.raises(DataError, match=message) as error:
+            Index.load(tmp_path / "sounds")
+        assert "\n" not in str(error.value)
+    file.unlink()
+    with pytest.raises(DataError, match=f"{name}: missing"):
+        Index.load(tmp_path / "sounds")
+
+
+@pytest.mark.parametrize(
+    ("bias", "message"),
+    [
+        (np.zeros(39, "f4"), r"float32 \(39,\); expected finite float32 \(40,\)"),
+        (np.zeros(40), "float64"),
+        (np.full(40, np.nan, "f4"), "expected finite"),
+        (np.full(40, None), "not readable as .npy"),
+    ],
+)
+def test_a_bias_is_not_trusted(tmp_path, bias, message):
+    folder = tmp_path / "sounds"
+    corrected().save(folder)
+    np.save(data(folder) / "bias.npy", bias, allow_pickle=True)
+    resealed(folder, ["vectors.npy", "ids.txt", *CORRECTED])
+    with pytest.raises(DataError, match=message):
+        Index.load(folder)
+
+
+def test_a_bank_of_another_model_is_refused(tmp_path):
+    folder = tmp_path / "sounds"
+    corrected().save(folder)
+    rewrite(folder, model="cd" * 32)
+    with pytest.raises(DataError, match="the bank of queries was made by the model abab"):
+        Index.load(folder)
 
 
 def test_an_empty_one_can_be_kept(tmp_path):
@@ -122,7 +194,8 @@ def test_damaged_data_are_named_in_one_line(folder, name, damage, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 2}, 'expected an object with "format": 1'),
+        ({"format": 3}, 'expected an object with "format": 1 or 2'),
+        ({"format": True}, "'format' is True; expected a whole number"),
         ({"more": 1}, "'more' is none of its entries, which are format, dim"),
         ({"dim": 0}, "'dim' can't be 0"),
         ({"dim": "6"}, "'dim' is '6'; expected a whole number"),

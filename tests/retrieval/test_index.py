@@ -8,6 +8,8 @@ import pytest
 from kavc.errors import ConfigError, DataError
 from kavc.retrieval.index import Index
 
+from .conftest import corrected, hubs
+
 BACKENDS = ["exact", "flat", "ivf", "hnsw"]
 
 
@@ -166,3 +168,63 @@ def test_saved_and_loaded_it_is_the_same(any_index, tmp_path):
     loaded.remove(["video-0"])
     loaded.save(tmp_path / "saved")
     assert state(Index.load(tmp_path / "saved")) == state(loaded)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_with_a_correction_scores_are_cosines_less_the_bias(backend):
+    if backend != "exact":
+        pytest.importorskip("faiss")
+    found = corrected(backend)
+    queries = np.random.default_rng(2).normal(size=(7, 6))
+    units = queries / np.linalg.norm(queries, axis=1, keepdims=True)
+    cosines = units @ found.vectors.T.astype("f8")
+    bias = hubs().bias(found.vectors, found.ids)
+    np.testing.assert_allclose(found.bias, bias, atol=1e-6)
+    for wanted, option in ((cosines - found.bias, True), (cosines, False)):
+        ids, scores = found.search(queries, 40, corrected=option)
+        np.testing.assert_allclose(scores, -np.sort(-wanted, axis=1), atol=1e-6)
+        order = np.argsort(-wanted, axis=1)
+        np.testing.assert_array_equal(ids[:, 0], np.array(found.ids)[order[:, 0]])
+    assert found.score == "cosine less hub bias"
+
+
+@pytest.mark.parametrize("backend", ["exact", "flat", "hnsw"])
+def test_what_is_added_and_removed_has_its_own_bias(backend):
+    if backend != "exact":
+        pytest.importorskip("faiss")
+    grown, whole = Index(6, model="ab" * 32, backend=backend, hubs=hubs()), corrected(backend)
+    rows = np.random.default_rng(0).normal(size=(40, 6))
+    ids = [f"video-{n}" for n in range(40)]
+    grown.add(ids[:25], rows[:25])
+    grown.search(rows[:1], 1), grown.search(rows[:1], 1, corrected=False)
+    grown.add([*ids[25:], "gone"], [*rows[25:], rows[3]])
+    grown.remove(["gone"])
+    np.testing.assert_allclose(grown.bias, whole.bias, atol=1e-6)
+    for option in (True, False):
+        found, scores = grown.search(rows, 3, corrected=option)
+        wanted, expected = whole.search(rows, 3, corrected=option)
+        np.testing.assert_array_equal(found, wanted)
+        np.testing.assert_allclose(scores, expected, atol=1e-6)
+
+
+def test_an_item_that_is_in_the_bank_does_not_count_its_own_query():
+    bank = hubs()
+    index = Index(6, model="ab" * 32, hubs=bank)
+    index.add(["video-3", "other"], [bank.units[3], bank.units[3]])
+    assert index.bias[0] < index.bias[1] - 0.01
+
+
+def test_a_correction_of_another_model_is_refused():
+    with pytest.raises(ConfigError, match="bank of queries was made by the model abab"):
+        Index(6, model="cd" * 32, hubs=hubs())
+    with pytest.raises(ConfigError, match="6 wide; expected 7"):
+        Index(7, model="ab" * 32, hubs=hubs())
+
+
+def test_an_index_without_a_correction_stays_without(index, tmp_path):
+    index.add(["more"], np.ones((1, 6)))
+    assert index.bias is None and index.hubs is None and index.score == "cosine"
+    index.save(tmp_path / "sounds")
+    assert Index.load(tmp_path / "sounds").bias is None
+    plain, told = index.search(np.ones((1, 6)), 5), index.search(np.ones((1, 6)), 5, corrected=True)
+    np.testing.assert_array_equal(plain[1], told[1])

@@ -15,7 +15,7 @@ from kavc.errors import ConfigError
 from kavc.export.savedmodel import export
 from kavc.retrieval.exact import exact_search
 from kavc.retrieval.index import Index
-from kavc.retrieval.served import CatalogueSearch, top_k
+from kavc.retrieval.served import ALIGNED, CHUNK, CatalogueSearch, top_k
 from kavc.serving.inspection.stock_ops import refuse_foreign_ops
 from kavc.serving.inspection.version_files import check_variables
 from kavc.serving.server.graph import ServedGraph
@@ -71,6 +71,27 @@ def test_one_trace_serves_catalogues_of_any_size():
         q, v = whole_numbers(size, 2, 4), whole_numbers(size + 1, size, 4)
         np.testing.assert_array_equal(search(q, v)[0], exact_search(q, v, 3)[0])
     assert len(traces) == 1
+
+
+def test_catalogues_in_any_order():
+    """The best first, so that later blocks hold none, and the best last; sizes around chunks."""
+    for size in (1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 5):
+        values = np.arange(size, dtype=np.float32)[:, None]
+        for v in (values, values[::-1], np.zeros_like(values)):
+            k = min(size, 5)
+            for block in (8, CHUNK + 3, 1000):
+                found = top_k(tf.ones([2, 1]), tf.constant(v), k, block)
+                expected = exact_search(np.ones((2, 1), np.float32), v, k)
+                np.testing.assert_array_equal(found[0], expected[0])
+                np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("k", [1, 40, 150])
+def test_equal_scores_over_many_chunks(k):
+    q, v = whole_numbers(0, 7, 2), whole_numbers(1, 20 * CHUNK + 3, 2)
+    for block in (100, 4 * CHUNK, 10_000):
+        positions, _ = top_k(tf.constant(q), tf.constant(v), k, block)
+        np.testing.assert_array_equal(positions, exact_search(q, v, k)[0])
 
 
 def test_memory_is_that_of_a_block():
@@ -182,3 +203,56 @@ def test_k_is_between_1_and_the_size(network, k):
 def test_an_empty_index_can_not_be_served():
     with pytest.raises(ConfigError, match="the index is empty"):
         CatalogueSearch(Index(3))
+
+
+class Corrected(Index):
+    """An index whose vectors have any bias."""
+
+    bias = None
+    score = "cosine less hub bias"
+
+
+def corrected(dim, size, bias):
+    index = Corrected(dim)
+    index.add([str(n) for n in range(size)], np.random.default_rng(dim).normal(size=(size, dim)))
+    index.bias = bias
+    return index
+
+
+@pytest.mark.parametrize(
+    "dim", [1, ALIGNED - 1, ALIGNED, ALIGNED + 1]
+)  # with room for a bias or not
+@pytest.mark.parametrize("batch", [0, 1, 2, 64])
+def test_the_bias_is_taken_off(dim, batch):
+    bias = np.random.default_rng(1).normal(0, 0.3, 500).astype(np.float32)
+    index = corrected(dim, 500, bias)
+    search = CatalogueSearch(index, k=20)
+    assert search.vectors.shape[1] % ALIGNED == 0
+    assert search.vectors.shape[1] - (dim + 1) < ALIGNED
+    queries = np.random.default_rng(2).normal(size=(batch, dim)).astype(np.float32)
+    queries /= np.linalg.norm(queries, axis=1, keepdims=True)
+    found = tf.function(search, autograph=False)(tf.constant(queries))
+    every = queries.astype(float) @ index.vectors.T.astype(float) - bias
+    positions = found["ids"].numpy().astype(int)
+    assert positions.shape == found["scores"].shape == (batch, 20)
+    np.testing.assert_allclose(found["scores"], -np.sort(-every, axis=1)[:, :20], atol=1e-6)
+    np.testing.assert_allclose(found["scores"], np.take_along_axis(every, positions, 1), atol=1e-6)
+    if batch:
+        assert (positions != np.argsort(-(every + bias), axis=1)[:, :20]).any()
+
+
+def test_equal_vectors_of_equal_bias_come_in_their_order():
+    index = Corrected(3)
+    index.add(list("abcdef"), [[1, 0, 0]] * 6)
+    index.bias = np.array([1, 0, 1, 0, 1, 0], np.float32)
+    found = CatalogueSearch(index)(tf.constant([[1.0, 0, 0]]))
+    assert found["ids"].numpy().tolist() == [[b"b", b"d", b"f", b"a", b"c", b"e"]]
+    assert found["scores"].numpy().tolist() == [[1, 1, 1, 0, 0, 0]]
+
+
+def test_the_outputs_say_what_the_scores_are(network):
+    plain = CatalogueSearch(catalogue(network, 5)).fields["scores"]
+    less = CatalogueSearch(corrected(3, 5, np.zeros(5, np.float32))).fields["scores"]
+    assert "cosines with the query" in str(plain)
+    assert "bias" not in str(plain)
+    assert "less each item's hub bias" in str(less)

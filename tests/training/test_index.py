@@ -12,6 +12,8 @@ import tensorflow as tf
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
+from kavc.layers.fingerprint import weights_fingerprint
+from kavc.retrieval.hubs import HubCorrection
 from kavc.retrieval.index import Index
 from kavc.systems.base import SourceInfo
 from kavc.training.data_facts import facts_of
@@ -35,11 +37,17 @@ class TwoMatrices:
     modalities = ("audio", "visual")
     fingerprint = "0" * 64
 
+    def __init__(self, hubs=()):
+        self.hubs = dict(hubs)
+
     def describe(self, source, config):
         return SourceInfo({}, WIDTHS, (), self.fingerprint)
 
     def read(self, source, split, config):
         return tf.data.Dataset.from_generator(lambda: videos(split), output_signature=SPEC)
+
+    def hub_correction(self, network, modality):
+        return self.hubs.get(modality)
 
     def embed(self, network, modality, features, config):
         matrix = network.get_layer(modality).kernel.numpy()
@@ -122,7 +130,47 @@ def test_pictures_with_the_silent_ones(run, tmp_path):
         run, tmp_path / "new", modality="visual", split="train", progress=said.append
     )
     assert index.ids == [f"train-{n}" for n in range(9)]
-    assert said == ["9 embedded; left out 0 silent, 1 twice"]
+    assert said == ["9 embedded; left out 0 silent, 1 twice", "scores: cosine"]
+
+
+@pytest.fixture
+def corrected_run() -> TinyRun:
+    """A run whose sounds are searched less their hubs: two videos of the test split in the bank."""
+    run = TinyRun()
+    queries = embedded(run, "test", "visual", [0, 1])
+    ids = ["test-0", "test-1"]
+    model = weights_fingerprint(run.network)
+    run.system.hubs["audio"] = HubCorrection.of(queries, ids=ids, modality="visual", model=model)
+    return run
+
+
+def test_the_runs_correction_goes_into_the_index_and_what_is_added(corrected_run, tmp_path):
+    said: list[str] = []
+    options = {"modality": "audio", "progress": said.append}
+    index = build_index(corrected_run, tmp_path / "sounds", **options)
+    assert said[1].startswith("scores: cosine less hub bias, inverted-softmax")
+    bank = corrected_run.system.hubs["audio"]
+    np.testing.assert_allclose(index.bias, bank.bias(index.vectors, index.ids), atol=1e-6)
+    grown = add_to_index(tmp_path / "sounds", corrected_run, split="train")
+    assert len(grown.bias) == len(grown) == 16
+    visual = np.random.default_rng(0).normal(size=(3, 4))
+    cosines = retrieve(grown, corrected_run, {"visual": visual}, 16, hub_correction=False)
+    scores = retrieve(grown, corrected_run, {"visual": visual}, 16)
+    order = {each: row for row, each in enumerate(grown.ids)}
+    for row in range(3):
+        of = dict(zip(cosines[0][row], cosines[1][row], strict=True))
+        wanted = [of[each] - grown.bias[order[each]] for each in scores[0][row]]
+        np.testing.assert_allclose(scores[1][row], wanted, atol=1e-5)
+
+
+def test_without_the_correction_an_index_has_cosines(corrected_run, tmp_path):
+    options = {"modality": "audio", "hub_correction": False}
+    assert build_index(corrected_run, tmp_path / "sounds", **options).score == "cosine"
+
+
+def test_adding_to_an_index_that_was_built_without_stays_without(corrected_run, run, tmp_path):
+    build_index(run, tmp_path / "sounds", modality="audio")
+    assert add_to_index(tmp_path / "sounds", corrected_run, split="train").score == "cosine"
 
 
 def test_the_other_modality_finds(run, sounds):

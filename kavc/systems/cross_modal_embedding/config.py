@@ -120,6 +120,15 @@ class CrossModalConfig(Config):
     patience: int | None = option(
         None, "epochs without a better validation recall before it stops; none: never", low=1
     )
+    # Search
+    hub_correction: str = option(
+        "inverted-softmax",
+        "what is taken off the scores of items that are near to every query; or csls, or none",
+        choices=("inverted-softmax", "csls", "none"),
+    )
+    hub_bank: int = option(
+        500, "groups of training videos that stand for queries there", low=2, high=100_000
+    )
     steps_per_execution: int = option(8, "training steps per call of the compiled graph", low=1)
     dtype: str = option("float32", "dtype policy", choices=("float32", "mixed_bfloat16"))
 

@@ -44,6 +44,43 @@ class Embedded:
         return Embedded(self.audio[rows], self.visual[rows])
 
 
+@dataclass(frozen=True)
+class Corrected(Embedded):
+    """Embeddings of which each item's bias is taken off its scores: one more coordinate.
+
+    Args:
+        audio_bias, visual_bias: `(videos,) float32`, of the sounds and of the pictures as items.
+    """
+
+    audio_bias: np.ndarray
+    visual_bias: np.ndarray
+
+    def of(self, direction: str) -> tuple[np.ndarray, np.ndarray]:
+        queries, items = super().of(direction)
+        bias = self.visual_bias if direction == "a2v" else self.audio_bias
+        return with_bias(queries, items, bias)
+
+    def select(self, rows: np.ndarray) -> Corrected:
+        return Corrected(
+            self.audio[rows], self.visual[rows], self.audio_bias[rows], self.visual_bias[rows]
+        )
+
+
+def with_bias(
+    queries: np.ndarray, items: np.ndarray, bias: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns queries and items whose dot products are those of before, less each item's bias.
+
+    Args:
+        queries, items: `(n, dim)` and `(m, dim) float32`.
+        bias: `(m,) float32`.
+
+    Returns:
+        One column wider.
+    """
+    return np.pad(queries, ((0, 0), (0, 1)), constant_values=1), np.column_stack([items, -bias])
+
+
 def embed_pairs(network: keras.Model, store: FeatureStore) -> Embedded:
     """Embeds each video's sound and picture together: a joint norm needs both."""
 

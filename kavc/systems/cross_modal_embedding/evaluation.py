@@ -13,8 +13,9 @@ from kavc.data.feature_store import FeatureStore
 from kavc.evaluation.estimate import FEWEST
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.report import Report
-from kavc.evaluation.retrieval_charts import modality_map, recall_curves
+from kavc.evaluation.retrieval_charts import modality_map, occurrence_curves, recall_curves
 from kavc.evaluation.table import Table
+from kavc.metrics.hubness import Hubness, hubness
 from kavc.metrics.random_galleries import RandomGalleries
 from kavc.metrics.relevance import LabelRelevance, label_relevance
 from kavc.systems.cross_modal_embedding import paper
@@ -30,9 +31,11 @@ from kavc.systems.cross_modal_embedding.embeddings import (
 )
 from kavc.systems.cross_modal_embedding.galleries import headline_size, per_query
 from kavc.systems.cross_modal_embedding.held import Held
+from kavc.systems.cross_modal_embedding.hubs import Hubs, corrected
 from kavc.systems.cross_modal_embedding.qualitative import class_name, qualitative_table
 from kavc.systems.cross_modal_embedding.tables import (
     headline,
+    hub_table,
     interval_table,
     label_table,
     protocol_table,
@@ -41,13 +44,15 @@ from kavc.systems.cross_modal_embedding.tables import (
 )
 
 # What is evaluated, by the name that its ranks have in a report's predictions.
-NETWORK, ALONE, CCA = "network", "alone", "cca"
+NETWORK, LESS_HUBS, ALONE, CCA = "network", "less_hubs", "alone", "cca"
 NAMES = {
     NETWORK: "this network",
+    LESS_HUBS: "this network, less hubs",
     ALONE: "this network, each modality alone",
     CCA: "linear CCA",
 }
 LEAKS = "this network, as published (leaks)"
+PLACES = 10  # that hubness looks at
 SEED = 0  # of the pictures' choice of videos
 MAP_VIDEOS = 400
 MAP_GROUPS = 5
@@ -75,9 +80,11 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
 
     Returns:
         A report whose headline is recall at 1, in percent, mean of both directions, in galleries
-        of 1,024, or the largest that fits the split. `predictions` hold the videos' "id" and, for
-        each system and direction, how many others score higher than each query's match, and as
-        much: "network_a2v_better", "network_a2v_tied" `(videos,) int64` and so on.
+        of 1,024, or the largest that fits the split, of cosines alone; a row beside it has what
+        the correction of hubs makes of them, where the network has one. `predictions` hold the
+        videos' "id" and, for each system and direction, how many others score higher than each
+        query's match, and as much: "network_a2v_better", "network_a2v_tied" `(videos,) int64` and
+        so on.
     """
     joint = config.input_norm == "joint"
     systems = _systems(network, held, joint)
@@ -87,6 +94,7 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
     named = {names[key]: of for key, of in ranks.items()}
     labels = held.test.label_matrix(len(held.classes))
     relevance = {name: _relevance(of, labels) for name, of in embedded.items()}
+    spread = {name: _hubness(of) for name, of in embedded.items()}
     tables = [
         recall_table(named, held.source),
         interval_table({name: per_query(of) for name, of in named.items()}, held.source),
@@ -94,6 +102,7 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
         *_without_silent(embedded, held),
         rank_table(named, held.source),
         label_table(relevance, held.source),
+        hub_table(spread, held.source),
         qualitative_table(
             systems[NETWORK], ranks[NETWORK], held.test.ids, labels, held.classes, held.source
         ),
@@ -102,8 +111,12 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
         title=f"Cross-modal embedding on {held.source}",
         headline=headline(per_query(ranks[NETWORK]), ", as published (leaks)" if joint else ""),
         tables=tables,
-        figures=[_curves(named, held), *_map(systems[NETWORK], labels, held)],
-        notes=[*held.notes, *_notes(held, joint, relevance)],
+        figures=[
+            _curves(named, held),
+            _occurrences(spread, held),
+            *_map(systems[NETWORK], labels, held),
+        ],
+        notes=[*held.notes, *_notes(held, joint, relevance), *_hub_notes(network.hubs)],
         predictions=_predictions(held.test, ranks),
     )
 
@@ -111,6 +124,9 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
 def _systems(network: keras.Model, held: Held, joint: bool) -> dict[str, Embedded]:
     embed = embed_pairs if joint else embed_alone
     found = {NETWORK: embed(network, held.test)}
+    if network.hubs is not None:
+        network.hubs.check(network)
+        found[LESS_HUBS] = corrected(network.hubs, found[NETWORK], held.test.ids)
     if joint:
         found[ALONE] = embed_alone(network, held.test, normalize=True)
     if held.train is not None:
@@ -121,6 +137,11 @@ def _systems(network: keras.Model, held: Held, joint: bool) -> dict[str, Embedde
 
 def _relevance(embedded: Embedded, labels: scipy.sparse.csr_matrix) -> dict[str, LabelRelevance]:
     return {direction: label_relevance(*embedded.of(direction), labels) for direction in DIRECTIONS}
+
+
+def _hubness(embedded: Embedded) -> dict[str, Hubness]:
+    k = min(PLACES, len(embedded.audio))
+    return {direction: hubness(*embedded.of(direction), k) for direction in DIRECTIONS}
 
 
 def _protocol(systems: Mapping[str, Embedded], held: Held) -> list[Table]:
@@ -159,6 +180,18 @@ def _curves(ranks: Mapping[str, Ranks], held: Held) -> Figure:
         size,
         published=published,
         caption=f"Recall against K in galleries of {size}.",
+        source=held.source,
+    )
+
+
+def _occurrences(spread: Mapping[str, Mapping[str, Hubness]], held: Held) -> Figure:
+    return occurrence_curves(
+        "hubs",
+        {
+            heading: {system: of[direction] for system, of in spread.items()}
+            for direction, heading in DIRECTIONS.items()
+        },
+        caption=f"Hubs: how often each of {len(held.test):,} items is among the first of a query.",
         source=held.source,
     )
 
@@ -216,6 +249,19 @@ def _notes(
             f"eigenvalue, {CCA_DIRECTIONS} directions, weighted by their correlation squared."
         )
     return [*notes, JOINT_NOTE] if joint else notes
+
+
+def _hub_notes(hubs: Hubs | None) -> list[str]:
+    if hubs is None:
+        return []
+    chosen = "; ".join(
+        f"{heading} {hubs.of('visual' if direction == 'a2v' else 'audio')}"
+        for direction, heading in DIRECTIONS.items()
+    )
+    return [
+        "Less hubs: each item's score less its bias, by a bank of training videos of the other "
+        f"modality; strength and temperature by recall at 1 on validation videos: {chosen}."
+    ]
 
 
 def _predictions(test: FeatureStore, ranks: Mapping[str, Ranks]) -> dict[str, np.ndarray]:

@@ -83,7 +83,13 @@ class TwoBranches(Network):
         config: the subclass's arguments, beside the number of classes and the features' widths.
         policy: `keras.DTypePolicy` of all of these.
         name: str.
+
+    Attributes:
+        hubs: what `kavc.systems.cross_modal_embedding.hubs` fits to the trained network and keeps
+            beside its weights; None before.
     """
+
+    hubs = None
 
     def __init__(
         self, audio_branch, visual_branch, classifier, *, joint_norm=None, config, policy, name

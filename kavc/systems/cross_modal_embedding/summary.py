@@ -14,7 +14,14 @@ from kavc.evaluation.table import Column, Table
 from kavc.metrics.retrieval import MatchRanks
 from kavc.systems.cross_modal_embedding import galleries
 from kavc.systems.cross_modal_embedding.embeddings import DIRECTIONS
-from kavc.systems.cross_modal_embedding.evaluation import ALONE, CCA, NAMES, NETWORK, NOTES
+from kavc.systems.cross_modal_embedding.evaluation import (
+    ALONE,
+    CCA,
+    LESS_HUBS,
+    NAMES,
+    NETWORK,
+    NOTES,
+)
 from kavc.systems.cross_modal_embedding.galleries import per_query
 from kavc.systems.cross_modal_embedding.paper import KS
 from kavc.systems.cross_modal_embedding.tables import Hits, cell_table, headline, interval_table
@@ -123,6 +130,8 @@ def _rows(reports: Mapping[str, Sequence[Report]]) -> dict[str, list[Hits]]:
         rows[NAMES[CCA]] = [_hits(some, CCA)]
     for label, seeds in reports.items():
         rows[_name(label, seeds)] = [_hits(report, NETWORK) for report in seeds]
+        if all(_holds(report, LESS_HUBS) for report in seeds):
+            rows[f"{label}, less hubs"] = [_hits(report, LESS_HUBS) for report in seeds]
         if _holds(seeds[0], ALONE):
             rows[f"{label}, each modality alone"] = [_hits(report, ALONE) for report in seeds]
     return rows

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kavc.data.roster import Roster
     from kavc.data.source import Source
     from kavc.evaluation.report import Report
+    from kavc.retrieval.hubs import HubCorrection
 
 
 class CrossModalEmbeddingSystem(System):
@@ -74,6 +75,35 @@ class CrossModalEmbeddingSystem(System):
         from kavc.systems.cross_modal_embedding import recipe
 
         return recipe.stages(config)
+
+    def calibration(self, config: CrossModalConfig) -> str | None:
+        # A joint norm embeds no query without its match.
+        fits = config.hub_correction != "none" and config.input_norm != "joint"
+        return "hubs" if fits else None
+
+    def calibrate(
+        self, network: keras.Model, source: Source, config: CrossModalConfig, folder: Path
+    ) -> None:
+        from kavc.data.feature_store import FeatureStore
+        from kavc.systems.cross_modal_embedding.hubs import fit_hubs
+
+        train, validation = (
+            FeatureStore.from_dataset(self.read(source, split, config))
+            for split in ("train", "validation")
+        )
+        hubs = fit_hubs(network, train, validation, config)
+        hubs.save(folder)
+        network.hubs = hubs
+
+    def attach(self, network: keras.Model, folder: Path) -> None:
+        from kavc.systems.cross_modal_embedding.hubs import Hubs
+
+        hubs = Hubs.load(folder)
+        hubs.check(network)
+        network.hubs = hubs
+
+    def hub_correction(self, network: keras.Model, modality: str) -> HubCorrection | None:
+        return None if network.hubs is None else network.hubs.of(modality)
 
     def evaluate(self, network: keras.Model, source: Source, config: CrossModalConfig) -> Report:
         from kavc.systems.cross_modal_embedding import evaluation, held

@@ -9,6 +9,7 @@ import numpy as np
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.mean_bootstrap import mean_bootstrap
 from kavc.evaluation.table import Column, Table
+from kavc.metrics.hubness import Hubness
 from kavc.metrics.random_galleries import RandomGalleries
 from kavc.metrics.relevance import LabelRelevance
 from kavc.systems.cross_modal_embedding import galleries
@@ -121,6 +122,30 @@ def rank_table(ranks: Mapping[str, Ranks], source: str) -> Table:
     ]
     caption = "Ranks of the match, the one relevant item; the largest gallery is the whole set"
     return Table("ranks", columns, rows, caption=caption, source=source)
+
+
+def hub_table(hubness: Mapping[str, Mapping[str, Hubness]], source: str) -> Table:
+    """How unevenly queries spread over the whole set.
+
+    Args:
+        hubness: system to direction.
+        source: see `Table`.
+    """
+    rows = [
+        (system, heading, of[direction].skewness, 100 * of[direction].never, of[direction].largest)
+        for direction, heading in DIRECTIONS.items()
+        for system, of in hubness.items()
+    ]
+    k = next(iter(hubness.values()))["a2v"].k
+    columns = [
+        Column("system"),
+        Column("direction"),
+        Column(f"skewness of the {k}-occurrence", ".2f"),
+        Column(f"never among the first {k}", ".1f", "%"),
+        Column(f"largest {k}-occurrence", ".0f"),
+    ]
+    caption = f"Hubs: how often an item is among the first {k} of a query, in the whole set"
+    return Table("hubs", columns, rows, caption=caption, source=source)
 
 
 def label_table(relevance: Mapping[str, Mapping[str, LabelRelevance]], source: str) -> Table:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import math
+import shutil
 
 import keras
 import numpy as np
 import pytest
 
+from kavc.errors import ConfigError
 from kavc.evaluation.report import Report
 from kavc.export import export_run
 from kavc.training.evaluate import evaluate
@@ -94,8 +96,31 @@ def test_every_modality_has_embeddings_of_norm_1_and_an_index(run, tmp_path):
         index = build_index(run, tmp_path / modality, modality=modality)
         assert len(index) > 0
         np.testing.assert_allclose(np.linalg.norm(index.vectors, axis=1), 1, atol=1e-5)  # float32
-        _, scores = index.search(index.vectors[:3], 1)
+        _, scores = index.search(index.vectors[:3], 1, corrected=False)
         np.testing.assert_allclose(scores[:, 0], 1, atol=1e-5)  # each finds itself, or its equal
+
+
+def test_what_is_fitted_to_the_network_is_found_again_and_is_of_its_weights(run, tmp_path):
+    """Files alike when it is made anew, as for a run of an earlier version; refused elsewhere."""
+    place = run.calibration
+    if place is None:
+        pytest.skip(f"{run.system.name} fits nothing to a trained network")
+    files = {path.relative_to(place): path.read_bytes() for path in place.rglob("*.*")}
+    assert files
+    shutil.copytree(run.path, tmp_path / "run")
+    again = Run(tmp_path / "run")
+    shutil.rmtree(again.calibration)
+    train(
+        run.system, run.source, again.path, preset=run.settings.preset,
+        overrides=run.settings.overrides, seed=run.settings.seed, resume=True,
+    )  # fmt: skip
+    made = {path.relative_to(again.calibration): path.read_bytes()
+            for path in again.calibration.rglob("*.*")}  # fmt: skip
+    assert made == files
+    assert Run(again.path).report.headline == run.report.headline
+    network = run.system.build(run.config)
+    with pytest.raises(ConfigError):
+        run.system.attach(network, place)
 
 
 def test_a_run_that_is_killed_and_resumed_ends_with_the_same_bits(

@@ -117,3 +117,14 @@ def test_a_row_that_leaks_has_a_second_one():
     assert "paper" in found.headline.name
     leaking = summarise({"code": [report(5, systems)]}, "made up")
     assert "code, as published (leaks)" in leaking.headline.name
+
+
+def test_runs_have_a_second_row_less_hubs():
+    both = report(4, systems=("network", "less_hubs", "cca"))
+    rows = compare({"one": both, "two": report(5)}).table("comparison").rows
+    assert list(dict.fromkeys(row[0] for row in rows)) == [
+        "linear CCA", "one", "one, less hubs", "two",
+    ]  # fmt: skip
+    found = summarise({"one": [both, both], "two": [report(5)]}, "made up").table("recall").rows
+    assert [row[0] for row in found[:4]] == ["linear CCA", "one", "one, less hubs", "two"]
+    assert found[2][-3] == pytest.approx(recall(both, system="less_hubs"))
