@@ -4,11 +4,11 @@ Exact search in Python and in graph, and FAISS's flat one, are set against the s
 block by block, of which none is looked at. "Obvious" adds `argpartition` of each block. FAISS 1.15
 leaves BLAS alone below 128,000 queries x width ("flat, as it comes"); `kavc.retrieval` sets that to
 1,000. IVF and HNSW are set against our exact search: recall of its ten nearest, time, and the time
-to build them. A bias is random, of the spread of a real correction of hubs. Queries are rows that
-were held out. See README.md for how times are taken.
+to build them. Of random vectors the bias is random, of the spread of a real correction of hubs, and
+queries are rows that were held out. See README.md for how times are taken.
 
-    python benchmarks/index_search.py                         # random unit vectors
-    python benchmarks/index_search.py --vectors embeddings.npy
+    python benchmarks/index_search.py                              # random unit vectors
+    python benchmarks/index_search.py --index INDEX --queries QUERIES.npy
 
 Random vectors have no neighbours to speak of: they are the worst case for IVF and HNSW.
 """
@@ -18,9 +18,10 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # idle threads of one case would slow the next
@@ -62,7 +63,8 @@ APPROXIMATE = (
 def main() -> None:
     """Measures every size, and writes both tables after each."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--vectors", type=Path, help=".npy (n, width); random ones by default")
+    parser.add_argument("--index", type=Path, help="with a correction of hubs; random by default")
+    parser.add_argument("--queries", type=Path, help=".npy (n, width), of --index")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 1_000_000])
     parser.add_argument("--width", type=int, default=250, help="of random vectors")
     parser.add_argument("--largest", type=int, default=100_000, help="size to build IVF, HNSW for")
@@ -70,30 +72,43 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
     tf.config.threading.set_intra_op_parallelism_threads(options.threads)
-    name = "random" if options.vectors is None else options.vectors.stem
+    name = "random" if options.index is None else options.index.name
     exact: list[tuple] = []
     approximate: list[tuple] = []
     with threadpool_limits(options.threads):
-        for vectors, queries in catalogues(options):
-            where = (name, len(vectors))
-            exact += [(*where, *row) for row in exact_rows(vectors, queries, options.rounds)]
+        for catalogue in catalogues(options):
+            where = (name, len(catalogue.vectors))
+            exact += [(*where, *row) for row in exact_rows(catalogue, options.rounds)]
             keep("index-search-exact", name, EXACT, exact)
-            if len(vectors) <= options.largest:
-                rows = approximate_rows(vectors, queries, options.rounds)
+            if len(catalogue.vectors) <= options.largest:
+                rows = approximate_rows(catalogue, options.rounds)
                 approximate += [(*where, *row) for row in rows]
                 keep("index-search-approximate", name, APPROXIMATE, approximate)
 
 
-def catalogues(options: argparse.Namespace) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Returns unit vectors and queries of each size."""
-    if options.vectors is not None:
-        rows = np.load(options.vectors, allow_pickle=False)
-        rows = unit_rows("vectors", rows, rows.shape[1])
-        return [(rows[HELD_OUT:], rows[:HELD_OUT])]
+class Catalogue(NamedTuple):
+    """What is searched: unit vectors, the bias of each, and unit queries."""
+
+    vectors: np.ndarray
+    bias: np.ndarray
+    queries: np.ndarray
+
+
+def catalogues(options: argparse.Namespace) -> Iterator[Catalogue]:
+    """Yields one of each size."""
+    if options.index is not None:
+        index = Index.load(options.index)
+        if index.bias is None:
+            raise SystemExit(f"{options.index}: has no correction of hubs; build it with one")
+        queries = np.load(options.queries, allow_pickle=False)[:HELD_OUT]
+        yield Catalogue(index.vectors, index.bias, unit_rows("queries", queries, index.dim))
+        return
     rng = np.random.default_rng(0)
     rows = rng.standard_normal((max(options.sizes) + HELD_OUT, options.width), np.float32)
     rows = unit_rows("vectors", rows, options.width)
-    return [(rows[HELD_OUT:][:size], rows[:HELD_OUT]) for size in options.sizes]
+    for size in options.sizes:
+        bias = np.random.default_rng(1).normal(0, SPREAD, size).astype(np.float32)
+        yield Catalogue(rows[HELD_OUT:][:size], bias, rows[:HELD_OUT])
 
 
 def keep(name: str, kind: str, columns: Sequence[Column], rows: list[tuple]) -> None:
@@ -103,29 +118,27 @@ def keep(name: str, kind: str, columns: Sequence[Column], rows: list[tuple]) -> 
     print_table(table)
 
 
-class RandomHubs:
-    """Gives each vector a random bias, in the place of a correction of hubs."""
+class GivenBias:
+    """In the place of a correction of hubs, whose index is filled by one call."""
+
+    def __init__(self, bias: np.ndarray):
+        self._bias = bias
 
     def check(self, **_: object) -> None:
         """Fits every index."""
 
     def bias(self, units: np.ndarray, ids: Sequence[str]) -> np.ndarray:
         """Returns `(n,) float32`."""
-        del ids
-        return random_bias(len(units))
+        del units, ids
+        return self._bias
 
 
-def random_bias(size: int) -> np.ndarray:
-    """Returns `(size,) float32`, the same ones each time."""
-    return np.random.default_rng(1).normal(0, SPREAD, size).astype(np.float32)
-
-
-def exact_rows(vectors: np.ndarray, queries: np.ndarray, rounds: int) -> list[tuple]:
+def exact_rows(catalogue: Catalogue, rounds: int) -> list[tuple]:
     """Returns a row a batch size and case: ratios over the bare products."""
-    searches = exact_searches(vectors)
+    searches = exact_searches(catalogue)
     rows = []
     for batch in BATCHES:
-        some = queries[:batch]
+        some = catalogue.queries[:batch]
         cases = {
             name: lambda search=search, some=some: done(search(some))
             for name, search in searches.items()
@@ -136,9 +149,10 @@ def exact_rows(vectors: np.ndarray, queries: np.ndarray, rounds: int) -> list[tu
     return rows
 
 
-def exact_searches(vectors: np.ndarray) -> dict[str, Callable]:
+def exact_searches(catalogue: Catalogue) -> dict[str, Callable]:
     """Returns functions of queries by the name of their case."""
-    plain, with_bias = index_of(vectors, None), index_of(vectors, RandomHubs())
+    vectors = catalogue.vectors
+    plain, with_bias = index_of(vectors, None), index_of(vectors, GivenBias(catalogue.bias))
     flat = faiss.IndexFlatIP(vectors.shape[1])
     flat.add(vectors)
     return {
@@ -153,17 +167,17 @@ def exact_searches(vectors: np.ndarray) -> dict[str, Callable]:
     }
 
 
-def index_of(vectors: np.ndarray, hubs: RandomHubs | None) -> Index:
+def index_of(vectors: np.ndarray, hubs: GivenBias | None) -> Index:
     """Returns an exact index of all vectors."""
     index = Index(vectors.shape[1], hubs=hubs)
     index.add([str(row) for row in range(len(vectors))], vectors)
     return index
 
 
-def approximate_rows(vectors: np.ndarray, queries: np.ndarray, rounds: int) -> list[tuple]:
+def approximate_rows(catalogue: Catalogue, rounds: int) -> list[tuple]:
     """Returns a row a structure, without and with a bias: recall, and ratios over exact search."""
-    rows = []
-    for named, bias in (("none", None), ("random", random_bias(len(vectors)))):
+    rows, (vectors, _, queries) = [], catalogue
+    for named, bias in (("without", None), ("with", catalogue.bias)):
         expected, _ = exact_search(queries, vectors, K, bias=bias)
         for kind in ("ivf", "hnsw"):
             start = time.perf_counter()

@@ -37,6 +37,7 @@ from kavc.systems.cross_modal_embedding.tables import (
     headline,
     hub_table,
     interval_table,
+    label_differences,
     label_table,
     protocol_table,
     rank_table,
@@ -94,7 +95,7 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
     named = {names[key]: of for key, of in ranks.items()}
     labels = held.test.label_matrix(len(held.classes))
     relevance = {name: _relevance(of, labels) for name, of in embedded.items()}
-    spread = {name: _hubness(of) for name, of in embedded.items()}
+    spread = {name: _hubness(of, _heard(held)) for name, of in embedded.items()}
     tables = [
         recall_table(named, held.source),
         interval_table({name: per_query(of) for name, of in named.items()}, held.source),
@@ -102,6 +103,7 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
         *_without_silent(embedded, held),
         rank_table(named, held.source),
         label_table(relevance, held.source),
+        *([label_differences(relevance, NAMES[CCA], held.source)] if CCA in systems else []),
         hub_table(spread, held.source),
         qualitative_table(
             systems[NETWORK], ranks[NETWORK], held.test.ids, labels, held.classes, held.source
@@ -139,9 +141,18 @@ def _relevance(embedded: Embedded, labels: scipy.sparse.csr_matrix) -> dict[str,
     return {direction: label_relevance(*embedded.of(direction), labels) for direction in DIRECTIONS}
 
 
-def _hubness(embedded: Embedded) -> dict[str, Hubness]:
-    k = min(PLACES, len(embedded.audio))
-    return {direction: hubness(*embedded.of(direction), k) for direction in DIRECTIONS}
+def _hubness(embedded: Embedded, rows: np.ndarray) -> dict[str, Hubness]:
+    k, some = min(PLACES, len(rows)), embedded.select(rows)
+    return {direction: hubness(*some.of(direction), k) for direction in DIRECTIONS}
+
+
+def _heard(held: Held) -> np.ndarray:
+    """Returns the videos with sound; all, where none has any.
+
+    Silent ones ask alike, so that each of the first ones of silence would seem to be a hub.
+    """
+    heard = np.flatnonzero(~held.test.silent)
+    return heard if len(heard) else np.arange(len(held.test))
 
 
 def _protocol(systems: Mapping[str, Embedded], held: Held) -> list[Table]:
@@ -191,7 +202,8 @@ def _occurrences(spread: Mapping[str, Mapping[str, Hubness]], held: Held) -> Fig
             heading: {system: of[direction] for system, of in spread.items()}
             for direction, heading in DIRECTIONS.items()
         },
-        caption=f"Hubs: how often each of {len(held.test):,} items is among the first of a query.",
+        caption=f"Hubs: how often each of {len(_heard(held)):,} items is among the first of a "
+        "query. In brackets: items that are never.",
         source=held.source,
     )
 

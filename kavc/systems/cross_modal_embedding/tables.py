@@ -125,7 +125,7 @@ def rank_table(ranks: Mapping[str, Ranks], source: str) -> Table:
 
 
 def hub_table(hubness: Mapping[str, Mapping[str, Hubness]], source: str) -> Table:
-    """How unevenly queries spread over the whole set.
+    """How unevenly queries spread over items.
 
     Args:
         hubness: system to direction.
@@ -144,7 +144,9 @@ def hub_table(hubness: Mapping[str, Mapping[str, Hubness]], source: str) -> Tabl
         Column(f"never among the first {k}", ".1f", "%"),
         Column(f"largest {k}-occurrence", ".0f"),
     ]
-    caption = f"Hubs: how often an item is among the first {k} of a query, in the whole set"
+    caption = (
+        f"Hubs: how often an item is among the first {k} of a query, among all videos with sound"
+    )
     return Table("hubs", columns, rows, caption=caption, source=source)
 
 
@@ -169,6 +171,32 @@ def label_table(relevance: Mapping[str, Mapping[str, LabelRelevance]], source: s
     ]
     caption = "Does what is retrieved from the whole set share a label? The match is left out"
     return Table("labels", columns, rows, caption=caption, source=source)
+
+
+def label_differences(
+    relevance: Mapping[str, Mapping[str, LabelRelevance]], than: str, source: str
+) -> Table:
+    """How much more often the first place shares a label than that of another system.
+
+    Args:
+        relevance: system to direction, all of the same videos.
+        than: the other system, one of these.
+        source: see `Table`.
+    """
+    rows: list[tuple] = []
+    for direction, heading in DIRECTIONS.items():
+        other = relevance[than][direction]
+        for system, of in relevance.items():
+            if system == than or not other.answerable.any():
+                continue
+            mine = of[direction].shares[other.answerable, :1]
+            paired = 100 * (mine - other.shares[other.answerable, :1])
+            found = mean_bootstrap(paired)[0].estimate()
+            rows.append((system, heading, found.value, found.low, found.high))
+    columns = [Column("system"), Column("direction")]
+    columns += [Column(name, "+.1f", "%") for name in ("difference", "low", "high")]
+    caption = f"Precision at 1 by labels less that of {than}, with 95 % interval, paired by query"
+    return Table("label-differences", columns, rows, caption=caption, source=source)
 
 
 def headline(hits: Mapping[str, np.ndarray], remark: str = "") -> Headline:
