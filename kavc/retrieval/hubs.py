@@ -226,7 +226,7 @@ class HubCorrection:
         if self.model != model:
             raise ConfigError(
                 f"the bank of queries was made by the model {self.model[:12] or '(unknown)'}, this "
-                f"is {model[:12] or '(unknown)'}: fit the correction of hubs again"
+                f"is {model[:12] or '(unknown)'}"
             )
         if self.dim != dim:
             raise ConfigError(f"the bank of queries is {self.dim} wide; expected {dim}")

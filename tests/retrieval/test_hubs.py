@@ -104,7 +104,7 @@ def test_settings_out_of_range_are_refused(options, message):
 def test_a_bank_of_another_network_is_refused():
     hubs = made()
     hubs.check(model="ab", dim=6)
-    with pytest.raises(ConfigError, match="made by the model ab, this is cd: fit"):
+    with pytest.raises(ConfigError, match="made by the model ab, this is cd"):
         hubs.check(model="cd", dim=6)
     with pytest.raises(ConfigError, match="6 wide; expected 7"):
         hubs.check(model="ab", dim=7)

@@ -136,6 +136,11 @@ class CrossModalConfig(Config):
         super().__post_init__()
         check_kernel_features(self.kernel_features, self.embedding_dim)
 
+    @property
+    def corrects_hubs(self) -> bool:
+        """Whether a correction of hubs is fitted: not where no query is embedded alone."""
+        return self.hub_correction != "none" and self.input_norm != "joint"
+
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
         # As the README's command for Google's cloud, "lambda" 0 included. Its five epochs were

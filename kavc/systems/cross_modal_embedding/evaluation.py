@@ -118,7 +118,7 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
             _occurrences(spread, held),
             *_map(systems[NETWORK], labels, held),
         ],
-        notes=[*held.notes, *_notes(held, joint, relevance), *_hub_notes(network.hubs)],
+        notes=[*held.notes, *_notes(held, joint, relevance), *_hub_notes(network.hubs, config)],
         predictions=_predictions(held.test, ranks),
     )
 
@@ -263,9 +263,10 @@ def _notes(
     return [*notes, JOINT_NOTE] if joint else notes
 
 
-def _hub_notes(hubs: Hubs | None) -> list[str]:
+def _hub_notes(hubs: Hubs | None, config: CrossModalConfig) -> list[str]:
     if hubs is None:
-        return []
+        lacks = "No correction of hubs: the run has none yet; `kavc train --resume` fits it."
+        return [lacks] if config.corrects_hubs else []
     chosen = "; ".join(
         f"{heading} {hubs.of('visual' if direction == 'a2v' else 'audio')}"
         for direction, heading in DIRECTIONS.items()

@@ -106,17 +106,26 @@ def fit_hubs(
     found = {}
     for modality, other in OTHER.items():
         queries = embed_one(network, other, getattr(heard, other))
-        bank = _bank(queries, heard.ids, config.hub_bank, other, model)
+        bank = bank_of(queries, heard.ids, config.hub_bank, other, model)
         asked, items = (embed_one(network, m, getattr(held, m)) for m in (other, modality))
         settings = choose(asked, items, bank, config.hub_correction)
         found[modality] = dataclasses.replace(bank, settings=settings)
     return Hubs(**found)
 
 
-def _bank(
-    queries: np.ndarray, ids: np.ndarray, rows: int, modality: str, model: str
+def bank_of(
+    queries: np.ndarray, ids: np.ndarray, rows: int, modality: str = "", model: str = ""
 ) -> HubCorrection:
-    """Returns queries as they are, where they are so few; else centres of so many groups."""
+    """Returns a bank of queries: as they are, where they are so few; else centres of groups.
+
+    The same queries give the same bank, to the last bit.
+
+    Args:
+        queries: `(n, dim) float32` of norm 1.
+        ids: (n,) bytes, whose they are.
+        rows: most rows of the bank.
+        modality, model: see `HubCorrection`.
+    """
     if len(queries) <= rows:
         names = [shown(each) for each in ids]
         return HubCorrection.of(queries, ids=names, modality=modality, model=model)

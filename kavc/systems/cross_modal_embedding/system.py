@@ -77,9 +77,7 @@ class CrossModalEmbeddingSystem(System):
         return recipe.stages(config)
 
     def calibration(self, config: CrossModalConfig) -> str | None:
-        # A joint norm embeds no query without its match.
-        fits = config.hub_correction != "none" and config.input_norm != "joint"
-        return "hubs" if fits else None
+        return "hubs" if config.corrects_hubs else None
 
     def calibrate(
         self, network: keras.Model, source: Source, config: CrossModalConfig, folder: Path

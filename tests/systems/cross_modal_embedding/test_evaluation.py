@@ -54,6 +54,7 @@ def test_tables_and_what_stands_in_them(report):
     assert list(rows(report, "recall")) == expected
     assert [figure.name for figure in report.figures] == ["recall", "hubs", "map"]
     assert "A note." in report.notes
+    assert any("No correction of hubs: the run has none yet" in note for note in report.notes)
     assert any("300, 9 of them silent" in note for note in report.notes)
 
 
@@ -152,6 +153,7 @@ def test_with_a_correction_everything_is_said_without_and_with_it(network, held,
     apart = np.abs(ranks.better - better)[9:]
     assert apart.max() <= 1 and np.mean(apart > 0) < 0.02
     assert any("strength and temperature by recall at 1 on validation" in x for x in found.notes)
+    assert not any("the run has none yet" in x for x in found.notes)
     # What is said without it stays what it was.
     assert found.headline == evaluate(network, held, CrossModalConfig()).headline
 

@@ -99,7 +99,7 @@ def test_they_are_read_as_written_and_of_one_network(network, make_network, make
     read = Hubs.load(tmp_path / "hubs")
     assert read.visual.settings == found.visual.settings
     np.testing.assert_array_equal(read.audio.bank, found.audio.bank)
-    with pytest.raises(ConfigError, match="fit the correction of hubs again"):
+    with pytest.raises(ConfigError, match="bank of queries was made by the model"):
         read.check(make_network(seed=1))
     (tmp_path / "hubs" / "audio" / "bank.npy").unlink()
     with pytest.raises(DataError, match=r"bank\.npy"):
