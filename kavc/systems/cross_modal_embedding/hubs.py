@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ MOST_VALIDATION = 5000  # videos that the choice is made by
 STRENGTHS = (0.25, 0.5, 0.75, 1.0, 1.25)
 BETAS = (5.0, 10.0, 15.0, 20.0, 30.0)
 NEIGHBOURS = (1, 5, 20)  # of the bank's rows
-MOST_PASSES = 20  # of k-means; it hardly moves after some ten
+MOST_PASSES = 10  # of k-means: twice as many find no more
 OTHER = {"audio": "visual", "visual": "audio"}
 FEWEST = 2  # queries of a bank
 
@@ -126,20 +127,28 @@ def bank_of(
         rows: most rows of the bank.
         modality, model: see `HubCorrection`.
     """
-    if len(queries) <= rows:
-        names = [shown(each) for each in ids]
-        return HubCorrection.of(queries, ids=names, modality=modality, model=model)
+    centres, counts = (queries, None) if len(queries) <= rows else _groups(queries, rows)
+    names = [shown(each) for each in ids] if counts is None else []
+    return HubCorrection.of(centres, weights=counts, ids=names, modality=modality, model=model)
+
+
+def _groups(queries: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the centres of at most so many groups, at least 2, and how many are in each."""
     from sklearn.cluster import KMeans
+    from sklearn.exceptions import ConvergenceWarning
     from threadpoolctl import threadpool_limits
 
-    machine = KMeans(rows, n_init=1, max_iter=MOST_PASSES, random_state=SEED)
-    with threadpool_limits(1, "openmp"):  # threads add in an order of their own: other last bits
+    # To draw first centres far from each other takes ten times as long, and finds no more.
+    machine = KMeans(rows, init="random", n_init=1, max_iter=MOST_PASSES, random_state=SEED)
+    with warnings.catch_warnings(), threadpool_limits(1, "openmp"):
+        # One thread, since several add in an order of their own: other last bits.
+        warnings.simplefilter("ignore", ConvergenceWarning)  # fewer queries differ than asked for
         groups = machine.fit_predict(queries)
     counts = np.bincount(groups, minlength=rows)
-    there = counts > 0
-    return HubCorrection.of(
-        machine.cluster_centers_[there], weights=counts[there], modality=modality, model=model
-    )
+    there = np.flatnonzero(counts)
+    if len(there) < FEWEST:  # of a network that collapsed, all are alike
+        return queries[:FEWEST], np.full(FEWEST, len(queries) / FEWEST)
+    return machine.cluster_centers_[there], counts[there]
 
 
 def corrected(hubs: Hubs, embedded: Embedded, ids: np.ndarray) -> Corrected:

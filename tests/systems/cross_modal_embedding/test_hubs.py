@@ -12,7 +12,7 @@ from kavc.retrieval.hubs import CSLS, HubCorrection
 from kavc.systems.cross_modal_embedding import hubs as module
 from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 from kavc.systems.cross_modal_embedding.embeddings import embed_one, with_bias
-from kavc.systems.cross_modal_embedding.hubs import Hubs, choose, fit_hubs
+from kavc.systems.cross_modal_embedding.hubs import Hubs, bank_of, choose, fit_hubs
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +65,13 @@ def test_two_training_videos_must_have_sound(network, make_store):
     train = make_store(10, 2)
     with pytest.raises(DataError, match=r"1 of the 10 training videos have sound; .* needs 2"):
         fit_hubs(network, train, make_store(20, 3), CrossModalConfig())
+
+
+def test_a_network_that_collapsed_has_a_bank_too():
+    queries = np.tile(np.eye(1, 6, dtype="f4"), (40, 1))
+    bank = bank_of(queries, np.arange(40).astype("S"), 10)
+    assert len(bank) == 2 and bank.weights.sum() == 40
+    assert np.isfinite(bank.bias(queries)).all()
 
 
 def with_hubs(count, seed):
