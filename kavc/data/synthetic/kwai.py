@@ -19,10 +19,10 @@ import numpy as np
 from kavc.data.schema import Field
 from kavc.data.synthetic.draws import check_seed, orthonormal, softplus
 from kavc.data.synthetic.kwai_knobs import KNOB_SETS, KwaiKnobs, knobs
+from kavc.data.synthetic.truth import read_columns, rows_of
 from kavc.errors import ConfigError, DataError
 from kavc.files import write_npz
 from kavc.folders import check_new
-from kavc.inputs.arrays import read_npz
 from kavc.inputs.json_files import read_json
 from kavc.inputs.records import entries, mapping
 from kavc.partials import new_folder
@@ -90,19 +90,7 @@ class Truth:
             DataError: it is missing or damaged.
         """
         path = Path(folder) / f"truth-{split}.npz"
-        try:
-            found = read_npz(path, most=MAX_TRUTH_BYTES)
-        except DataError as error:
-            raise DataError(f"{error}; generate the corpus again") from None
-        for name, (kind, axes) in TRUTH.items():
-            column = found.get(name)
-            if column is None or column.dtype.kind != kind or column.ndim != axes:
-                raise DataError(f"{path}: {name!r} is missing or of another kind; generate the"
-                                " corpus again")  # fmt: skip
-            if len(column) != len(found["ids"]):
-                raise DataError(f"{path}: {name!r} has {len(column)} rows, and there are"
-                                f" {len(found['ids'])} ids")  # fmt: skip
-        return cls(**{name: found[name] for name in TRUTH})
+        return cls(**read_columns(path, TRUTH, most=MAX_TRUTH_BYTES))
 
     def select(self, ids: np.ndarray) -> Truth:
         """Returns the rows of `ids`, (n,) bytes, in that order, for example a store's.
@@ -110,11 +98,7 @@ class Truth:
         Raises:
             DataError: an id is unknown.
         """
-        row = {bytes(name): i for i, name in enumerate(self.ids)}
-        try:
-            rows = np.array([row[bytes(name)] for name in ids], np.int64)
-        except KeyError as error:
-            raise DataError(f"id {error} has no truth; is it of another corpus?") from None
+        rows = rows_of(self.ids, ids)
         return Truth(**{name: getattr(self, name)[rows] for name in TRUTH})
 
 

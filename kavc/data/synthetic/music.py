@@ -25,10 +25,9 @@ from kavc.data.synthetic.music_world import (
     Scenes,
     Songs,
 )
-from kavc.errors import DataError
+from kavc.data.synthetic.truth import read_columns, rows_of
 from kavc.files import write_json, write_npz, write_text
 from kavc.folders import check_new
-from kavc.inputs.arrays import read_npz
 from kavc.partials import new_folder
 
 VIDEOS, TRACKS = 21159, 4756  # of the paper's comparisons
@@ -46,6 +45,7 @@ LESS = {
     "mood": ("tempo", "popularity"),
 }
 TRUTH = ("probability", "unbiased", "sound", "still", *LESS)
+COLUMNS = {"ids": ("S", 1), **dict.fromkeys(TRUTH, ("f", 1))}  # kinds of their dtype, and axes
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,19 +93,7 @@ class Truth:
             DataError: it is missing or damaged.
         """
         path = Path(folder) / NAME
-        try:
-            found = read_npz(path, most=MAX_TRUTH_BYTES)
-        except DataError as error:
-            raise DataError(f"{error}; generate the corpus again") from None
-        for name, kind in {"ids": "S", **dict.fromkeys(TRUTH, "f")}.items():
-            column = found.get(name)
-            if column is None or column.dtype.kind != kind or column.ndim != 1:
-                raise DataError(f"{path}: {name!r} is missing or of another kind; generate the"
-                                " corpus again")  # fmt: skip
-            if len(column) != len(found["ids"]):
-                raise DataError(f"{path}: {name!r} has {len(column)} rows, and there are"
-                                f" {len(found['ids'])} ids; generate the corpus again")  # fmt: skip
-        return cls(**{name: found[name] for name in ("ids", *TRUTH)})
+        return cls(**read_columns(path, COLUMNS, most=MAX_TRUTH_BYTES))
 
     def select(self, ids: np.ndarray) -> Truth:
         """Returns the rows of `ids`, (n,) bytes, in that order, for example a store's.
@@ -113,12 +101,8 @@ class Truth:
         Raises:
             DataError: an id is unknown.
         """
-        row = {bytes(name): i for i, name in enumerate(self.ids)}
-        try:
-            rows = np.array([row[bytes(name)] for name in ids], np.int64)
-        except KeyError as error:
-            raise DataError(f"id {error} has no truth; is it of another corpus?") from None
-        return Truth(**{name: getattr(self, name)[rows] for name in ("ids", *TRUTH)})
+        rows = rows_of(self.ids, ids)
+        return Truth(**{name: getattr(self, name)[rows] for name in COLUMNS})
 
 
 @dataclass(frozen=True, eq=False)
