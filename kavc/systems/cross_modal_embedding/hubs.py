@@ -1,9 +1,9 @@
 """Hubs of a trained network: the bank of training videos, and how much of a bias is taken off.
 
 The bank is of the training split alone: centres of groups of its embeddings, by k-means, with the
-number of videos in each. A few hundred of these do as well as all videos, and far better than as
-many videos drawn at random. Strength and temperature are those that find most on the validation
-split, for each direction.
+number of videos in each. A few hundred of these do nearly as well as all videos, and better than
+as many videos drawn at random (benchmarks/hub_banks.py). Strength and temperature are those that
+find most on the validation split, for each direction.
 """
 
 from __future__ import annotations
