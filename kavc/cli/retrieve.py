@@ -63,7 +63,7 @@ def retrieve(
             raise ConfigError("a server searches as its model was exported; for cosines export it"
                               " with an index that was built with --no-hub-correction")  # fmt: skip
         ids, scores = _of_server(server, model, inputs, media, timeout, top)
-        caption, score = f"found by {model}", "score"
+        caption, score = f"found by {model}", None
     else:
         from kavc.retrieval.index import COSINE, Index
 
@@ -73,7 +73,8 @@ def retrieve(
         caption = f"{found.modality} of {index}"
         score = found.score if hub_correction else COSINE
     if as_json:
-        print_json({"ids": ids, "scores": scores, "score": score})
+        named = {} if score is None else {"score": score}  # a server says not what they are
+        print_json({"ids": ids, "scores": scores, **named})
         return
     from kavc.evaluation.table import Column, Table
 
@@ -82,7 +83,12 @@ def retrieve(
         for query, places in enumerate(zip(ids, scores, strict=True))
         for rank, (id_, value) in enumerate(zip(*places, strict=True), 1)
     ]
-    columns = [Column("query", "d"), Column("rank", "d"), Column("id"), Column(score, ".3f")]
+    columns = [
+        Column("query", "d"),
+        Column("rank", "d"),
+        Column("id"),
+        Column(score or "score", ".3f"),
+    ]
     print_table(Table("retrieved", columns, rows, caption=caption))
 
 

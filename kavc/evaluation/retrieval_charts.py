@@ -102,14 +102,16 @@ def occurrence_curves(
             k = next(iter(systems.values())).k
             y_label = f"queries that have it among their first {k}" if axes is axes_of[0] else ""
             plain_axes(axes, "items, the most frequent first", y_label, literal(title))
+            lowest = 0.5
             for (system, one), colour in zip(systems.items(), PALETTE, strict=False):
                 counts = np.sort(one.occurrence)[::-1]
                 label = f"{system} ({100 * one.never:.1f} % never)"
                 places = np.arange(1, len(counts) + 1)
                 found = counts > 0
+                lowest = min(lowest, counts[found].min(initial=1) / 2)
                 axes.plot(places[found], counts[found], color=colour, label=literal(label))
             axes.axhline(one.occurrence.mean(), color=GREY, linestyle="--", linewidth=1)
-            axes.set(xscale="log", yscale="log", xlim=(1, max(len(counts), 2)), ylim=(0.5, None))
+            axes.set(xscale="log", yscale="log", xlim=(1, max(len(counts), 2)), ylim=(lowest, None))
             axes.legend(frameon=False, fontsize="small", loc="lower left")
 
     return Figure(name, caption, draw, (1.0 + 4.0 * len(panels), 4.2), source)

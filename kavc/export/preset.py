@@ -33,9 +33,11 @@ def write_preset(
 ) -> Path:
     """Writes a run as a preset: a run folder without what only training needs.
 
-    It holds settings, data facts, weights in Keras' own format, report and model card, and no path
-    of this machine. The network is tested again with the weights as they are stored, on the run's
-    data, so that the report and the card are true of what ships; both say what storing cost.
+    It holds settings, data facts, weights in Keras' own format, what is fitted to them (such as a
+    correction of hubs: centres of groups of training videos' embeddings; of few videos their own
+    ones, with their ids), report and model card, and no path of this machine. The network is tested
+    again with the weights as they are stored, on the run's data, so that the report and the card
+    are true of what ships; both say what storing cost.
 
     Args:
         run: a finished run with a report, or its folder; its data must be there.

@@ -26,8 +26,9 @@ def exact_search(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Finds the `k` vectors with the largest scores for each query: `<query, vector> - bias`.
 
-    Memory beyond the answer is that of 128 times `block` scores, whatever the sizes, and a quarter
-    of it for what is compared; `vectors` may lie on disk.
+    Memory beyond the answer is that of 128 times `block` scores, whatever the sizes, a quarter of
+    it for what is compared, and some 50 bytes for each score of a block that beats what is kept:
+    few, unless vectors are equal or come in ascending order. `vectors` may lie on disk.
 
     Args:
         queries: `(n, dim) float32`, finite.

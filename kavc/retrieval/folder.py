@@ -4,7 +4,7 @@ index.json            format, dim, count, modality, model, backend; which data, 
 data-XXXXXXXXXXXX/    vectors.npy (float32, C order: can be mapped), ids.txt (UTF-8, an id a line);
                       with a correction of hubs bias.npy (float32), and hubs/, the correction
 
-Format 1, of earlier versions, knows no correction, and is read as before.
+An index without a correction has format 1, which earlier versions read; one with it has format 2.
 
 A state of the index is one data folder, written whole under a new name; replacing `index.json` by
 one rename makes it the state that readers see, and only then the former one is removed. A reader
@@ -35,7 +35,7 @@ from kavc.retrieval.checks import are_units
 from kavc.retrieval.hubs import HubCorrection
 from kavc.retrieval.id_file import read_ids, write_ids
 
-FORMAT, FORMATS = 2, (1, 2)
+PLAIN_FORMAT, CORRECTED_FORMAT = FORMATS = (1, 2)
 HEADER, VECTORS, IDS, BIAS, HUBS = "index.json", "vectors.npy", "ids.txt", "bias.npy", "hubs"
 PLAIN = (VECTORS, IDS)
 CORRECTED = (*PLAIN, BIAS, *(f"{HUBS}/{name}" for name in hubs.FILES))
@@ -149,7 +149,7 @@ def read_header(folder: Path) -> Header:
 
 def _contents(format: int) -> list[set[str]]:
     """Returns which files a data folder may hold."""
-    return [set(PLAIN)] if format == 1 else [set(PLAIN), set(CORRECTED)]
+    return [set(PLAIN if format == PLAIN_FORMAT else CORRECTED)]
 
 
 def _write_data(folder: Path, content: Content) -> Header:
@@ -158,13 +158,13 @@ def _write_data(folder: Path, content: Content) -> Header:
     with whole_folder(folder / data) as temporary:
         write_npy(temporary / VECTORS, content.vectors)
         write_ids(temporary / IDS, content.ids)
-        if content.hubs is not None and content.bias is not None:
+        if content.hubs is not None:
             write_npy(temporary / BIAS, content.bias)
             content.hubs.save(temporary / HUBS)
     names = PLAIN if content.hubs is None else CORRECTED
     files = [folder / data / name for name in names]
     return Header(
-        format=FORMAT,
+        format=PLAIN_FORMAT if content.hubs is None else CORRECTED_FORMAT,
         dim=content.dim,
         count=len(content.ids),
         modality=content.modality,
@@ -193,7 +193,7 @@ def _read_data(folder: Path, header: Header) -> Content:
         return plain
     correction = HubCorrection.load(place / HUBS)
     try:
-        correction.check(model=header.model, dim=header.dim)
+        correction.check(model=header.model, dim=header.dim, items=header.modality)
     except ConfigError as error:
         raise DataError(f"{place / HUBS}: {error}") from None
     return replace(plain, hubs=correction, bias=_read_bias(files[BIAS], header.count))

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-SCORES = 2**22  # of items with the bank, that are held at a time: 16 MiB
+SCORES = 2**21  # of items with the bank, that are held at a time: 16 MiB
 
 Rule = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -30,7 +30,7 @@ def inverted_softmax_bias(
 
     An item's cosine with a query, less this bias, is the logarithm of the share that the query has
     among those of the bank in what the item is near to, over `beta` and but for a constant. Memory
-    is that of some 4 million scores.
+    is that of some 2 million scores.
 
     Args:
         items: `(n, dim) float32` of norm 1.
@@ -94,11 +94,13 @@ def _biases(
 ) -> np.ndarray:
     """Returns what a rule makes of items' scores, and of the shares that count, in blocks."""
     own = np.full(len(items), -1) if own is None else own
+    queries = bank.astype(np.float64)
     block = max(1, SCORES // len(bank))
     found = np.empty(len(items), np.float32)
     for start in range(0, len(items), block):
         rows = slice(start, start + block)
-        scores = items[rows] @ bank.T
+        # In float64, since a product rounds equal items differently at different places.
+        scores = items[rows].astype(np.float64) @ queries.T
         mine = np.flatnonzero(own[rows] >= 0)
         left_out = own[rows][mine]
         scores[mine, left_out] = -np.inf

@@ -112,8 +112,8 @@ class HubCorrection:
         settings: see `Settings`.
         bank: `(rows, dim) int8`; their directions count alone. At least 2, none of them zero.
         weights: `(rows,) float32`, positive: how many queries a row stands for.
-        ids: whose queries they are, one each: an item's own one is left out of its bias. None where
-            a row stands for several.
+        ids: whose queries they are, one each of the weight 1: an item's own one is left out of its
+            bias. None where a row stands for several.
         modality: what the queries are, as "visual" for a gallery of sounds.
         model: fingerprint of the weights that made them, as `kavc.retrieval.Index` has it.
 
@@ -148,6 +148,8 @@ class HubCorrection:
             raise DataError("bank: a weight is not positive and finite")
         if len(check_ids(self.ids)) not in (0, len(bank)):
             raise DataError(f"bank: {len(self.ids)} ids for {len(bank)} queries")
+        if self.ids and not (weights == 1).all():
+            raise DataError("bank: a row with an id stands for one query, and has the weight 1")
 
     @classmethod
     def of(
@@ -217,8 +219,13 @@ class HubCorrection:
         own = np.array([known.get(each, -1) for each in ids]) if known else None
         return self.settings.bias(items, self.units, self.weights, own)
 
-    def check(self, *, model: str, dim: int) -> None:
+    def check(self, *, model: str, dim: int, items: str = "") -> None:
         """Raises unless the bank is of the network whose items are to be corrected.
+
+        Args:
+            model: fingerprint of the network's weights.
+            dim: width of its embeddings.
+            items: their modality, which is not that of the queries; "" if nobody needs to know.
 
         Raises:
             ConfigError: names what the bank has, and what was expected.
@@ -230,6 +237,8 @@ class HubCorrection:
             )
         if self.dim != dim:
             raise ConfigError(f"the bank of queries is {self.dim} wide; expected {dim}")
+        if items and items == self.modality:
+            raise ConfigError(f"the bank of queries is of {items!r}, as the items are")
 
     def save(self, folder: str | os.PathLike) -> None:
         """Writes the correction into a new folder."""

@@ -34,7 +34,8 @@ class Index:
         backend: "exact", or "flat", "ivf" or "hnsw" of FAISS. "ivf" and "hnsw" may miss some of the
             nearest. Their structures are not saved: the first search after loading or `remove`
             makes them, from the vectors, so that a folder holds nothing that only one version of
-            FAISS reads, and that FAISS would have to trust. FAISS keeps a copy of the vectors.
+            FAISS reads, and that FAISS would have to trust. FAISS keeps a copy of the vectors; two
+            where an index with a correction is also searched without it.
         hubs: the correction of hubs, from the same model; None for none.
 
     Raises:
@@ -64,7 +65,7 @@ class Index:
             raise ConfigError(f"dim is {dim}; expected 1 to {MAX_DIM}")
         check_backend(backend)
         if hubs is not None:
-            hubs.check(model=model, dim=dim)
+            hubs.check(model=model, dim=dim, items=modality)
         self.dim, self.modality, self.model, self.backend = dim, modality, model, backend
         self.hubs = hubs
         self._name = "the index"

@@ -19,7 +19,6 @@ from kavc.training.run import (
     CONFIG,
     MODEL,
     NO_REPORT,
-    REPORT,
     Run,
     RunConfig,
     begin,
@@ -110,7 +109,7 @@ def train(
         if not run.finished:
             network = fit_stages(examples, config, out, seed, strategy, after_epoch)
             save_network(network, out / MODEL)
-        if run.uncalibrated or not (out / REPORT).exists():
+        if run.uncalibrated or run.unreported:
             _write_report(run, examples.source)
     return run
 
@@ -125,6 +124,7 @@ def _check_folder(out: Path, resume: bool) -> None:
 def _write_report(run: Run, source: Source) -> None:
     """Evaluates a trained network; if that fails, the run says why and is none the worse."""
     out, problem = run.path, run.path / NO_REPORT
+    write_text(problem, "the evaluation was not finished.\n")  # else a kill would leave an old one
     try:
         run.calibrate(source)
         report = run.system.evaluate(run.network, source, run.config)

@@ -53,7 +53,7 @@ def build_index(
         backend: as `kavc.retrieval.Index` takes it.
         hub_correction: whether the index takes off what the run's correction of hubs says, if it
             has one.
-        progress: called with a line of text on what was left out.
+        progress: called with a line of text on what was left out, and one on what scores will be.
 
     Returns:
         The index, as written.

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from kavc import keras_settings
 from kavc.data.source import Source
-from kavc.errors import ConfigError, DataError
+from kavc.errors import ConfigError, DataError, KavcError
 from kavc.files import write_json, write_text
 from kavc.inputs.json_files import read_json
 from kavc.inputs.opening import read_text
@@ -176,10 +176,10 @@ class Run:
         if (place := self.calibration) is not None and place.exists():
             try:
                 self.system.attach(network, place)
-            except ConfigError as error:
-                raise DataError(
-                    f"{place}: {error}; remove it, and `kavc train --resume` makes it again"
-                ) from None
+            except KavcError as error:
+                ships = (self.path / CARD).is_file()
+                cure = "bring it back" if ships else "and `kavc train --resume` makes it again"
+                raise DataError(f"{error}; remove {place}, {cure}") from None
         return network
 
     @property
@@ -187,6 +187,11 @@ class Run:
         """Where what is fitted to the trained network lies; None if its system fits nothing."""
         name = self.system.calibration(self.config)
         return None if name is None else self.path / name
+
+    @property
+    def unreported(self) -> bool:
+        """Whether there is no report, or one of before the last evaluation, which failed."""
+        return not (self.path / REPORT).exists() or (self.path / NO_REPORT).exists()
 
     @property
     def uncalibrated(self) -> bool:

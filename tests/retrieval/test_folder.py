@@ -70,19 +70,21 @@ def test_what_lies_there(folder, index):
     assert (data(folder) / "ids.txt").read_text().splitlines() == index.ids
     np.testing.assert_array_equal(np.load(data(folder) / "vectors.npy"), index.vectors)
     assert {name: header(folder)[name] for name in ("format", "dim", "count", "modality")} == {
-        "format": 2,
+        "format": 1,
         "dim": 6,
         "count": 40,
         "modality": "audio",
     }
 
 
-def test_format_1_is_read_as_before(folder, index):
-    rewrite(folder, format=1)
-    found = Index.load(folder)
-    assert found.ids == index.ids and found.hubs is None and found.score == "cosine"
-    found.save(folder)
-    assert header(folder)["format"] == 2
+@pytest.mark.parametrize("corrects", [False, True])
+def test_a_format_has_its_files(tmp_path, index, corrects):
+    """Without a correction it is what earlier versions wrote and read."""
+    (corrected() if corrects else index).save(tmp_path / "sounds")
+    assert header(tmp_path / "sounds")["format"] == 1 + corrects
+    rewrite(tmp_path / "sounds", format=2 - corrects)
+    with pytest.raises(DataError, match="'sizes' can't be"):
+        Index.load(tmp_path / "sounds")
 
 
 def test_a_correction_lies_beside_the_vectors(tmp_path):

@@ -77,6 +77,15 @@ def test_an_items_own_query_is_left_out(rule):
 
 
 @pytest.mark.parametrize("rule", [inverted_softmax_bias, csls_bias])
+@pytest.mark.parametrize("rows", [2, 17, 37])
+def test_equal_items_have_equal_biases_to_the_last_bit(rule, rows):
+    """Else they would not tie. In float32 the products of some of these differ."""
+    items = np.repeat(units(5, 128, seed=4), 21, axis=0)[:101]
+    found = rule(items, units(rows, 128, seed=5))
+    assert len(np.unique(found)) == 5
+
+
+@pytest.mark.parametrize("rule", [inverted_softmax_bias, csls_bias])
 def test_blocks_change_nothing(rule, monkeypatch):
     whole = rule(ITEMS, BANK, own=np.arange(40) % 25)
     monkeypatch.setattr(hub_bias, "SCORES", 3 * len(BANK))

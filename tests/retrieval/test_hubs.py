@@ -78,7 +78,8 @@ def test_it_is_read_as_it_was_written(tmp_path):
         (BANK, {"ids": IDS[1:]}, "bank: 24 ids for 25 queries"),
         (BANK, {"ids": IDS[:-1] + IDS[:1]}, "'video-0' .number 24. is given twice"),
         (BANK, {"weights": np.ones(3)}, r"bank: weights float32 \(3,\) for 25 rows"),
-        (BANK, {"weights": np.zeros(25)}, "bank: a weight is not positive"),
+        (BANK, {"weights": np.zeros(25), "ids": ()}, "bank: a weight is not positive"),
+        (BANK, {"weights": np.arange(1, 26), "ids": IDS}, "a row with an id stands for one query"),
     ],
 )
 def test_what_is_no_bank_is_refused(queries, options, message):

@@ -219,6 +219,19 @@ def test_a_correction_of_another_model_is_refused():
         Index(6, model="cd" * 32, hubs=hubs())
     with pytest.raises(ConfigError, match="6 wide; expected 7"):
         Index(7, model="ab" * 32, hubs=hubs())
+    with pytest.raises(ConfigError, match="the bank of queries is of 'visual', as the items are"):
+        Index(6, modality="visual", model="ab" * 32, hubs=hubs())
+
+
+def test_emptied_it_takes_more(tmp_path):
+    found = corrected()
+    bias = found.bias
+    found.remove(found.ids)
+    found.save(tmp_path / "sounds")
+    again = Index.load(tmp_path / "sounds")
+    rows = np.random.default_rng(0).normal(size=(40, 6))
+    again.add([f"video-{n}" for n in range(40)], rows)
+    np.testing.assert_allclose(again.bias, bias, atol=1e-6)
 
 
 def test_an_index_without_a_correction_stays_without(index, tmp_path):

@@ -204,6 +204,16 @@ def test_a_report_that_can_not_be_made_leaves_the_run_as_it_is(
     assert not (run.path / "report_error.txt").exists()
 
 
+def test_an_older_report_beside_one_that_was_not_finished_is_made_again(system, source, tmp_path):
+    """As of a run that is fitted something more, and killed before its report."""
+    run = train(system, source, tmp_path / "run", overrides={"epochs": 1})
+    (run.path / "report_error.txt").write_text("the evaluation was not finished.\n")
+    (run.path / "report.md").unlink()
+    train(system, source, tmp_path / "run", overrides={"epochs": 1}, resume=True)
+    assert (run.path / "report.md").exists()
+    assert not (run.path / "report_error.txt").exists()
+
+
 def test_a_run_is_not_resumed_in_other_splits(system, source, tmp_path, monkeypatch):
     digests = {"train": "1", "validation": "2", "test": "3"}
     monkeypatch.setattr(SourceInfo, "splits", property(lambda info: dict(digests)))

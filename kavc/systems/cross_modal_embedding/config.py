@@ -127,7 +127,7 @@ class CrossModalConfig(Config):
         choices=("inverted-softmax", "csls", "none"),
     )
     hub_bank: int = option(
-        500, "groups of training videos that stand for queries there", low=2, high=100_000
+        500, "groups of training videos that stand for queries there", low=2, high=50_000
     )
     steps_per_execution: int = option(8, "training steps per call of the compiled graph", low=1)
     dtype: str = option("float32", "dtype policy", choices=("float32", "mixed_bfloat16"))

@@ -265,7 +265,7 @@ def _notes(
 
 def _hub_notes(hubs: Hubs | None, config: CrossModalConfig) -> list[str]:
     if hubs is None:
-        lacks = "No correction of hubs: the run has none yet; `kavc train --resume` fits it."
+        lacks = "No correction of hubs: the run has none; `kavc train --resume` fits one."
         return [lacks] if config.corrects_hubs else []
     chosen = "; ".join(
         f"{heading} {hubs.of('visual' if direction == 'a2v' else 'audio')}"
@@ -273,7 +273,7 @@ def _hub_notes(hubs: Hubs | None, config: CrossModalConfig) -> list[str]:
     )
     return [
         "Less hubs: each item's score less its bias, by a bank of training videos of the other "
-        f"modality; strength and temperature by recall at 1 on validation videos: {chosen}."
+        f"modality; how much of it, by recall at 1 on validation videos: {chosen}."
     ]
 
 

@@ -24,7 +24,14 @@ from kavc.errors import DataError
 from kavc.files import whole_folder
 from kavc.layers.fingerprint import weights_fingerprint
 from kavc.metrics.random_galleries import RandomGalleries
-from kavc.metrics.retrieval import MatchRanks, blocked_scores, joined_ranks, rank_scores
+from kavc.metrics.retrieval import (
+    MatchRanks,
+    blocked_scores,
+    first_equal,
+    joined_ranks,
+    rank_scores,
+)
+from kavc.retrieval.checks import check_ids
 from kavc.retrieval.hubs import CSLS, INVERTED_SOFTMAX, HubCorrection, Settings
 from kavc.systems.cross_modal_embedding.config import CrossModalConfig
 from kavc.systems.cross_modal_embedding.embeddings import Corrected, Embedded, embed_one
@@ -66,7 +73,7 @@ class Hubs:
         model = weights_fingerprint(network)
         for modality in OTHER:
             width = network.output[f"{modality}_embedding"].shape[-1]
-            self.of(modality).check(model=model, dim=width)
+            self.of(modality).check(model=model, dim=width, items=modality)
 
     def save(self, folder: Path) -> None:
         """Writes them into a new folder, one folder each."""
@@ -126,10 +133,23 @@ def bank_of(
         ids: (n,) bytes, whose they are.
         rows: most rows of the bank.
         modality, model: see `HubCorrection`.
+
+    Raises:
+        DataError: a query is not finite.
     """
+    if not np.isfinite(queries).all():
+        raise DataError("the bank of queries: embeddings are not finite; the network diverged")
     centres, counts = (queries, None) if len(queries) <= rows else _groups(queries, rows)
-    names = [shown(each) for each in ids] if counts is None else []
+    names = _names(ids) if counts is None else []
     return HubCorrection.of(centres, weights=counts, ids=names, modality=modality, model=model)
+
+
+def _names(ids: np.ndarray) -> list[str]:
+    """Returns ids as an index has them; none, if an index could not hold one of them."""
+    try:
+        return check_ids(shown(each) for each in ids)
+    except DataError:
+        return []
 
 
 def _groups(queries: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -160,7 +180,10 @@ def corrected(hubs: Hubs, embedded: Embedded, ids: np.ndarray) -> Corrected:
         ids: (videos,) bytes, whose embeddings they are.
     """
     names = [shown(each) for each in ids]
-    biases = [hubs.of(each).bias(getattr(embedded, each), names) for each in OTHER]
+    biases = [
+        hubs.of(each).bias(getattr(embedded, each), names)[first_equal(getattr(embedded, each))]
+        for each in OTHER
+    ]
     return Corrected(embedded.audio, embedded.visual, *biases)
 
 
@@ -176,7 +199,8 @@ def choose(queries: np.ndarray, items: np.ndarray, bank: HubCorrection, kind: st
         The best settings; of equal ones the weakest, which may be none at all.
     """
     candidates = [Settings(kind, 0.0), *_candidates(kind)]
-    biases = [each.bias(items, bank.units, bank.weights) for each in candidates]
+    alike = first_equal(items)  # else equal items, as of silence, would not tie
+    biases = [each.bias(items, bank.units, bank.weights)[alike] for each in candidates]
     parts: list[list[MatchRanks]] = [[] for _ in candidates]
     for first, scores in blocked_scores(queries, items):
         for found, bias in zip(parts, biases, strict=True):

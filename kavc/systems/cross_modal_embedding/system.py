@@ -58,7 +58,8 @@ class CrossModalEmbeddingSystem(System):
         )
 
     def check_split(self, split: str, roster: Roster, config: CrossModalConfig) -> None:
-        silent = "keep" if split == "test" else config.silent
+        needs_sound = split == "train" and config.corrects_hubs
+        silent = "drop" if needs_sound else "keep" if split == "test" else config.silent
         rows = roster.usable(silent)
         if len(rows) < 2:
             raise DataError(
@@ -101,7 +102,8 @@ class CrossModalEmbeddingSystem(System):
         network.hubs = hubs
 
     def hub_correction(self, network: keras.Model, modality: str) -> HubCorrection | None:
-        return None if network.hubs is None else network.hubs.of(modality)
+        found = None if network.hubs is None else network.hubs.of(modality)
+        return None if found is None or not found.settings.strength else found
 
     def evaluate(self, network: keras.Model, source: Source, config: CrossModalConfig) -> Report:
         from kavc.systems.cross_modal_embedding import evaluation, held

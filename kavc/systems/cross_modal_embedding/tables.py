@@ -145,7 +145,8 @@ def hub_table(hubness: Mapping[str, Mapping[str, Hubness]], source: str) -> Tabl
         Column(f"largest {k}-occurrence", ".0f"),
     ]
     caption = (
-        f"Hubs: how often an item is among the first {k} of a query, among all videos with sound"
+        f"Hubs: how often an item is among the first {k} of a query, of videos with sound (of all, "
+        "if none has any)"
     )
     return Table("hubs", columns, rows, caption=caption, source=source)
 

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, DataError
 from kavc.evaluation.report import Report
 from kavc.export import export_run
 from kavc.training.evaluate import evaluate
@@ -118,6 +118,9 @@ def test_what_is_fitted_to_the_network_is_found_again_and_is_of_its_weights(run,
             for path in again.calibration.rglob("*.*")}  # fmt: skip
     assert made == files
     assert Run(again.path).report.headline == run.report.headline
+    next(again.calibration.rglob("*.json")).unlink()
+    with pytest.raises(DataError, match=r"train --resume` makes it again$"):
+        _ = Run(again.path).network
     network = run.system.build(run.config)
     with pytest.raises(ConfigError):
         run.system.attach(network, place)

@@ -11,8 +11,14 @@ from kavc.metrics.retrieval import match_ranks
 from kavc.retrieval.hubs import CSLS, HubCorrection
 from kavc.systems.cross_modal_embedding import hubs as module
 from kavc.systems.cross_modal_embedding.config import CrossModalConfig
-from kavc.systems.cross_modal_embedding.embeddings import embed_one, with_bias
-from kavc.systems.cross_modal_embedding.hubs import Hubs, bank_of, choose, fit_hubs
+from kavc.systems.cross_modal_embedding.embeddings import embed_alone, embed_one, with_bias
+from kavc.systems.cross_modal_embedding.hubs import (
+    Hubs,
+    bank_of,
+    choose,
+    corrected,
+    fit_hubs,
+)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +55,7 @@ def test_of_more_videos_it_is_groups_which_stand_for_all(network, make_store):
     assert np.corrcoef(bias, wanted)[0, 1] > 0.98
 
 
-def test_validation_chooses_and_is_in_no_bank(network, make_store):
+def test_validation_is_in_no_bank(network, make_store):
     one, other = (fitted(network, make_store, validation=seed) for seed in (3, 4))
     np.testing.assert_array_equal(one.audio.bank, other.audio.bank)
 
@@ -59,6 +65,34 @@ def test_of_many_videos_evenly_spaced_ones_are_taken(network, make_store, monkey
     monkeypatch.setattr(module, "MOST_VALIDATION", 40)
     found = fitted(network, make_store)
     assert len(found.audio) == 30 and found.audio.ids[0] == "2-9" and found.audio.ids[-1] == "2-119"
+
+
+def test_ids_that_an_index_could_not_hold_leave_the_bank_without_names():
+    queries = np.eye(3, dtype="f4")
+    for ids in ([b"a\tb", b"c", b"d"], [b"caf\xe9", b"caf\\xe9", b"d"], [b"x" * 300, b"c", b"d"]):
+        assert not bank_of(queries, np.array(ids, object), 10).ids
+    assert bank_of(queries, np.array([b"caf\xe9", b"c", b"d"], object), 10).ids
+
+
+@pytest.mark.parametrize("rows", [2, 10])
+def test_embeddings_that_are_not_finite_are_told_of(rows):
+    queries = np.full((5, 3), np.nan, "f4")
+    with pytest.raises(DataError, match="not finite; the network diverged"):
+        bank_of(queries, np.arange(5).astype("S"), rows)
+
+
+def test_silent_videos_tie_under_a_correction_too(make_network, make_store):
+    """With a bank of few rows, whose products round equal items differently."""
+    network = make_network()
+    found, store = fitted(network, make_store, hub_bank=2), make_store(101, 5, silent=20)
+    embedded = corrected(found, embed_alone(network, store), store.ids)
+    assert np.all(embedded.ranks()["v2a"].tied[:20] == 19)
+
+
+def test_banks_in_each_others_place_are_refused(network, make_store):
+    found = fitted(network, make_store)
+    with pytest.raises(ConfigError, match="the bank of queries is of 'audio', as the items are"):
+        Hubs(audio=found.visual, visual=found.audio).check(network)
 
 
 def test_two_training_videos_must_have_sound(network, make_store):
