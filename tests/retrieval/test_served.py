@@ -15,7 +15,7 @@ from kavc.errors import ConfigError
 from kavc.export.savedmodel import export
 from kavc.retrieval.exact import exact_search
 from kavc.retrieval.index import Index
-from kavc.retrieval.served import ALIGNED, CHUNK, CatalogueSearch, top_k
+from kavc.retrieval.served import CHUNK, CatalogueSearch, columns, top_k
 from kavc.serving.inspection.stock_ops import refuse_foreign_ops
 from kavc.serving.inspection.version_files import check_variables
 from kavc.serving.server.graph import ServedGraph
@@ -26,11 +26,12 @@ import resource
 import numpy as np
 import tensorflow as tf
 from kavc.retrieval import exact_search, top_k
+from kavc.retrieval.served import columns
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 rng = np.random.default_rng(0)
 queries, vectors = (rng.normal(size=(n, 16)).astype(np.float32) for n in (128, 480_000))
-constants = tf.constant(queries), tf.constant(vectors)
+constants = tf.constant(queries), tf.constant(columns(vectors))
 searches = (
     lambda: exact_search(queries, vectors, 10),
     lambda: tf.function(lambda q, v: top_k(q, v, 10), autograph=False)(*constants),
@@ -53,7 +54,7 @@ def whole_numbers(seed, *shape):
 @pytest.mark.parametrize("k", [1, 5, 37])
 def test_like_the_search_in_python_also_among_equals(k, block):
     q, v = whole_numbers(0, 6, 4), whole_numbers(1, 37, 4)
-    positions, scores = top_k(tf.constant(q), tf.constant(v), k, block)
+    positions, scores = top_k(tf.constant(q), columns(v, block=block), k)
     expected = exact_search(q, v, k)
     np.testing.assert_array_equal(positions, expected[0])
     np.testing.assert_array_equal(scores, expected[1])
@@ -62,14 +63,14 @@ def test_like_the_search_in_python_also_among_equals(k, block):
 def test_one_trace_serves_catalogues_of_any_size():
     traces = []
 
-    @tf.function(input_signature=[tf.TensorSpec([None, 4]), tf.TensorSpec([None, 4])])
-    def search(queries, vectors):
+    @tf.function(input_signature=[tf.TensorSpec([None, 4]), tf.TensorSpec([None, 5, None])])
+    def search(queries, blocks):
         traces.append(1)
-        return top_k(queries, vectors, 3, 16)
+        return top_k(queries, blocks, 3)
 
     for size in (3, 16, 50):
         q, v = whole_numbers(size, 2, 4), whole_numbers(size + 1, size, 4)
-        np.testing.assert_array_equal(search(q, v)[0], exact_search(q, v, 3)[0])
+        np.testing.assert_array_equal(search(q, columns(v, block=16))[0], exact_search(q, v, 3)[0])
     assert len(traces) == 1
 
 
@@ -80,7 +81,7 @@ def test_catalogues_in_any_order():
         for v in (values, values[::-1], np.zeros_like(values)):
             k = min(size, 5)
             for block in (8, CHUNK + 3, 1000):
-                found = top_k(tf.ones([2, 1]), tf.constant(v), k, block)
+                found = top_k(tf.ones([2, 1]), columns(v, block=block), k)
                 expected = exact_search(np.ones((2, 1), np.float32), v, k)
                 np.testing.assert_array_equal(found[0], expected[0])
                 np.testing.assert_array_equal(found[1], expected[1])
@@ -90,7 +91,7 @@ def test_catalogues_in_any_order():
 def test_equal_scores_over_many_chunks(k):
     q, v = whole_numbers(0, 7, 2), whole_numbers(1, 20 * CHUNK + 3, 2)
     for block in (100, 4 * CHUNK, 10_000):
-        positions, _ = top_k(tf.constant(q), tf.constant(v), k, block)
+        positions, _ = top_k(tf.constant(q), columns(v, block=block), k)
         np.testing.assert_array_equal(positions, exact_search(q, v, k)[0])
 
 
@@ -219,16 +220,13 @@ def corrected(dim, size, bias):
     return index
 
 
-@pytest.mark.parametrize(
-    "dim", [1, ALIGNED - 1, ALIGNED, ALIGNED + 1]
-)  # with room for a bias or not
+@pytest.mark.parametrize("dim", [1, 15, 16, 17])
 @pytest.mark.parametrize("batch", [0, 1, 2, 64])
 def test_the_bias_is_taken_off(dim, batch):
     bias = np.random.default_rng(1).normal(0, 0.3, 500).astype(np.float32)
     index = corrected(dim, 500, bias)
     search = CatalogueSearch(index, k=20)
-    assert search.vectors.shape[1] % ALIGNED == 0
-    assert search.vectors.shape[1] - (dim + 1) < ALIGNED
+    assert search.vectors.shape == (1, dim + 1, 512)
     queries = np.random.default_rng(2).normal(size=(batch, dim)).astype(np.float32)
     queries /= np.linalg.norm(queries, axis=1, keepdims=True)
     found = tf.function(search, autograph=False)(tf.constant(queries))
@@ -239,6 +237,21 @@ def test_the_bias_is_taken_off(dim, batch):
     np.testing.assert_allclose(found["scores"], np.take_along_axis(every, positions, 1), atol=1e-6)
     if batch:
         assert (positions != np.argsort(-(every + bias), axis=1)[:, :20]).any()
+
+
+def test_blocks_are_even_and_what_fills_them_up_is_never_found():
+    vectors = np.random.default_rng(0).normal(size=(103, 3)).astype(np.float32)
+    blocks = columns(vectors, block=50)
+    assert blocks.shape == (3, 4, 48)
+    _, scores = top_k(-vectors[:5], blocks, 103)  # padding with zeros would come before half
+    every = -vectors[:5].astype(float) @ vectors.T.astype(float)
+    np.testing.assert_allclose(scores, -np.sort(-every, axis=1), atol=1e-6)
+
+
+def test_a_catalogue_that_two_threads_are_worth_is_cut_in_two():
+    assert columns(np.ones((8191, 1), np.float32)).shape == (1, 2, 8192)
+    assert columns(np.ones((8192, 1), np.float32)).shape == (2, 2, 4096)
+    assert columns(np.ones((100_000, 1), np.float32)).shape == (4, 2, 25_008)
 
 
 def test_equal_vectors_of_equal_bias_come_in_their_order():
