@@ -44,7 +44,7 @@ def test_judgements_are_made_of_films_and_songs(cli, tmp_path):
         (("--seconds", 0.5), "seconds must lie in 1 to 600; got 0.5"),
         (("--seconds", 1000), "seconds must lie in 1 to 600; got 1000.0"),
         (("--rate", 1), "rate must lie in 10 to 60 frames a second; got 1"),
-        (("--triples", -1), "triples must lie in 0 to 1000000; got -1"),
+        (("--triples", -1), "triples must lie in 1 to 1000000; got -1"),
         (("--triples", 3, "--theta", 0), "theta must lie in 0.001 to 100; got 0.0"),
         (("--triples", 3), "triples need a film and two songs of each split; train has 24 and 0: "
                            "take more films or songs, or fewer themes"),

@@ -99,7 +99,7 @@ def test_all_that_can_be_asked_once():
 @pytest.mark.parametrize(
     ("asked", "message"),
     [
-        ({"count": -1}, "triples must lie in 0 to 1000000; got -1"),
+        ({"count": -1}, "triples must lie in 1 to 1000000; got -1"),
         ({"count": 1, "theta": 0.0}, "theta must lie in 0.001 to 100; got 0.0"),
         ({"count": 1, "theta": float("nan")}, "theta must lie in"),
         ({"count": 1, "raters": 0}, "raters must lie in 1 to 100; got 0"),
