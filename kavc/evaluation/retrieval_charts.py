@@ -46,9 +46,7 @@ def recall_curves(
         DataError: there is no panel, or one has no system or more than six.
     """
     published = published or {}
-    counts = [len(systems) for systems in panels.values()]
-    if not counts or not 1 <= min(counts) <= max(counts) <= len(PALETTE):
-        raise DataError(f"figure {name!r} has {counts} systems a panel, expected 1 to 6 in each")
+    _check_panels(name, panels)
 
     def draw(canvas: Canvas) -> None:
         from matplotlib.ticker import StrMethodFormatter
@@ -92,9 +90,11 @@ def occurrence_curves(
     Raises:
         DataError: there is no panel, or one has no system or more than six.
     """
-    counts = [len(systems) for systems in panels.values()]
-    if not counts or not 1 <= min(counts) <= max(counts) <= len(PALETTE):
-        raise DataError(f"figure {name!r} has {counts} systems a panel, expected 1 to 6 in each")
+    _check_panels(name, panels)
+
+    shown = [one.occurrence for systems in panels.values() for one in systems.values()]
+    # Items that tie may count less than one; all panels have one axis.
+    lowest = min(each[each > 0].min(initial=1) for each in shown) / 2
 
     def draw(canvas: Canvas) -> None:
         axes_of = canvas.subplots(1, len(panels), squeeze=False, sharey=True)[0]
@@ -102,19 +102,24 @@ def occurrence_curves(
             k = next(iter(systems.values())).k
             y_label = f"queries that have it among their first {k}" if axes is axes_of[0] else ""
             plain_axes(axes, "items, the most frequent first", y_label, literal(title))
-            lowest = 0.5
             for (system, one), colour in zip(systems.items(), PALETTE, strict=False):
                 counts = np.sort(one.occurrence)[::-1]
                 label = f"{system} ({100 * one.never:.1f} % never)"
                 places = np.arange(1, len(counts) + 1)
                 found = counts > 0
-                lowest = min(lowest, counts[found].min(initial=1) / 2)
                 axes.plot(places[found], counts[found], color=colour, label=literal(label))
             axes.axhline(one.occurrence.mean(), color=GREY, linestyle="--", linewidth=1)
             axes.set(xscale="log", yscale="log", xlim=(1, max(len(counts), 2)), ylim=(lowest, None))
             axes.legend(frameon=False, fontsize="small", loc="lower left")
 
     return Figure(name, caption, draw, (1.0 + 4.0 * len(panels), 4.2), source)
+
+
+def _check_panels(name: str, panels: Mapping[str, Mapping[str, object]]) -> None:
+    """Raises unless there is a panel, and one to six systems, one a colour, in each."""
+    counts = [len(systems) for systems in panels.values()]
+    if not counts or not 1 <= min(counts) <= max(counts) <= len(PALETTE):
+        raise DataError(f"figure {name!r} has {counts} systems a panel, expected 1 to 6 in each")
 
 
 def modality_map(

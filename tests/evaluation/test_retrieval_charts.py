@@ -6,7 +6,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
 from kavc.errors import DataError
-from kavc.evaluation.retrieval_charts import modality_map, recall_curves
+from kavc.evaluation.retrieval_charts import modality_map, occurrence_curves, recall_curves
+from kavc.metrics.hubness import Hubness
 
 DOLLARS = r"$\frac{$"
 CURVE = ([1, 10, 100], [12.0, 40.0, 80.0])
@@ -39,6 +40,22 @@ def test_curves_of_each_direction_with_the_paper_and_chance():
 def test_refused_curves(panels):
     with pytest.raises(DataError, match="expected 1 to 6"):
         recall_curves("f", panels, 100)
+
+
+def test_occurrences_the_most_frequent_first_with_who_is_never_found():
+    some, ties = (Hubness(np.array(x, float), 2) for x in ([0, 5, 1, 2], [0.1, 4, 2.9, 1]))
+    panels = {"A2V": {"network": ties}, "V2A": {"network": some, DOLLARS: ties}}
+    left, right = drawn(occurrence_curves("f", panels)).axes
+    line = {each.get_label(): each.get_xydata().tolist() for each in right.lines}
+    assert line["network (25.0 % never)"] == [[1, 5], [2, 2], [3, 1]]
+    assert left.get_ylim()[0] == right.get_ylim()[0] < 0.1
+    assert (right.get_xscale(), right.get_yscale()) == ("log", "log")
+
+
+@pytest.mark.parametrize("panels", [{}, {"A2V": {}}])
+def test_refused_occurrences(panels):
+    with pytest.raises(DataError, match="expected 1 to 6"):
+        occurrence_curves("f", panels)
 
 
 def test_map_joins_the_pairs_and_is_the_same_twice(tmp_path):

@@ -58,13 +58,18 @@ class CrossModalEmbeddingSystem(System):
         )
 
     def check_split(self, split: str, roster: Roster, config: CrossModalConfig) -> None:
-        needs_sound = split == "train" and config.corrects_hubs
-        silent = "drop" if needs_sound else "keep" if split == "test" else config.silent
+        silent = "keep" if split == "test" else config.silent
         rows = roster.usable(silent)
         if len(rows) < 2:
             raise DataError(
                 f"split {split!r}: {len(rows)} of its {len(roster)} videos can be used (others are "
                 "silent or twice there), at least 2 are needed to find each other"
+            )
+        heard = len(roster.usable("drop"))
+        if split == "train" and config.corrects_hubs and heard < 2:
+            raise DataError(
+                f"split {split!r}: {heard} of its {len(roster)} videos have sound; the correction "
+                "of hubs needs 2 that stand for queries (hub_correction=none does without)"
             )
 
     def build(self, config: CrossModalConfig) -> keras.Model:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kavc.data.roster import Roster
 from kavc.errors import ConfigError, DataError
 from kavc.metrics.hubness import hubness
 from kavc.metrics.retrieval import match_ranks
@@ -19,6 +20,7 @@ from kavc.systems.cross_modal_embedding.hubs import (
     corrected,
     fit_hubs,
 )
+from kavc.systems.cross_modal_embedding.system import CrossModalEmbeddingSystem
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +95,23 @@ def test_banks_in_each_others_place_are_refused(network, make_store):
     found = fitted(network, make_store)
     with pytest.raises(ConfigError, match="the bank of queries is of 'audio', as the items are"):
         Hubs(audio=found.visual, visual=found.audio).check(network)
+
+
+def roster(heard, count=6):
+    ids = np.array([b"%d" % n for n in range(count)], object)
+    splits = np.zeros(count + 1, np.int64)
+    return Roster(ids, splits[:0], splits, np.arange(count) < heard, np.ones(count, bool))
+
+
+def test_sound_for_the_bank_is_asked_for_before_anything_is_trained():
+    system = CrossModalEmbeddingSystem()
+    with pytest.raises(
+        DataError, match=r"'train': 1 of its 6 videos have sound; .*hub_correction=none"
+    ):
+        system.check_split("train", roster(1), CrossModalConfig())
+    system.check_split("train", roster(2), CrossModalConfig())
+    system.check_split("train", roster(1), CrossModalConfig(hub_correction="none"))
+    system.check_split("test", roster(1), CrossModalConfig())
 
 
 def test_two_training_videos_must_have_sound(network, make_store):
