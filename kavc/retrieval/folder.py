@@ -138,7 +138,7 @@ def read_header(folder: Path) -> Header:
     fits = {
         "dim": 1 <= header.dim <= MAX_DIM,
         "count": 0 <= header.count <= MAX_COUNT,
-        "sizes": set(header.sizes) in _contents(header.format),
+        "sizes": set(header.sizes) == set(_names(header.format)),
         "data": DATA.fullmatch(header.data),
     }
     for name, fit in fits.items():
@@ -147,9 +147,9 @@ def read_header(folder: Path) -> Header:
     return header
 
 
-def _contents(format: int) -> list[set[str]]:
-    """Returns which files a data folder may hold."""
-    return [set(PLAIN if format == PLAIN_FORMAT else CORRECTED)]
+def _names(format: int) -> tuple[str, ...]:
+    """Returns which files a data folder holds."""
+    return PLAIN if format == PLAIN_FORMAT else CORRECTED
 
 
 def _write_data(folder: Path, content: Content) -> Header:
@@ -161,10 +161,11 @@ def _write_data(folder: Path, content: Content) -> Header:
         if content.hubs is not None:
             write_npy(temporary / BIAS, content.bias)
             content.hubs.save(temporary / HUBS)
-    names = PLAIN if content.hubs is None else CORRECTED
+    format = PLAIN_FORMAT if content.hubs is None else CORRECTED_FORMAT
+    names = _names(format)
     files = [folder / data / name for name in names]
     return Header(
-        format=PLAIN_FORMAT if content.hubs is None else CORRECTED_FORMAT,
+        format=format,
         dim=content.dim,
         count=len(content.ids),
         modality=content.modality,
@@ -178,7 +179,7 @@ def _write_data(folder: Path, content: Content) -> Header:
 
 def _read_data(folder: Path, header: Header) -> Content:
     place = folder / header.data
-    files = {name: place / name for name in (PLAIN, CORRECTED)[BIAS in header.sizes]}
+    files = {name: place / name for name in _names(header.format)}
     for name, file in files.items():
         if not os.path.lexists(file):
             raise DataError(f"{file}: missing; the index is not whole")

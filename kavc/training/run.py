@@ -178,8 +178,9 @@ class Run:
                 self.system.attach(network, place)
             except KavcError as error:
                 ships = (self.path / CARD).is_file()
-                cure = "bring it back" if ships else "and `kavc train --resume` makes it again"
-                raise DataError(f"{error}; remove {place}, {cure}") from None
+                made_again = f"remove {place}, and `kavc train --resume` makes it again"
+                cure = f"bring back {place}, or remove it" if ships else made_again
+                raise DataError(f"{error}; {cure}") from None
         return network
 
     @property
