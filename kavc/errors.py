@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import errno
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+
+from kavc.texts import listed, quoted
 
 
 class KavcError(Exception):
@@ -77,20 +79,36 @@ def is_wrong_path(error: OSError) -> bool:
 
 
 MOST_KNOWN = 12  # names that are listed beside the nearest one
+LONGEST = 200  # characters of a name that is compared with others
+MOST_PAIRS = 5_000_000  # of characters that are compared, a tenth of a microsecond each
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> str:
     """Returns the sentence for a name that does not exist, with the nearest one that does.
 
+    Names are printable and cut (`kavc.texts`), and at most 200 are listed. A name of more than 200
+    characters is compared with none.
+
     >>> unknown("system", "ti_avc", ["ti-avc"])
     "unknown system 'ti_avc'; did you mean 'ti-avc'? Known: ti-avc"
     """
     known = sorted(known)
-    near = difflib.get_close_matches(name, known, 1)
-    for other in known:
+    comparable = list(_comparable(name, known))
+    for other in comparable:
         if unicodedata.normalize("NFC", other) == unicodedata.normalize("NFC", name):
             return f"unknown {kind} {name!a}; known in another Unicode form, {other!a}"
+    near = difflib.get_close_matches(name, comparable, 1) if comparable else []
+    hint = f"; did you mean {quoted(near[0])}?" if near else "."
     if near and len(known) > MOST_KNOWN:
-        return f"unknown {kind} {name!r}; did you mean {near[0]!r}?"
-    hint = f"; did you mean {near[0]!r}?" if near else "."
-    return f"unknown {kind} {name!r}{hint} Known: {', '.join(known) or 'none'}"
+        return f"unknown {kind} {quoted(name)}{hint}"
+    return f"unknown {kind} {quoted(name)}{hint} Known: {listed(known)}"
+
+
+def _comparable(name: str, known: Iterable[str]) -> Iterator[str]:
+    """Yields the names with which one is compared in less than a second."""
+    pairs = 0
+    for other in known:
+        size = len(name) * len(other)
+        if max(len(name), len(other)) <= LONGEST and pairs + size <= MOST_PAIRS:
+            pairs += size
+            yield other

@@ -35,7 +35,7 @@ from kavc.cli import (
     train,
     tune,
 )
-from kavc.cli.output import errors
+from kavc.cli.output import LogLines, errors
 from kavc.errors import KavcError, is_wrong_path
 
 DEBUG = "--debug"
@@ -44,6 +44,7 @@ INTERRUPTED = 130
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 WRITTEN = ("out", "to", "index", "sweep")  # the parameters of commands that say where they write
 LONGEST = 500  # characters of an error that others wrote
+LONGEST_OWN = 20_000  # of one of ours, which may list names
 
 
 def _literal(command: TyperCommand | TyperGroup) -> None:
@@ -159,13 +160,13 @@ def _of_system(error: OSError, parameters: dict[str, Any]) -> str:
     return _one_line(": ".join([*filter(None, [" -> ".join(names)]), error.strerror]))
 
 
-def _one_line(text: str) -> str:
-    return " ".join(line.strip() for line in text.splitlines() if line.strip())
+def _one_line(text: str, most: int = LONGEST_OWN) -> str:
+    line = " ".join(line.strip() for line in text.splitlines() if line.strip())
+    return line if len(line) <= most else f"{line[:most]} ..."
 
 
 def _short(error: Exception) -> str:
-    text = _one_line(str(error))
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]} ..."
+    return _one_line(str(error), LONGEST)
 
 
 def _how_to(error: TyperException) -> str:
@@ -181,8 +182,7 @@ def _fail(message: str, code: int) -> None:
 
 
 def _print(message: str) -> None:
-    line = f"error: {message}"
-    errors.print(line, style="red", markup=False, highlight=False, soft_wrap=True)
+    errors.print(f"error: {message}", style="red", highlight=False, soft_wrap=True)
 
 
 def _version(shown: bool) -> None:
@@ -220,4 +220,6 @@ def main() -> None:
     """Runs the command line."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every second fit
+    if logging.lastResort is not None:  # prints what the library warns of
+        logging.lastResort.setFormatter(LogLines())
     app()

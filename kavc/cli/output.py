@@ -1,14 +1,22 @@
-"""What commands print: results to standard output, progress to standard error."""
+"""What commands print: results to standard output, progress to standard error.
+
+Names in it come from files and servers. Nothing of them acts on a terminal: what is unprintable is
+escaped here, whoever prints it.
+"""
 
 from __future__ import annotations
 
 import json
+import logging
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
+
+from kavc.texts import one_line, printable
 
 if TYPE_CHECKING:
     from kavc.evaluation.report import Report
@@ -17,15 +25,42 @@ if TYPE_CHECKING:
     from kavc.training.checkpoint import FitState
 
 WIDE = 110  # columns where the output is no terminal, whose width nobody knows
+LONGEST_LOGGED = 4000  # characters of a line of a log
 
-# Without markup: what is printed has names of the user's in it, whatever these look like.
-results = Console(width=None if sys.stdout.isatty() else WIDE, markup=False)
-errors = Console(stderr=True, markup=False)
+
+class PlainConsole(Console):
+    """A console that prints text as it is: no markup, no names of emoji, and nothing that acts."""
+
+    def __init__(self, **options: Any):
+        super().__init__(markup=False, emoji=False, **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints as Rich does; a line end within text is escaped, too."""
+        super().print(*map(_plain, objects), **options)
+
+
+def _plain(printed: Any) -> Any:
+    return printable(os.fspath(printed)) if isinstance(printed, str | os.PathLike) else printed
+
+
+results = PlainConsole(width=None if sys.stdout.isatty() else WIDE)
+errors = PlainConsole(stderr=True)
+
+
+class LogLines(logging.Formatter):
+    """Formats a record as one line; what follows of a traceback is indented."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return one_line(super().formatMessage(record), LONGEST_LOGGED)
+
+    def formatException(self, ei: Any) -> str:
+        lines = super().formatException(ei).splitlines()
+        return "\n".join(f"  {printable(line[:LONGEST_LOGGED])}" for line in lines)
 
 
 def progress(text: str) -> None:
     """Prints a line of progress."""
-    errors.print(text, style="dim", markup=False, highlight=False, soft_wrap=True)
+    errors.print(text, style="dim", highlight=False, soft_wrap=True)
 
 
 def epoch_line(stage: Stage, state: FitState) -> None:
@@ -38,22 +73,31 @@ def epoch_line(stage: Stage, state: FitState) -> None:
 
 
 def print_json(value: Any) -> None:
-    """Prints JSON to standard output, for programs."""
-    print(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+    """Prints JSON to standard output, for programs: what can be read stays, the rest is escaped."""
+    text = json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False)
+    if not text.isascii() or "\x7f" in text:
+        text = "\n".join(map(_escaped, text.split("\n")))
+    print(text)
+
+
+def _escaped(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in line)
 
 
 def print_table(table: Table) -> None:
     """Prints one table, with its caption and where its numbers come from."""
-    rich = RichTable(
-        title=table.caption or table.name, title_justify="left", title_style="bold", pad_edge=False
-    )
+    title = printable(table.caption or table.name)
+    rich = RichTable(title=title, title_justify="left", title_style="bold", pad_edge=False)
     for column in table.columns:
-        rich.add_column(column.label, justify="right" if column.format else "left", overflow="fold")
+        label = printable(column.label)
+        rich.add_column(label, justify="right" if column.format else "left", overflow="fold")
     for row in table.shown_rows():
-        rich.add_row(*map(Text, row))  # never markup, whatever an id looks like
+        rich.add_row(*(Text(printable(cell)) for cell in row))  # never markup, whatever an id is
     results.print(rich)
     if table.source:
-        results.print(f"  {table.source}", style="dim", markup=False, highlight=False)
+        results.print(f"  {table.source}", style="dim", highlight=False)
     results.print()
 
 
@@ -62,9 +106,9 @@ def print_report(report: Report, *, as_json: bool) -> None:
     if as_json:
         print_json(report.to_json())
         return
-    results.print(report.title, style="bold", markup=False, highlight=False, soft_wrap=True)
+    results.print(report.title, style="bold", highlight=False, soft_wrap=True)
     results.print()
     for table in report.tables:
         print_table(table)
     for note in report.notes:
-        results.print(f"- {note}", markup=False, highlight=False)
+        results.print(f"- {note}", highlight=False)

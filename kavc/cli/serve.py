@@ -10,12 +10,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kavc.cli.media import WeightsOption, extractors_of_run
-from kavc.cli.output import print_json, print_table, progress, results
+from kavc.cli.output import LogLines, print_json, print_table, progress, results
 from kavc.cli.train import AsJson
 from kavc.errors import ConfigError, ExportError
 
 if TYPE_CHECKING:
     from kavc.export.check import VersionCheck
+
+AllowOps = Annotated[
+    list[str] | None,
+    typer.Option("--allow-op", help="An op that graphs may hold beside harmless ones; repeatable."),
+]
 
 
 def export(
@@ -39,14 +44,17 @@ def export(
         Path | None,
         typer.Option("--check", help="Instead: check a folder of versions or models."),
     ] = None,
+    allow_op: AllowOps = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a run's network as a SavedModel version that TF Serving loads, or check versions."""
     if check is not None:
         if run is not None or to is not None:
             raise ConfigError("--check takes a folder and neither a run nor --to")
-        _check(check, as_json)
+        _check(check, allow_op or (), as_json)
         return
+    if allow_op:
+        raise ConfigError("--allow-op goes with --check; an export never holds other ops")
     if run is None or to is None:
         raise ConfigError("give a run folder and --to MODELS_DIR, or --check FOLDER")
     from kavc.export.run import export_run
@@ -94,7 +102,8 @@ def serve(
         int, typer.Option("--max-message-mb", min=1, max=2047, help="Largest message in MiB.")
     ] = 256,
     threads: Annotated[
-        int | None, typer.Option("--threads", min=1, help="Requests worked on at a time.")
+        int | None,
+        typer.Option("--threads", min=1, help="Requests of one model worked on at a time."),
     ] = None,
     poll: Annotated[
         float, typer.Option("--poll", min=0.05, help="Seconds between looks for new versions.")
@@ -105,6 +114,14 @@ def serve(
     warmup: Annotated[
         bool, typer.Option("--warmup/--no-warmup", help="Run a version's warm-up requests.")
     ] = True,
+    load_seconds: Annotated[
+        float,
+        typer.Option("--load-seconds", help="Seconds a version may take to load and warm up."),
+    ] = 60.0,
+    upload_seconds: Annotated[
+        float, typer.Option("--upload-seconds", help="Seconds a request may take to come.")
+    ] = 60.0,
+    allow_op: AllowOps = None,
 ) -> None:
     """Serve models over gRPC: tensorflow_model_server if installed, else a local server."""
     from kavc.serving.configs import read_batching
@@ -121,6 +138,9 @@ def serve(
         poll_seconds=poll,
         grace_seconds=grace,
         warmup=warmup,
+        load_seconds=load_seconds,
+        upload_seconds=upload_seconds,
+        allow_ops=tuple(allow_op or ()),
         **_monitoring(monitoring_port, monitoring),
     )
     with _log_to_stderr():
@@ -132,7 +152,7 @@ def _log_to_stderr() -> Iterator[None]:
     import logging
 
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler.setFormatter(LogLines("%(asctime)s %(levelname)s %(message)s"))
     ours, grpcs = logging.getLogger("kavc"), logging.getLogger("grpc._common")
     levels = ours.level, grpcs.level
     ours.addHandler(handler)
@@ -168,10 +188,10 @@ def _tls(key: Path | None, cert: Path | None, client_ca: Path | None) -> Any:
     return TLSConfig(key, cert, client_ca, client_verify=client_ca is not None)
 
 
-def _check(folder: Path, as_json: bool) -> None:
+def _check(folder: Path, allow_ops: Sequence[str], as_json: bool) -> None:
     from kavc.export.check import check
 
-    found = check(folder)
+    found = check(folder, allow_ops=allow_ops)
     if as_json:
         print_json([_facts(version) for version in found])
     else:

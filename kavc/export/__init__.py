@@ -13,7 +13,6 @@ __getattr__, __dir__, __all__ = attach(
         "export_run": ".run",
         "model_card": ".model_card",
         "next_version": ".savedmodel",
-        "refuse_foreign_ops": "..serving.inspection.stock_ops",
         "weights_fingerprint": "..layers.fingerprint",
         "write_preset": ".preset",
     },

@@ -28,7 +28,7 @@ from kavc.export.write_error import written
 from kavc.files import write_json, write_text
 from kavc.partials import new_folder
 from kavc.serving import wire
-from kavc.serving.inspection.stock_ops import refuse_foreign_ops
+from kavc.serving.inspection import inspect
 from kavc.serving.server.graph import ServedGraph
 from kavc.serving.signature import SignatureInfo, TensorInfo
 from kavc.serving.versions import MAX_VERSION, is_version
@@ -85,7 +85,7 @@ def export(
     with _new_folder(folder) as temporary:
         with _without_cudnn(network):
             _write(network, signatures, assets, temporary)
-        refuse_foreign_ops(temporary)
+        inspect(temporary)
         extra = temporary / "assets.extra"
         write_text(extra / "model_card.md", card)
         write_json(extra / "signatures.json", _explained(name, version, signatures, assets))

@@ -14,6 +14,7 @@ import os
 import stat
 
 from kavc.errors import DataError, KavcError
+from kavc.texts import quoted
 
 # A FIFO without a writer opens at once, and nothing becomes the process's terminal.
 FLAGS = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -33,6 +34,8 @@ KINDS = (
     (stat.S_ISCHR, "a device"),
     (stat.S_ISBLK, "a device"),
 )
+
+LONGEST_PATH = 4096  # bytes that Linux takes
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")  # byte order marks
 
@@ -124,8 +127,10 @@ def decoded(content: bytes) -> str:
 
 
 def named(path: Path) -> str:
-    """Returns a path as a message of one line can hold it."""
+    """Returns a path as a message of one line can hold it; one that no file has is cut."""
     text = os.fsdecode(path)
+    if len(text) > LONGEST_PATH:
+        return quoted(text)
     return text if text.isprintable() else ascii(text)
 
 

@@ -17,6 +17,7 @@ from kavc.errors import ConfigError, DataError
 from kavc.files import write_json, write_npz
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.json_files import read_json
+from kavc.texts import listed, quoted
 
 MAX_BYTES = 256 * 2**20  # the local server's own limit
 KINDS = (".npz", ".json")
@@ -92,8 +93,7 @@ def feature_rows(features: Mapping[str, Any], name: str, widths: Mapping[str, in
     """
     if name not in features:
         raise DataError(
-            f"no array {name!r} among {', '.join(features) or 'none'}; the network takes "
-            f"{', '.join(widths)}"
+            f"no array {name!r} among {listed(features)}; the network takes {', '.join(widths)}"
         )
     array = np.asarray(features[name])
     wanted = f"{name!r} is {array.dtype} of shape {array.shape}; expected (seconds, {widths[name]})"
@@ -130,7 +130,8 @@ def save_outputs(path: str | os.PathLike, outputs: Mapping[str, np.ndarray]) -> 
         return
     for name, value in arrays.items():
         if value.dtype.kind == "f" and not np.isfinite(value).all():
-            raise DataError(f"output {name!r} is not finite, which JSON can't hold; write .npz")
+            where = f"output {quoted(name)}"
+            raise DataError(f"{where} is not finite, which JSON can't hold; write .npz")
     write_json(path, {name: value.tolist() for name, value in arrays.items()})
 
 
@@ -166,7 +167,7 @@ def _array(path: Path, name: str, value: object) -> np.ndarray:
         array = np.asarray(None)
     if array.dtype.kind not in "biufU":
         raise DataError(
-            f"{path}: {name!r} is not a rectangular nesting of lists of numbers or of strings"
+            f"{path}: {quoted(name)} is not a rectangular nesting of lists of numbers or of strings"
         )
     return array.view(Listed)
 

@@ -104,6 +104,9 @@ def differences(options: ServerOptions) -> list[str]:
         lines.append(f"{BINARY} has no --max-message-mb: it takes messages of up to 2 GiB")
     if options.grace_seconds != DEFAULTS.grace_seconds:
         lines.append(f"{BINARY} has no --grace: what it does when told to stop is its own affair")
+    for name in ("load_seconds", "upload_seconds"):
+        if getattr(options, name) != getattr(DEFAULTS, name):
+            lines.append(f"{BINARY} has no --{name.replace('_', '-')}: it waits for ever")
     if options.poll_seconds != math.ceil(options.poll_seconds):
         seconds = math.ceil(options.poll_seconds)
         lines.append(f"{BINARY} polls in whole seconds: every {seconds} s")

@@ -7,7 +7,9 @@ never been run from here, and the tests put a script of its name in its place.
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -15,16 +17,22 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kavc.errors import ExportError, ServingError
 from kavc.serving.configs import MODELS_FILE, models_of, read_models
 from kavc.serving.flags import BINARY, differences, model_server_command
-from kavc.serving.inspection.stock_ops import refuse_foreign_ops
+from kavc.serving.inspection import inspect
+from kavc.serving.inspection.version_files import OTHER_GRAPHS
 from kavc.serving.options import ServerOptions
-from kavc.serving.versions import model_folders, version_folders
+from kavc.serving.versions import GRAPH, is_version, model_folders
 
+if TYPE_CHECKING:
+    from kavc.serving.server.local import LocalServer
+
+log = logging.getLogger(__name__)
 STOP = (signal.SIGINT, signal.SIGTERM)
 LOOK = 0.1  # seconds between looks at the signals and at the binary
 
@@ -91,28 +99,52 @@ def _serve_locally(
     report: Callable[[str], None],
     signals: list[int],
 ) -> None:
+    from kavc.serving.server.memory import (
+        keep_freed_memory,
+        set_environment,
+        spare_the_collector,
+    )
+
+    set_environment()
     from kavc.serving.server.local import LocalServer
-    from kavc.serving.server.memory import keep_freed_memory, spare_the_collector
 
     threading.Thread(target=_leave_at_the_second, args=(signals,), daemon=True).start()
     keep_freed_memory()
+    _allow_many_files()
     server = LocalServer(models_dir, options=options)
     report_pins(models_dir, report)
     report_unread(options, report)
-    server.start()
     try:
-        catalogue = server.catalogue
-        names = ", ".join(f"{name} {catalogue.versions(name)[-1]}" for name in catalogue.names())
-        spare_the_collector()
-        report(f"local server ({BINARY} is not on the PATH) on {server.address}: {names}")
-        if server.monitoring_address is not None:
-            report(f"metrics on {server.monitoring_address}")
+        server.start(until=lambda: bool(signals))
+        if not signals:
+            _tell(server, report)
+            spare_the_collector()
         while not signals:
             time.sleep(LOOK)
         report(f"stopping: running requests have {options.grace_seconds:g} s")
-        server.drain()
-    finally:
+        ended = server.drain()
+    except BaseException:
         server.stop(grace=0)
+        raise
+    if not ended:  # Python would wait for the threads
+        log.error("a call or a version that is loaded hangs; it is left behind")
+        logging.shutdown()
+        os._exit(0)
+
+
+def _tell(server: LocalServer, report: Callable[[str], None]) -> None:
+    catalogue = server.catalogue
+    names = ", ".join(f"{name} {catalogue.versions(name)[-1]}" for name in catalogue.names())
+    report(f"local server ({BINARY} is not on the PATH) on {server.address}: {names}")
+    if server.monitoring_address is not None:
+        report(f"metrics on {server.monitoring_address}")
+
+
+def _allow_many_files() -> None:
+    """Lets this process open as many files as it may: each connection is one."""
+    with contextlib.suppress(ValueError, OSError):
+        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _leave_at_the_second(signals: list[int]) -> None:
@@ -163,7 +195,7 @@ def _serve_by_binary(
     report: Callable[[str], None],
     signals: list[int],
 ) -> None:
-    _refuse_foreign_versions(models_dir)
+    _refuse_foreign_versions(models_dir, options.allow_ops)
     with tempfile.TemporaryDirectory(prefix="kavc-serve-") as folder:
         command = model_server_command(binary, models_dir, options, folder)
         names = ", ".join(entry.name for entry in models_of(models_dir).model_config_list.config)
@@ -193,11 +225,18 @@ def _watch(process: subprocess.Popen, signals: list[int]) -> None:
         time.sleep(LOOK)
 
 
-def _refuse_foreign_versions(models_dir: str | os.PathLike) -> None:
+def _refuse_foreign_versions(models_dir: str | os.PathLike, allow_ops: Collection[str]) -> None:
     """Checks the versions that are there; the binary itself checks none that come later."""
     for entry in models_of(models_dir).model_config_list.config:
-        for version in version_folders(entry.base_path).values():
+        for version in _loadable(Path(entry.base_path)):
             try:
-                refuse_foreign_ops(version)
+                inspect(version, allow_ops=allow_ops)
             except ExportError as error:
                 raise ServingError(f"{version} is refused: {error}") from error
+
+
+def _loadable(model: Path) -> list[Path]:
+    """Returns the versions that the binary would load, from whichever file."""
+    folders = sorted(path for path in model.iterdir() if is_version(path.name))
+    graphs = (GRAPH, *OTHER_GRAPHS)
+    return [path for path in folders if any((path / graph).exists() for graph in graphs)]

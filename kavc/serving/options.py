@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from kavc.errors import ConfigError
 from kavc.serving.configs import METRICS_PATH, BatchingConfig, TLSConfig
+from kavc.serving.inspection.allowed_ops import check_ops
 
 MAX_MESSAGE_BYTES = 256 * 2**20
 LONGEST = 2**31 - 1  # seconds: the real server's flag, and what threads can wait for
@@ -18,7 +19,7 @@ class ServerOptions:
     Args:
         host: address to listen on.
         port: gRPC port; 0 lets the local server pick one.
-        threads: requests that are worked on at a time; None leaves it to the server.
+        threads: requests of one model that are worked on at a time; None leaves it to the server.
         max_message_bytes: larger requests are refused before they are read.
         batching: how simultaneous requests are put together; None serves each alone.
         monitoring_port: HTTP port of the metrics, 0 to let the local server pick one; None for no
@@ -28,6 +29,10 @@ class ServerOptions:
         poll_seconds: how often the models folder is looked at for new and removed versions.
         grace_seconds: how long running requests may take when the server stops.
         warmup: whether a version's warm-up requests are run before it answers.
+        load_seconds: how long a version may take to load and to warm up; then it is given up.
+        upload_seconds: how long a request may take to come, from its first byte to its last.
+        allow_ops: names of ops that graphs may hold beside those that are known as harmless; what
+            they do is on whoever names them.
 
     Raises:
         ConfigError: a value is out of range; the message names the option.
@@ -44,6 +49,9 @@ class ServerOptions:
     poll_seconds: float = 1.0
     grace_seconds: float = 10.0
     warmup: bool = True
+    load_seconds: float = 60.0
+    upload_seconds: float = 60.0
+    allow_ops: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         ports = {"port": self.port, "monitoring_port": self.monitoring_port}
@@ -58,9 +66,10 @@ class ServerOptions:
             raise ConfigError(
                 f"max_message_bytes is {self.max_message_bytes}; expected 1 to {2**31 - 1}"
             )
-        if not 0 < self.poll_seconds <= LONGEST:
-            raise ConfigError(
-                f"poll_seconds is {self.poll_seconds:g}; expected more than 0, up to {LONGEST}"
-            )
+        for name in ("poll_seconds", "load_seconds", "upload_seconds"):
+            seconds = getattr(self, name)
+            if not 0 < seconds <= LONGEST:
+                raise ConfigError(f"{name} is {seconds:g}; expected more than 0, up to {LONGEST}")
+        check_ops(self.allow_ops)
         if not 0 <= self.grace_seconds <= LONGEST:
             raise ConfigError(f"grace_seconds is {self.grace_seconds:g}; expected 0 to {LONGEST}")

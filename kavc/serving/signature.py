@@ -11,11 +11,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kavc.errors import DataError, unknown
+from kavc.texts import listed, quoted
 
 if TYPE_CHECKING:
+    from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
     from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo as TensorInfoProto
 
     from kavc.serving.protos import SignatureDef
+
+
+MAX_RANK = 254  # TensorFlow's own
+MAX_TENSORS = 10_000  # inputs or outputs of one function
 
 
 @dataclass(frozen=True)
@@ -35,19 +41,25 @@ class TensorInfo:
             return f"{self.dtype} of any shape"
         return describe(self.dtype, self.shape)
 
-    def check(self, name: str, dtype: str, shape: Sequence[int]) -> None:
-        """Raises unless an input fits.
+    @property
+    def batched(self) -> bool:
+        """Whether the first axis is of any size: the batch. One of unknown rank may have none."""
+        return self.shape is not None and self.shape[:1] == (None,)
+
+    def check(self, name: str, dtype: str, shape: Sequence[int], *, side: str = "input") -> None:
+        """Raises unless a tensor fits.
 
         Args:
-            name: of the input, for the message.
+            name: of the tensor, for the message.
             dtype, shape: what came.
+            side: "input" or "output", for the message.
 
         Raises:
             DataError: another dtype, rank or static size than the signature's.
         """
         if dtype == self.dtype and self._takes(shape):
             return
-        raise DataError(f"input {name!r} is {describe(dtype, shape)}; expected {self}")
+        raise DataError(f"{side} {quoted(name)} is {describe(dtype, shape)}; expected {self}")
 
     def _takes(self, shape: Sequence[int]) -> bool:
         if self.shape is None:
@@ -76,8 +88,8 @@ class SignatureInfo:
             raise DataError(unknown("input", extra[0], self.inputs))
         missing = sorted(set(self.inputs) - names)
         if missing:
-            wanted = ", ".join(f"{name!r}, {self.inputs[name]}" for name in missing)
-            raise DataError(f"missing input {wanted}")
+            wanted = [f"{quoted(name)}, {self.inputs[name]}" for name in missing]
+            raise DataError(f"missing input {listed(wanted)}")
 
 
 def describe(dtype: str, shape: Sequence[int | None]) -> str:
@@ -87,18 +99,37 @@ def describe(dtype: str, shape: Sequence[int | None]) -> str:
 
 
 def read_signature(signature: SignatureDef) -> SignatureInfo:
-    """Returns what a `SignatureDef` says about inputs and outputs."""
-    return SignatureInfo(
-        inputs={name: _tensor(info) for name, info in sorted(signature.inputs.items())},
-        outputs={name: _tensor(info) for name, info in sorted(signature.outputs.items())},
-    )
+    """Returns what a `SignatureDef` says about inputs and outputs.
+
+    Raises:
+        DataError: a dtype is none of TensorFlow's, a shape is no shape, or there are more than
+            10,000 inputs or outputs.
+    """
+    return SignatureInfo(_tensors(signature.inputs, "input"), _tensors(signature.outputs, "output"))
 
 
-def _tensor(info: TensorInfoProto) -> TensorInfo:
+def _tensors(protos: Mapping[str, TensorInfoProto], side: str) -> dict[str, TensorInfo]:
+    if len(protos) > MAX_TENSORS:
+        raise DataError(f"{len(protos):,} {side}s; expected at most {MAX_TENSORS:,}")
+    return {name: _tensor(info, f"{side} {quoted(name)}") for name, info in sorted(protos.items())}
+
+
+def _tensor(info: TensorInfoProto, where: str) -> TensorInfo:
     import tensorflow as tf
 
-    shape = info.tensor_shape
-    sizes = None
-    if not shape.unknown_rank:
-        sizes = tuple(None if axis.size < 0 else axis.size for axis in shape.dim)
-    return TensorInfo(tf.dtypes.as_dtype(info.dtype).name, sizes)
+    try:
+        dtype = tf.dtypes.as_dtype(info.dtype).base_dtype.name
+    except TypeError:
+        raise DataError(f"{where} has dtype {info.dtype}, which TensorFlow hasn't") from None
+    return TensorInfo(dtype, _shape(info.tensor_shape, where))
+
+
+def _shape(shape: TensorShapeProto, where: str) -> tuple[int | None, ...] | None:
+    if shape.unknown_rank:
+        return None
+    if len(shape.dim) > MAX_RANK:
+        raise DataError(f"{where} has {len(shape.dim):,} axes; expected at most {MAX_RANK}")
+    sizes = [axis.size for axis in shape.dim]
+    if min(sizes, default=0) < -1:
+        raise DataError(f"{where} has an axis of size {min(sizes)}; expected -1 for any size")
+    return tuple(None if size < 0 else size for size in sizes)

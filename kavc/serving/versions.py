@@ -36,15 +36,23 @@ def model_folders(models_dir: str | os.PathLike) -> dict[str, Path]:
     models_dir = Path(models_dir)
     if not models_dir.is_dir():
         raise ConfigError(f"{models_dir}: no such folder")
+    models = models_there(models_dir)
+    if models:
+        return models
     if version_folders(models_dir):
         raise ConfigError(
             f"{models_dir} holds the versions of one model; give the folder above it, "
             f"{models_dir.absolute().parent}"
         )
-    models = {folder.name: folder for folder in sorted(models_dir.iterdir()) if folder.is_dir()}
-    models = {name: folder for name, folder in models.items() if version_folders(folder)}
-    if not models:
-        raise ConfigError(
-            f"{models_dir} holds no model; expected NAME/VERSION/{GRAPH}, as `kavc export` writes"
-        )
-    return models
+    raise ConfigError(
+        f"{models_dir} holds no model; expected NAME/VERSION/{GRAPH}, as `kavc export` writes"
+    )
+
+
+def models_there(models_dir: str | os.PathLike) -> dict[str, Path]:
+    """Returns the models of a folder that have at least one version, by name.
+
+    Folders whose names a request can't hold (no UTF-8, or unprintable) are passed over.
+    """
+    folders = sorted(path for path in Path(models_dir).iterdir() if path.name.isprintable())
+    return {path.name: path for path in folders if path.is_dir() and version_folders(path)}

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from kavc.errors import DataError
 from kavc.serving.protos import MAX_MESSAGE_BYTES, TensorProto
+from kavc.texts import one_line, quoted
 
 # The field of the message in which TensorFlow lists values of a dtype one by one. Any other dtype
 # (resources, variants, quantised and complex numbers) is refused.
@@ -65,12 +66,13 @@ def describe(proto: TensorProto, name: str, *, side: str = "input") -> tuple[str
         DataError: the dtype isn't one that travels, or the shape is no shape.
     """
     claimed = proto.tensor_shape
-    shape = tuple([axis.size for axis in claimed.dim])
-    if claimed.unknown_rank or len(shape) > MAX_RANK or (shape and min(shape) < 0):
-        raise DataError(f"{side} {name!r} has no valid shape: {shape[:MAX_RANK]}")
+    shape = tuple([axis.size for axis in claimed.dim[:MAX_RANK]])
+    if claimed.unknown_rank or len(claimed.dim) > MAX_RANK or (shape and min(shape) < 0):
+        raise DataError(f"{side} {quoted(name)} has no valid shape: {shape}")
     if proto.dtype not in KINDS:
         known = ", ".join(sorted(kind.name for kind in KINDS.values()))
-        raise DataError(f"{side} {name!r} has dtype {proto.dtype}, which isn't one of {known}")
+        where = f"{side} {quoted(name)}"
+        raise DataError(f"{where} has dtype {proto.dtype}, which isn't one of {known}")
     return KINDS[proto.dtype].name, shape
 
 
@@ -93,6 +95,7 @@ def to_array(proto: TensorProto, name: str, *, side: str = "input") -> np.ndarra
         DataError: as `describe`, or the values do not fill the shape.
     """
     _, shape = describe(proto, name, side=side)
+    where = f"{side} {quoted(name)}"
     kind = KINDS[proto.dtype]
     expected = math.prod(shape)
     content = b"" if proto.dtype == STRING else proto.tensor_content  # each look copies the bytes
@@ -103,16 +106,17 @@ def to_array(proto: TensorProto, name: str, *, side: str = "input") -> np.ndarra
         came, unit = len(getattr(proto, kind.field)), "values"
     if came != expected:
         raise DataError(
-            f"{side} {name!r} carries {came} {unit} for {kind.name} {shape}; expected {expected}"
+            f"{where} carries {came} {unit} for {kind.name} {shape}; expected {expected}"
         )
     if content:
         return np.frombuffer(content, kind.numpy).reshape(shape)
     if math.prod(max(size, 1) for size in shape) > MAX_MESSAGE_BYTES:  # (0, 10**12)
-        raise DataError(f"{side} {name!r} is empty and claims {shape}; that is too large")
+        raise DataError(f"{where} is empty and claims {shape}; that is too large")
     try:
         return tf.make_ndarray(proto)
     except (ValueError, TypeError, OverflowError) as error:  # 300 as a uint8, say
-        raise DataError(f"{side} {name!r} can't be read as {kind.name}: {error}") from None
+        reason = one_line(str(error), 200)
+        raise DataError(f"{where} can't be read as {kind.name}: {reason}") from None
 
 
 def to_proto(array: np.ndarray) -> TensorProto:

@@ -10,6 +10,7 @@ import pytest
 
 from kavc.serving import launcher
 from kavc.serving.configs import BatchingConfig, TLSConfig
+from kavc.serving.inspection.version_files import read_saved_model
 from kavc.serving.options import ServerOptions
 from kavc.serving.server.local import LocalServer
 
@@ -63,6 +64,8 @@ def test_export_with_an_index(refused, tiny_run, tmp_path):
         (["--check", ".", "--to", "x"], "neither a run nor --to"),
         (["run", "--check", "."], "neither a run nor --to"),
         (["--check", "nowhere"], "nowhere: no such folder"),
+        (["--check", ".", "--allow-op", "ReadFiles"], "did you mean 'ReadFile'?"),
+        (["run", "--to", "x", "--allow-op", "ReadFile"], "--allow-op goes with --check"),
     ],
 )
 def test_export_of_nothing(refused, words, says):
@@ -89,6 +92,18 @@ def test_check_prints_versions_and_refuses(cli, models_dir, tmp_path):
     assert line.endswith("variables.index: missing; the version is not whole (and 1 more)\n")
 
 
+def test_check_allows_more_ops(cli, models_dir, tmp_path):
+    shutil.copytree(models_dir / "ti-avc" / "1", tmp_path / "ti-avc" / "1")
+    saved = read_saved_model(tmp_path / "ti-avc" / "1")
+    nodes = saved.meta_graphs[0].graph_def.node
+    nodes.add(name="words", op="Placeholder").attr["dtype"].type = 7
+    nodes.add(name="read", op="ReadFile", input=["words"])
+    (tmp_path / "ti-avc" / "1" / "saved_model.pb").write_bytes(saved.SerializeToString())
+    assert cli("export", "--check", tmp_path).stderr.endswith(": --allow-op ReadFile\n")
+    result = cli("export", "--check", tmp_path, "--allow-op", "ReadFile", "--allow-op", "PrintV2")
+    assert result.exit_code == 0, result.stderr
+
+
 def test_serve_hands_on_its_options(cli, launched, tmp_path):
     batching, monitoring = tmp_path / "batching.config", tmp_path / "monitoring.config"
     batching.write_text("max_batch_size { value: 8 } num_batch_threads { value: 2 }")
@@ -97,6 +112,7 @@ def test_serve_hands_on_its_options(cli, launched, tmp_path):
     words += ["--monitoring-port", 9001, "--monitoring-config", monitoring, "--no-warmup"]
     words += ["--tls-key", "key", "--tls-cert", "cert", "--tls-client-ca", "ca"]
     words += ["--max-message-mb", 4, "--poll", 0.5, "--grace", 3]
+    words += ["--allow-op", "ReadFile", "--allow-op", "PrintV2"]
     result = cli("serve", tmp_path, *words)
     assert result.exit_code == 0, result.stderr
     ((folder, options),) = launched
@@ -113,6 +129,7 @@ def test_serve_hands_on_its_options(cli, launched, tmp_path):
         poll_seconds=0.5,
         grace_seconds=3,
         warmup=False,
+        allow_ops=("ReadFile", "PrintV2"),
     )
 
 
@@ -136,6 +153,7 @@ def test_metrics_that_the_file_turns_off(cli, launched, tmp_path):
         (["--monitoring-config", "x"], "--monitoring-config needs --monitoring-port"),
         (["--monitoring-port", 8500], "are both 8500"),
         (["--batching", "nowhere"], "nowhere: no such file"),
+        (["--allow-op", "ReadFiles"], "unknown op of TensorFlow 'ReadFiles'; did you mean"),
     ],
 )
 def test_options_that_do_not_go_together(refused, launched, tmp_path, words, says):

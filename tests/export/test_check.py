@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
 
 from kavc.errors import ConfigError
+from kavc.export import check as check_module
 from kavc.export.check import check
 from kavc.serving.inspection.version_files import read_saved_model
 
@@ -74,3 +76,65 @@ def test_nothing_to_check(tmp_path, made, says):
         (tmp_path / "models" / "notes").mkdir(parents=True)
     with pytest.raises(ConfigError, match=says):
         check(tmp_path / "models")
+
+
+def test_a_version_that_nobody_thought_of(models, monkeypatch):
+    """It must not hide the next one."""
+
+    def stumble(saved, folder, allow_ops):
+        if folder.parent.name == "a":
+            raise IndexError("list\nindex\x1b[2J")
+        return inspect_read(saved, folder, allow_ops)
+
+    inspect_read = check_module.inspect_read
+    monkeypatch.setattr(check_module, "inspect_read", stumble)
+    a, b, _ = check(models)
+    assert a.fault == f"{models / 'a' / '1'}: IndexError: list index\\x1b[2J"
+    assert b.fault is None and b.ops
+
+
+def test_a_table_op_of_one_input(models):
+    def spoil(folder):
+        saved = read_saved_model(folder)
+        saved.meta_graphs[0].graph_def.node.add(
+            name="fill", op="InitializeTableFromTextFileV2", input=["x"]
+        )
+        (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+
+    spoil(models / "a" / "1")
+    a, b, _ = check(models)
+    assert "(fill in the graph) has 1 inputs; expected 2" in a.fault
+    assert b.fault is None
+
+
+def test_a_fifo(models):
+    os.mkfifo(models / "a" / "1" / "pipe")
+    a, b, _ = check(models)
+    assert "pipe: a FIFO; a version holds files and folders alone" in a.fault
+    assert b.fault is None
+
+
+def test_names_are_printable(models):
+    def spoil(folder):
+        saved = read_saved_model(folder)
+        signatures = saved.meta_graphs[0].signature_def
+        signatures["a\x1b[2J"].CopyFrom(signatures["echo"])
+        (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+
+    spoil(models / "a" / "1")
+    assert r"a\x1b[2J" in check(models)[0].signatures
+
+
+def test_more_ops(models):
+    def spoil(folder):
+        saved = read_saved_model(folder)
+        nodes = saved.meta_graphs[0].graph_def.node
+        nodes.add(name="words", op="Placeholder").attr["dtype"].type = 7
+        nodes.add(name="read", op="ReadFile", input=["words"])
+        (folder / "saved_model.pb").write_bytes(saved.SerializeToString())
+
+    spoil(models / "a" / "1")
+    assert "the op ReadFile (read in the graph)" in check(models / "a")[0].fault
+    assert check(models / "a", allow_ops=["ReadFile"])[0].fault is None
+    with pytest.raises(ConfigError, match="unknown op of TensorFlow 'ReadFiles'"):
+        check(models, allow_ops=["ReadFiles"])

@@ -56,6 +56,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path, monkeypatch, name, read):
         ("a\0b", "its name holds a zero byte"),
         ("file/below", "what stands above it is no folder"),
         ("line\nbreak", r"'.*line\\nbreak': no such file"),
+        ("n" * 10**6, r"^'/.{79}…' \(1,000,\d{3} characters\): its name is too long for a file"),
     ],
 )
 def test_names_that_can_be_none(file, name, words):

@@ -164,6 +164,33 @@ def test_a_foreign_op_is_refused_before_the_binary_starts(
     assert not (tmp_path / "arguments").exists()
 
 
+def test_a_graph_as_text_is_refused_before_the_binary_starts(
+    binary, models_dir, tmp_path, monkeypatch
+):
+    """The binary would read it; the local server does not."""
+    folder = tmp_path / "models"
+    shutil.copytree(models_dir, folder)
+    (folder / "tiny" / "3").mkdir()
+    (folder / "tiny" / "3" / "saved_model.pbtxt").write_text("meta_graphs {}")
+    monkeypatch.setenv("PATH", str(binary("wait")))
+    with pytest.raises(ServingError, match=r"tiny/3 is refused: .*saved_model\.pb: no such file"):
+        launcher.serve(folder)
+    assert not (tmp_path / "arguments").exists()
+
+
+def test_an_op_that_the_operator_allows(models_dir, tmp_path):
+    folder = tmp_path / "models"
+    shutil.copytree(models_dir, folder)
+    saved = read_saved_model(folder / "tiny" / "1")
+    nodes = saved.meta_graphs[0].graph_def.node
+    nodes.add(name="words", op="Placeholder").attr["dtype"].type = 7
+    nodes.add(name="read", op="ReadFile", input=["words"])
+    (folder / "tiny" / "1" / "saved_model.pb").write_bytes(saved.SerializeToString())
+    with pytest.raises(ServingError, match="--allow-op ReadFile"):
+        launcher._refuse_foreign_versions(folder, ())
+    launcher._refuse_foreign_versions(folder, ["ReadFile"])
+
+
 def test_every_option_is_a_flag(models_dir, tmp_path):
     key, cert, authority = tmp_path / "key", tmp_path / "cert", tmp_path / "ca"
     for path in (key, cert, authority):

@@ -22,6 +22,7 @@ from kavc.serving.options import ServerOptions
         ({"grace_seconds": -1.0}, "grace_seconds is -1"),
         ({"grace_seconds": float("inf")}, "grace_seconds is inf; expected 0 to 2147"),
         ({"grace_seconds": 1e300}, r"grace_seconds is 1e\+300"),
+        ({"allow_ops": ("ReadFile", "MyOp")}, "unknown op of TensorFlow 'MyOp'"),
     ],
 )
 def test_out_of_range(given, says):

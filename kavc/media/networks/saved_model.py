@@ -15,8 +15,8 @@ import tensorflow as tf
 
 from kavc.errors import ConfigError, DataError, ExportError, unknown
 from kavc.inputs.opening import named
-from kavc.serving.inspection.stock_ops import refuse_foreign_ops
-from kavc.serving.inspection.version_files import check_variables
+from kavc.serving.inspection.inspection import check_graphs
+from kavc.serving.inspection.version_files import check_variables, read_saved_model
 
 DEFAULT, CALL = "serving_default", "__call__"
 LONGEST = 300  # characters of what TensorFlow says
@@ -178,8 +178,10 @@ class ForeignModel(tf.Module):
 
 def _loaded(folder: Path) -> Any:
     try:
-        refuse_foreign_ops(folder)
-        check_variables(folder)
+        saved = read_saved_model(folder)
+        check_graphs(saved, folder)
+        needed = any(graph.saver_def.restore_op_name for graph in saved.meta_graphs)
+        check_variables(folder, needed=needed)
     except ExportError as error:
         raise DataError(f"{named(folder)}: refused: {error}") from None
     try:

@@ -101,7 +101,9 @@ class Client:
                 Or the version is no number that a version may have.
             ServingError: no server answers, or it refused; `code` is the gRPC status.
                 RESOURCE_EXHAUSTED: a single row is over the limit. OUT_OF_RANGE: an output has no
-                batch axis, and the batch was too large for one message.
+                batch axis, and the batch was too large for one message. INTERNAL: the answer is not
+                what the model's signature says: outputs, dtypes, shapes, a row for each row of
+                the inputs where the first axis of all inputs and of the output is of any size.
         """
         from kavc.serving.client.calls import Question
 

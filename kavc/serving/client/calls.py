@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -17,8 +17,10 @@ from kavc.errors import ConfigError, DataError, ServingError
 from kavc.serving.client.discovery import (
     Signatures,
     VersionStatus,
+    enum_name,
     read_metadata,
     read_status,
+    told_versions,
 )
 from kavc.serving.client.parts import TOO_LARGE, Parts
 from kavc.serving.client.retry import Deadline, Retry
@@ -35,6 +37,7 @@ from kavc.serving.protos import (
     grpc,
 )
 from kavc.serving.versions import MAX_VERSION
+from kavc.texts import one_line
 
 
 @dataclass(frozen=True)
@@ -127,8 +130,6 @@ class Calls:
                 raise
             parts = again
             await self._ask(parts, deadline)
-        if parts.version != parts.known.version:  # versions were swapped since it was remembered
-            self._memory.pop((question.model, question.version), None)
         return parts.joined()
 
     async def signatures(
@@ -149,7 +150,7 @@ class Calls:
 
         request = HealthCheckRequest(service=service).SerializeToString()
         response = await self._send(HEALTH, request, self._deadline(timeout))
-        return HealthCheckResponse.ServingStatus.Name(response.status)
+        return enum_name(response, "status")
 
     async def _prepare(self, question: Question, deadline: Deadline) -> Parts:
         """Casts and checks the inputs by what is known of the model.
@@ -226,10 +227,34 @@ class Calls:
                     raise
                 parts.halve(end - start, len(request), str(error))
                 continue
-            parts.keep(start, end, response)
+            await self._keep(parts, start, end, response, deadline)
             start = end
 
+    async def _keep(
+        self, parts: Parts, start: int, stop: int, response: PredictResponse, deadline: Deadline
+    ) -> None:
+        """Takes an answer, checked by the functions of the version that gives it.
+
+        That may be another one than is remembered, since versions are swapped.
+        """
+        model, version = parts.known.model, parts.pin(response)
+        if version not in (None, parts.known.version):
+            known = replace(await self._metadata(model, version, deadline), version=version)
+            self._memory[model, parts.asked] = known
+            parts.renew(known)
+        try:
+            parts.keep(start, stop, response)
+        except ServingError:  # the server may be right, and what is remembered outdated
+            self._memory.pop((model, parts.asked), None)
+            raise
+
     async def _discover(self, model: str, version: int | None, deadline: Deadline) -> Signatures:
+        """Asks for a model's functions and remembers them."""
+        known = await self._metadata(model, version, deadline)
+        self._memory[model, version] = known
+        return known
+
+    async def _metadata(self, model: str, version: int | None, deadline: Deadline) -> Signatures:
         request = GetModelMetadataRequest(
             model_spec=_spec(model, version), metadata_field=["signature_def"]
         )
@@ -239,9 +264,7 @@ class Calls:
             if error.code != "NOT_FOUND" or version is None:
                 raise
             raise await self._with_versions(error, model, deadline) from None
-        known = read_metadata(model, response, self._address)
-        self._memory[model, version] = known
-        return known
+        return read_metadata(response, model, version, self._address)
 
     async def _with_versions(
         self, error: ServingError, model: str, deadline: Deadline
@@ -251,14 +274,14 @@ class Calls:
             versions = await self._status(model, None, deadline)
         except ServingError:  # there is no such model
             return error
-        listed = ", ".join(f"{version} {status.state}" for version, status in versions.items())
-        return ServingError(f"{error}; versions there: {listed}", error.code)
+        return ServingError(f"{error}; versions there: {told_versions(versions)}", error.code)
 
     async def _status(
         self, model: str, version: int | None, deadline: Deadline
     ) -> dict[int, VersionStatus]:
         request = GetModelStatusRequest(model_spec=_spec(model, version))
-        return read_status(await self._send(STATUS, request.SerializeToString(), deadline))
+        response = await self._send(STATUS, request.SerializeToString(), deadline)
+        return read_status(response, model, version)
 
     async def _send(self, method: Method, request: bytes, deadline: Deadline) -> Any:
         """Sends a request, again and again while the server is gone and time is left."""
@@ -280,7 +303,7 @@ class Calls:
 
     def _told(self, refusal: grpc.RpcError, deadline: Deadline, attempts: int) -> ServingError:
         code = refusal.code()
-        told = " ".join((refusal.details() or "").split())
+        told = one_line(refusal.details() or "")
         if code == grpc.StatusCode.DEADLINE_EXCEEDED:
             return deadline.passed()
         if code == grpc.StatusCode.UNAVAILABLE:

@@ -10,6 +10,7 @@ import numpy as np
 from kavc.errors import DataError
 from kavc.serving.arrays import NO_FLOATS, is_no_float
 from kavc.serving.signature import TensorInfo, describe
+from kavc.texts import quoted
 
 FLOATS = "fV"  # bfloat16 is of the kind V
 
@@ -33,17 +34,19 @@ def cast(value: Any, info: TensorInfo, name: str) -> np.ndarray:
     try:
         array = np.asarray(value)
     except ValueError:
-        raise DataError(f"input {name!r} is a ragged list; expected {info}") from None
+        raise DataError(f"input {quoted(name)} is a ragged list; expected {info}") from None
     if info.dtype == "string":
         array = _bytes(array)
         info.check(name, "string" if array.dtype == object else array.dtype.name, array.shape)
         return array
     wanted = _numpy(info.dtype)
+    if wanted is None:
+        raise DataError(f"input {quoted(name)} is to be {info}, which no array is")
     if array.size == 0 and array.dtype == np.float64:  # an empty list has no dtype of its own
         array = array.astype(wanted)
     if wanted.kind in FLOATS and is_no_float(value):
         where = describe(array.dtype.name, array.shape)
-        raise DataError(f"input {name!r} is {where}; expected {info}: {NO_FLOATS}")
+        raise DataError(f"input {quoted(name)} is {where}; expected {info}: {NO_FLOATS}")
     if wanted != array.dtype and np.can_cast(array.dtype, wanted, "same_kind"):
         array = _narrowed(array, wanted, name)
     info.check(name, array.dtype.name, array.shape)
@@ -54,20 +57,23 @@ def _narrowed(array: np.ndarray, wanted: np.dtype, name: str) -> np.ndarray:
     with np.errstate(over="ignore"):
         narrow = array.astype(wanted)
     if array.dtype.kind in "iu" and not np.array_equal(narrow, array):  # 2**40, or 2**24 + 1
-        raise DataError(f"input {name!r} holds integers that don't fit {wanted.name}")
+        raise DataError(f"input {quoted(name)} holds integers that don't fit {wanted.name}")
     if wanted.kind == "f" and array.dtype.kind == "f":
         overflow = np.isinf(narrow) & ~np.isinf(array)
         if overflow.any():
-            where = describe(array.dtype.name, array.shape)
-            raise DataError(f"input {name!r}, {where}, holds numbers too large for {wanted.name}")
+            where = f"input {quoted(name)}, {describe(array.dtype.name, array.shape)}"
+            raise DataError(f"{where}, holds numbers too large for {wanted.name}")
     return narrow
 
 
 @functools.cache
-def _numpy(dtype: str) -> np.dtype:
+def _numpy(dtype: str) -> np.dtype | None:
     import tensorflow as tf
 
-    return np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype)
+    try:
+        return np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype)
+    except KeyError:  # a variant
+        return None
 
 
 def _bytes(array: np.ndarray) -> np.ndarray:

@@ -7,16 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kavc.errors import ConfigError, ServingError, unknown
+from kavc.errors import ConfigError, DataError, ServingError, unknown
 from kavc.serving.client.cast import cast
 from kavc.serving.signature import SignatureInfo, read_signature
+from kavc.texts import listed, one_line, printable, quoted
 
 if TYPE_CHECKING:
-    from kavc.serving.protos import GetModelMetadataResponse, GetModelStatusResponse
+    from kavc.serving.protos import (
+        GetModelMetadataResponse,
+        GetModelStatusResponse,
+        SignatureDef,
+    )
+
+MAX_FUNCTIONS = 1000  # of a model
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,16 +60,14 @@ class Signatures(Mapping[str, SignatureInfo]):
         return len(self.functions)
 
     def __str__(self) -> str:
-        tensors = self.tensors()
-        width = max((len(name) for _, _, name, _ in tensors), default=0)
         lines = [self.model if self.version is None else f"{self.model}, version {self.version}"]
-        for function in self:
-            lines.append(f"  {function}")
-            lines += [
-                f"    {kind:<6}  {name:<{width}}  {info}"
-                for at, kind, name, info in tensors
-                if at == function
-            ]
+        rows = [tuple(map(printable, row)) for row in self.tensors()]
+        width = max((len(name) for _, _, name, _ in rows), default=0)
+        tensors = iter(rows)
+        for function, info in self.items():
+            lines.append(f"  {printable(function)}")
+            own = islice(tensors, len(info.inputs) + len(info.outputs))
+            lines += [f"    {kind:<6}  {name:<{width}}  {tensor}" for _, kind, name, tensor in own]
         return "\n".join(lines)
 
     def tensors(self) -> list[tuple[str, str, str, str]]:
@@ -117,48 +123,103 @@ class VersionStatus:
         return self.state + failed
 
 
-def read_metadata(model: str, response: GetModelMetadataResponse, address: str) -> Signatures:
+def read_metadata(
+    response: GetModelMetadataResponse, model: str, version: int | None, address: str
+) -> Signatures:
     """Returns what a metadata answer says.
 
     Args:
-        model: name that was asked for.
         response: the answer.
+        model, version: that were asked for; None for the latest version.
         address: of the server, for the message.
 
     Raises:
-        ServingError: the answer holds no signatures.
+        ServingError: INTERNAL: the answer holds no signatures, or such as can't be read, or it is
+            of another model or version.
     """
+    from google.protobuf.message import DecodeError
+
     from kavc.serving.protos import SignatureDefMap
 
+    told = answered_by(response, model, version)
     definitions = SignatureDefMap()
-    if not response.metadata["signature_def"].Unpack(definitions):
-        raise ServingError(f"{address} sent no signatures of {model!r}", "INTERNAL")
-    functions = {
-        name: read_signature(definition)
-        for name, definition in sorted(definitions.signature_def.items())
-        if definition.method_name  # has none: __saved_model_init_op
-    }
-    return Signatures(model, answered_by(response), functions)
+    try:
+        if not response.metadata["signature_def"].Unpack(definitions):
+            raise ServingError(f"{address} sent no signatures of {model!r}", "INTERNAL")
+        return Signatures(model, told, _functions(definitions.signature_def))
+    except (DataError, DecodeError) as error:
+        line = f"{address} sent a signature that can't be read: {one_line(str(error))}"
+        raise ServingError(line, "INTERNAL") from None
 
 
-def read_status(response: GetModelStatusResponse) -> dict[int, VersionStatus]:
-    """Returns what a status answer says, versions ascending."""
+def _functions(definitions: Mapping[str, SignatureDef]) -> dict[str, SignatureInfo]:
+    if len(definitions) > MAX_FUNCTIONS:
+        raise DataError(f"{len(definitions):,} functions; expected at most {MAX_FUNCTIONS:,}")
+    functions = {}
+    for name, definition in sorted(definitions.items()):
+        if not definition.method_name:  # __saved_model_init_op
+            continue
+        try:
+            functions[name] = read_signature(definition)
+        except DataError as error:
+            raise DataError(f"{quoted(name)}: {error}") from None
+    return functions
+
+
+def read_status(
+    response: GetModelStatusResponse, model: str, version: int | None
+) -> dict[int, VersionStatus]:
+    """Returns what a status answer says, versions ascending; messages as one printable line.
+
+    Args:
+        response: the answer.
+        model, version: that were asked for; None for all versions.
+
+    Raises:
+        ServingError: INTERNAL: the answer tells of another version.
+    """
     versions = {
         one.version: VersionStatus(
-            _name(one, "state"), _name(one.status, "error_code"), one.status.error_message
+            enum_name(one, "state"),
+            enum_name(one.status, "error_code"),
+            one_line(one.status.error_message),
         )
         for one in response.model_version_status
     }
+    if version is not None and (others := versions.keys() - {version}):
+        line = f"status of version {min(others)} of {model!r} came for version {version}"
+        raise ServingError(line, "INTERNAL")
     return dict(sorted(versions.items()))
 
 
-def answered_by(response: Any) -> int | None:
-    """Returns the version that an answer comes from; None if it doesn't say."""
+def told_versions(versions: Mapping[int, VersionStatus]) -> str:
+    """Returns versions with their states as a message lists them."""
+    return listed([f"{version} {status.state}" for version, status in versions.items()])
+
+
+def answered_by(response: Any, model: str, version: int | None) -> int | None:
+    """Returns the version that an answer comes from; None if it doesn't say.
+
+    Args:
+        response: an answer to Predict or GetModelMetadata.
+        model, version: that were asked for; None for any version.
+
+    Raises:
+        ServingError: INTERNAL: it comes from another model or version.
+    """
     spec = response.model_spec
-    return spec.version.value if spec.HasField("version") else None
+    if spec.name not in ("", model):
+        raise ServingError(f"model {quoted(spec.name)} answered for {model!r}", "INTERNAL")
+    if not spec.HasField("version"):
+        return None
+    told = spec.version.value
+    if version not in (None, told) or told < 0:
+        asked = "the latest one" if version is None else f"version {version}"
+        raise ServingError(f"version {told} of {model!r} answered for {asked}", "INTERNAL")
+    return told
 
 
-def _name(message: Any, field: str) -> str:
+def enum_name(message: Any, field: str) -> str:
     """Returns the name of an enum field's value; its number if a newer server made it up."""
     number = getattr(message, field)
     value = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number.get(number)

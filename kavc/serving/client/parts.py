@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kavc.errors import DataError, ServingError
+from kavc.errors import DataError, ServingError, unknown
 from kavc.serving import wire
 from kavc.serving.client.discovery import Signatures, answered_by
 from kavc.serving.protos import ModelSpec, PredictRequest, PredictResponse
-from kavc.serving.signature import SignatureInfo, TensorInfo, describe
+from kavc.serving.signature import SignatureInfo, describe
+from kavc.texts import listed, quoted
 
 TOO_LARGE = "RESOURCE_EXHAUSTED"
 FRAME = 64  # bytes of lengths and tags that one input may need beyond those of an empty one
@@ -34,9 +35,11 @@ class Parts:
         limit: bytes that no request exceeds.
 
     Attributes:
-        known: as given.
+        asked: the version as given.
+        known: as given, later the functions of the version that answers.
         most: rows that a request carries at most; falls when one proves too large.
         version: as given, later the one that answers.
+        pinned: whether an answer has come.
 
     Raises:
         DataError: the inputs have different batch sizes.
@@ -54,14 +57,15 @@ class Parts:
         limit: int,
     ):
         self.known = known
-        self.version = version
+        self.asked = self.version = version
+        self.pinned = False
         self._signature = signature
         self._info = known[signature]
         self._arrays = arrays
         self._outputs = outputs
         self._limit = limit
         self._batch = batch_size(self._info, arrays)
-        self._rows = 1 if self._batch is None else self._batch
+        self._rows = 1 if self._batch is None else self._batch  # 0 for a batch of none
         self._next = 0
         self._answers: dict[int, tuple[int, dict[str, np.ndarray]]] = {}
         self.most = self._fitting_rows()
@@ -103,18 +107,37 @@ class Parts:
             raise self._too_large(size, told)
         self.most = max(1, min(self.most, rows // 2))
 
+    def pin(self, response: PredictResponse) -> int | None:
+        """Returns the version that answers, which all further requests ask for; None if untold.
+
+        Raises:
+            ServingError: INTERNAL: another model or version answers than was asked.
+        """
+        version = answered_by(response, self.known.model, self.version)
+        self.version = version if self.version is None else self.version
+        self.pinned = True
+        return version
+
+    def renew(self, known: Signatures) -> None:
+        """Has answers checked by the functions of the version that gives them.
+
+        Raises:
+            ServingError: INTERNAL: it has no function of this name.
+        """
+        if self._signature not in known:
+            line = f"version {known.version} of {known.model!r} answered as"
+            raise ServingError(f"{line} {self._signature!r}, which it hasn't", "INTERNAL")
+        self.known, self._info = known, known[self._signature]
+
     def keep(self, start: int, stop: int, response: PredictResponse) -> None:
         """Takes the answer of some rows.
 
         Raises:
-            ServingError: INTERNAL: it can't be read, lacks an output that was asked for, or comes
-                from another version than was asked; OUT_OF_RANGE: it can't be joined with others.
+            ServingError: INTERNAL: it can't be read, has other outputs than were asked for, or
+                such as don't fit the signature or the rows; OUT_OF_RANGE: it can't be joined with
+                others.
         """
-        version = answered_by(response)
-        if None not in (version, self.version) and version != self.version:
-            line = f"version {version} of {self.known.model!r} answered for version {self.version}"
-            raise ServingError(line, "INTERNAL")
-        self.version = version if self.version is None else self.version
+        self._check_names(response)
         try:
             arrays = {
                 name: wire.to_array(proto, name, side="output")
@@ -122,9 +145,7 @@ class Parts:
             }
         except DataError as error:
             raise ServingError(f"the answer can't be read: {error}", "INTERNAL") from None
-        lacking = sorted(set(self._outputs or ()) - set(arrays))
-        if lacking:
-            raise ServingError(f"the answer lacks the output {lacking[0]!r}", "INTERNAL")
+        self._check_fit(response, min(stop, self._rows) - start)
         if stop - start < self._rows:
             self._check_joinable(arrays, stop - start)
         self._answers[start] = stop, arrays
@@ -142,11 +163,6 @@ class Parts:
         """Whether rows are still to be taken."""
         return self._next < self._rows
 
-    @property
-    def pinned(self) -> bool:
-        """Whether an answer has come."""
-        return bool(self._answers)
-
     def joined(self) -> dict[str, np.ndarray]:
         """Returns output name to array, in the order of the rows; arrays are the caller's own.
 
@@ -160,9 +176,9 @@ class Parts:
         for name in answers[0]:
             try:
                 joined[name] = np.concatenate([answer[name] for answer in answers])
-            except (KeyError, ValueError):
-                shapes = sorted({str(answer[name].shape) for answer in answers if name in answer})
-                raise self._unjoinable(name, f"came as {' and '.join(shapes)}") from None
+            except ValueError:
+                shapes = sorted({str(answer[name].shape) for answer in answers})
+                raise self._unjoinable(name, f"came as {' and '.join(shapes[:3])}") from None
         return joined
 
     def _fitting_rows(self) -> int:
@@ -178,18 +194,46 @@ class Parts:
         room = self._limit - len(self.encode(0, 0)) - FRAME * len(self._arrays)
         return max(1, min(rows, room * rows // total))
 
+    def _check_names(self, response: PredictResponse) -> None:
+        wanted, came = set(self._outputs or self._info.outputs), set(response.outputs)
+        if lacking := sorted(wanted - came):
+            raise ServingError(f"the answer lacks the output {quoted(lacking[0])}", "INTERNAL")
+        if more := sorted(came - wanted):
+            line = f"the answer holds the output {quoted(more[0])}, which wasn't asked for"
+            raise ServingError(line, "INTERNAL")
+
+    def _check_fit(self, response: PredictResponse, rows: int) -> None:
+        """Raises unless outputs are as the signature has them, with a row for each that was sent.
+
+        An output has a row a row if its first axis is of any size, as that of all inputs is.
+        """
+        by_row = self._batch is not None and all(t.batched for t in self._info.inputs.values())
+        try:
+            for name, proto in response.outputs.items():
+                if name not in self._info.outputs:
+                    raise DataError(unknown("output", name, self._info.outputs))
+                declared = self._info.outputs[name]
+                dtype, shape = wire.describe(proto, name, side="output")
+                declared.check(name, dtype, shape, side="output")
+                if by_row and declared.batched and shape[0] != rows:
+                    line = f"output {quoted(name)} is {describe(dtype, shape)}"
+                    raise DataError(f"{line} for {rows} rows; expected {rows} rows")
+        except DataError as error:
+            line = f"the answer of {self.known.model!r} doesn't fit its signature: {error}"
+            raise ServingError(line, "INTERNAL") from None
+
     def _check_joinable(self, arrays: Mapping[str, np.ndarray], rows: int) -> None:
         for name, array in arrays.items():
-            declared = self._info.outputs.get(name)
-            fixed = declared is not None and declared.shape is not None and not _batched(declared)
+            declared = self._info.outputs[name]
+            fixed = declared.shape is not None and not declared.batched
             if fixed or array.ndim == 0 or len(array) != rows:
                 shape = describe(array.dtype.name, array.shape)
                 raise self._unjoinable(name, f"is {shape} for {rows} rows")
 
     def _unjoinable(self, name: str, what: str) -> ServingError:
         return ServingError(
-            f"output {name!r} of {self.known.model!r} {what}, so the answers to the parts of a "
-            f"large batch can't be joined; ask for at most {self.most} rows at a time, or for "
+            f"output {quoted(name)} of {self.known.model!r} {what}, so the answers to the parts of "
+            f"a large batch can't be joined; ask for at most {self.most} rows at a time, or for "
             "other outputs",
             "OUT_OF_RANGE",
         )
@@ -213,16 +257,11 @@ def batch_size(info: SignatureInfo, arrays: Mapping[str, np.ndarray]) -> int | N
     Raises:
         DataError: inputs with a batch axis have different sizes.
     """
-    sizes = {name: len(arrays[name]) for name, tensor in info.inputs.items() if _batched(tensor)}
+    sizes = {name: len(arrays[name]) for name, tensor in info.inputs.items() if tensor.batched}
     if len(set(sizes.values())) > 1:
-        came = ", ".join(f"{name!r} has {size}" for name, size in sizes.items())
+        came = listed([f"{quoted(name)} has {size}" for name, size in sizes.items()])
         raise DataError(f"inputs differ in their batch size: {came}; expected one number of rows")
     return next(iter(sizes.values())) if sizes and len(sizes) == len(info.inputs) else None
-
-
-def _batched(tensor: TensorInfo) -> bool:
-    """Returns whether a tensor's first axis is the batch; one of unknown rank may have none."""
-    return bool(tensor.shape) and tensor.shape[0] is None  # type: ignore[index]
 
 
 def _bytes(array: np.ndarray) -> int:

@@ -5,7 +5,8 @@ from kavc.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "Inspection": ".inspection",
         "check_variables": ".version_files",
-        "refuse_foreign_ops": ".stock_ops",
+        "inspect": ".inspection",
     },
 )

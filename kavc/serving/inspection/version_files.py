@@ -9,18 +9,22 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable
+import stat
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kavc.errors import ExportError
-from kavc.inputs.opening import read_bytes
+from kavc.inputs.opening import KINDS, named, read_bytes
 from kavc.serving.versions import GRAPH
+from kavc.texts import quoted
 
 if TYPE_CHECKING:
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 MAX_GRAPH_BYTES = 2**31 - 1  # protobuf's own limit
+MAX_ENTRIES = 10_000  # files and folders of a version
+OTHER_GRAPHS = ("saved_model.cpb", "saved_model.pbtxt")
 VARIABLES = "variables/variables"
 SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
 
@@ -46,33 +50,74 @@ def read_saved_model(folder: str | os.PathLike) -> SavedModel:
 
 
 def check_files(folder: str | os.PathLike, assets: Iterable[str] = ()) -> None:
-    """Raises if loading a version would read a file that is not in its folder.
+    """Raises if loading a version could read what is no file of its own, or wait for one.
 
     Args:
         folder: of the version.
         assets: file names, as the graph gives them.
 
     Raises:
-        ExportError: an asset is missing or named by a path out of `assets/`, or a link leads out.
+        ExportError: an asset is missing or named by a path out of `assets/`, a link leads out, a
+            FIFO, socket or device is there, a second graph, or more than 10,000 files and folders.
     """
     folder = Path(folder)
     inside = folder.resolve()
-    for path in folder.rglob("*"):
-        if path.is_symlink() and not path.resolve().is_relative_to(inside):
-            raise ExportError(f"{path}: a link to {path.resolve()}, outside the version's folder")
+    for count, path in enumerate(_entries(folder)):
+        if count == MAX_ENTRIES:
+            raise ExportError(f"{named(folder)}: more than {MAX_ENTRIES:,} files and folders")
+        _check_entry(path, inside)
+    for name in OTHER_GRAPHS:
+        if (folder / name).exists():
+            raise ExportError(
+                f"{named(folder / name)}: a second graph, which some loaders read instead of "
+                f"{GRAPH}; remove it"
+            )
     for name in assets:
-        path = folder / "assets" / name
-        if not path.resolve().is_relative_to(inside / "assets"):
-            raise ExportError(f"{folder / GRAPH}: the asset {name!r} lies outside assets/")
-        if not path.is_file():
-            raise ExportError(f"{path}: missing; the version is not whole")
+        _check_asset(folder, inside, name)
 
 
-def check_variables(folder: str | os.PathLike) -> int:
+def _entries(folder: Path) -> Iterator[Path]:
+    """Yields what is in a folder, at any depth, without following links."""
+    waiting = [folder]
+    while waiting:
+        try:
+            with os.scandir(waiting.pop()) as entries:
+                for entry in entries:
+                    yield Path(entry.path)
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(Path(entry.path))
+        except OSError as error:
+            raise ExportError(f"{named(error.filename or folder)}: {error.strerror}") from None
+
+
+def _check_entry(path: Path, inside: Path) -> None:
+    mode = path.lstat().st_mode
+    if stat.S_ISLNK(mode):
+        target = os.path.realpath(path)
+        if not Path(target).is_relative_to(inside):
+            raise ExportError(
+                f"{named(path)}: a link to {named(target)}, outside the version's folder"
+            )
+        return  # what it leads to is looked at by itself
+    for is_kind, words in KINDS:
+        if is_kind(mode):
+            raise ExportError(f"{named(path)}: {words}; a version holds files and folders alone")
+
+
+def _check_asset(folder: Path, inside: Path, name: str) -> None:
+    path = folder / "assets" / name
+    if "\0" in name or not Path(os.path.realpath(path)).is_relative_to(inside / "assets"):
+        raise ExportError(f"{named(folder / GRAPH)}: the asset {quoted(name)} lies outside assets/")
+    if not path.is_file():
+        raise ExportError(f"{named(path)}: missing; the version is not whole")
+
+
+def check_variables(folder: str | os.PathLike, *, needed: bool = True) -> int:
     """Reads every variable of a version.
 
     Args:
         folder: of the version.
+        needed: whether its graph restores any, `saver_def.restore_op_name`.
 
     Returns:
         How many there are.
@@ -84,7 +129,7 @@ def check_variables(folder: str | os.PathLike) -> int:
 
     folder = Path(folder)
     if not (folder / f"{VARIABLES}.index").is_file():
-        if _needs_variables(folder):
+        if needed:
             raise ExportError(f"{folder / VARIABLES}.index: missing; the version is not whole")
         return 0
     _check_shards(folder / "variables")
@@ -111,8 +156,3 @@ def _check_shards(folder: Path) -> None:
         if (index, total) not in there:
             name = f"variables.data-{index:05d}-of-{total:05d}"
             raise ExportError(f"{folder / name}: missing; the version is not whole")
-
-
-def _needs_variables(folder: Path) -> bool:
-    graphs = read_saved_model(folder).meta_graphs
-    return any(graph.saver_def.restore_op_name for graph in graphs)

@@ -84,13 +84,22 @@ class BatchScheduler:
         self._enqueue(graph, signature, task)
         return task.answer.result()
 
-    def stop(self) -> None:
-        """Runs what waits, then ends the threads."""
+    def stop(self, seconds: float = float("inf")) -> bool:
+        """Runs what waits, then ends the threads.
+
+        Args:
+            seconds: to wait for that, at most.
+
+        Returns:
+            Whether they have ended; else one hangs in a call.
+        """
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+        end = time.monotonic() + seconds
         for thread in self._threads:
-            thread.join()
+            thread.join(min(max(0.0, end - time.monotonic()), threading.TIMEOUT_MAX))
+        return not any(thread.is_alive() for thread in self._threads)
 
     def _rows(self, inputs: Arrays) -> int:
         sizes = {len(array) for array in inputs.values()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,12 +12,16 @@ from typing import Any
 from kavc.errors import ServingError
 from kavc.serving.protos import ModelVersionStatus
 from kavc.serving.server.model import Model
+from kavc.texts import one_line
 
 LOADING = ModelVersionStatus.LOADING
 AVAILABLE = ModelVersionStatus.AVAILABLE
 UNLOADING = ModelVersionStatus.UNLOADING
 END = ModelVersionStatus.END
 REMEMBERED = 20  # ended versions of a model whose fate is still told
+LAST_CALLS = 300.0  # seconds that a withdrawn version has for calls which were begun before
+SHOWN = 80  # bytes of a name that nobody serves
+MOST_LISTED = 20  # models that a refusal names
 
 
 @dataclass(frozen=True)
@@ -46,6 +51,7 @@ class Catalogue:
     def __init__(self) -> None:
         self._models: Mapping[str, Mapping[int, Model]] = {}
         self._states: dict[str, dict[int, VersionState]] = {}
+        self._leaving: dict[Model, float] = {}  # since when
         self._lock = threading.Lock()
 
     @contextlib.contextmanager
@@ -82,13 +88,31 @@ class Catalogue:
             left = {key: other for key, other in self._models[name].items() if key != version}
             others = {key: models for key, models in self._models.items() if key != name}
             self._models = {**others, name: left} if left else others
+            self._leaving[model] = time.monotonic()
         self.mark(name, version, UNLOADING)
 
         def free() -> None:
+            with self._lock:
+                self._leaving.pop(model, None)
             model.close()
             self.mark(name, version, END)
 
         model.leases.end(free)
+
+    def end_calls(self, seconds: float = LAST_CALLS) -> None:
+        """Ends the calls of versions that were withdrawn longer ago than that: they may hang."""
+        before = time.monotonic() - seconds
+        with self._lock:
+            late = [model for model, since in self._leaving.items() if since <= before]
+        for model in late:
+            model.close()
+
+    def end_all_calls(self) -> None:
+        """Ends the calls of all versions, those that are offered too: a server's end."""
+        models = [model for versions in self._models.values() for model in versions.values()]
+        for model in models:
+            model.close()
+        self.end_calls(0.0)
 
     def mark(self, name: str, version: int, state: Any, error: str = "") -> None:
         """Notes how a version fares; ended ones are forgotten after a while."""
@@ -123,8 +147,12 @@ class Catalogue:
         model = versions.get(max(versions, default=0) if version is None else version)
         if model is not None:
             return model
-        which = f"Latest({name})" if version is None else f"Specific({name}, {version})"
-        there = [f"{key} {self.versions(key)}" for key in self.names()]
+        shown = one_line(name, SHOWN)
+        which = f"Latest({shown})" if version is None else f"Specific({shown}, {version})"
+        names = self.names()
+        there = [f"{key} {self.versions(key)}" for key in names[:MOST_LISTED]]
+        if len(names) > MOST_LISTED:
+            there.append(f"and {len(names) - MOST_LISTED} more")
         raise ServingError(
             f"Servable not found for request: {which}; served here: {', '.join(there)}",
             "NOT_FOUND",

@@ -9,19 +9,21 @@ from __future__ import annotations
 import os
 import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.core.protobuf.config_pb2 import CallableOptions
-from tensorflow.python.saved_model.loader_impl import SavedModelLoader
+from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
-from kavc.errors import ExportError, ServingError
-from kavc.serving.inspection.stock_ops import refuse_foreign_ops
-from kavc.serving.inspection.version_files import read_saved_model
+from kavc.errors import DataError, ExportError, ServingError
+from kavc.serving import wire
+from kavc.serving.inspection import inspect
+from kavc.serving.inspection.version_files import VARIABLES
 from kavc.serving.protos import SignatureDef
 from kavc.serving.signature import SignatureInfo, read_signature
+from kavc.texts import one_line
 
 # Where a run's ops are started from. The shared pool spreads a large request over the cores; one
 # that is small, or comes while others run, is answered sooner in its own thread.
@@ -30,6 +32,9 @@ LARGE = 2**20  # bytes of input; on two cores 0.4 MB gained from its own thread,
 # Idle threads of the pools would spin for a while, on cores that are needed to read requests.
 CONFIG = tf.compat.v1.ConfigProto()
 CONFIG.experimental.disable_thread_spinning = True
+
+# Where a SavedModel of TensorFlow 2, and of 1, names the op that initialises it.
+INITIALISER, MAIN_OP = "__saved_model_init_op", "saved_model_main_op"
 
 # Of a graph's error, all but what the failing op said; the first op's, where several failed.
 ROOT = re.compile(r"\(0\) \w+:\s+")
@@ -41,8 +46,15 @@ NOISE = re.compile(
 class ServedGraph:
     """The functions of one SavedModel. Calls may come from many threads.
 
+    The graph is read once: what was checked is what is run. It is brought into a session as
+    TensorFlow Serving's loader does, by the op that restores and the op that initialises; of
+    TensorFlow's own in Python, which reads the file again, nothing is used.
+
     Args:
         folder: the SavedModel.
+        allow_ops: names of ops that it may hold beside those that are known as harmless.
+        opened: is given a function that ends whatever the graph is at, from when on it can be: an
+            op of its loading may never end.
 
     Attributes:
         definitions: signature name to `SignatureDef`, as the file has them.
@@ -52,33 +64,33 @@ class ServedGraph:
         ServingError: the folder can't be loaded, or its graph holds an op that is refused.
     """
 
-    def __init__(self, folder: str | os.PathLike):
+    def __init__(
+        self,
+        folder: str | os.PathLike,
+        *,
+        allow_ops: Collection[str] = (),
+        opened: Callable[[Callable[[], None]], None] = lambda end: None,
+    ):
         folder = Path(folder)
         try:
-            refuse_foreign_ops(folder)
-            self.definitions = _definitions(folder)
-        except ExportError as error:
+            checked = inspect(folder, allow_ops=allow_ops).serving
+            self.definitions: dict[str, SignatureDef] = dict(checked.signature_def)
+            self.signatures = _askable(self.definitions)
+        except (ExportError, DataError) as error:
             raise ServingError(f"{folder} is refused: {error}") from error
-        self.signatures: dict[str, SignatureInfo] = {
-            key: read_signature(definition)
-            for key, definition in self.definitions.items()
-            if definition.method_name  # has none: __saved_model_init_op
-        }
         self._graph = tf.Graph()
         self._session = tf.compat.v1.Session(graph=self._graph, config=CONFIG)
         self._lock, self._compiling = threading.Lock(), threading.Lock()
         self._running = 0
+        opened(self.close)
         try:
-            # `tf.compat.v1.saved_model.load`, its public face, warns that it is deprecated.
-            with self._graph.as_default():
-                loader = SavedModelLoader(os.fspath(folder))
-                loader.load(self._session, [tf.saved_model.SERVING])
+            self._load(folder, checked)
             # One way to call each proves that it can be; the other one is made when it is needed.
             self._functions = {(key, CALLERS_THREAD): self._compiled(key, CALLERS_THREAD)
                                for key in self.signatures}  # fmt: skip
-        except Exception as error:  # the loader lets anything through
+        except Exception as error:  # graphs are wrong in more ways than TensorFlow documents
             self.close()
-            raise ServingError(f"{folder} can't be loaded: {first_line(error)}") from error
+            raise ServingError(f"{folder} can't be loaded: {told(error)}") from error
 
     def __call__(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """Runs one function.
@@ -116,8 +128,28 @@ class ServedGraph:
             function(*(inputs[name] for name in self.signatures[signature].inputs))
 
     def close(self) -> None:
-        """Frees what the graph holds; no call may be running."""
+        """Frees what the graph holds; a call that is running ends with an error."""
         self._session.close()
+
+    def _load(self, folder: Path, checked: MetaGraphDef) -> None:
+        """Restores the variables, then initialises, with the paths of files fed to both."""
+        with self._graph.as_default():
+            tf.graph_util.import_graph_def(checked.graph_def, name="")
+        files = {
+            asset.tensor_info.name: os.fspath(folder / "assets" / asset.filename)
+            for asset in checked.asset_file_def
+        }
+        saver = checked.saver_def
+        if saver.restore_op_name:
+            prefix = {saver.filename_tensor_name: os.fspath(folder / VARIABLES)}
+            self._run(saver.restore_op_name, files | prefix)
+        initialiser = _initialiser(checked)
+        if initialiser:
+            self._run(initialiser, files)
+
+    def _run(self, name: str, feeds: Mapping[str, str]) -> None:
+        operation = self._graph.as_graph_element(name.partition(":")[0])
+        self._session.run(operation, dict(feeds))
 
     def _function(self, key: str, pool: int) -> Callable[..., list[np.ndarray]]:
         if (key, pool) not in self._functions:
@@ -144,13 +176,35 @@ def graph_message(error: tf.errors.OpError) -> str:
     return ROOT.sub("", told[0]) if told else type(error).__name__
 
 
-def first_line(error: BaseException) -> str:
-    """Returns the first line of an error's message, or its kind if it has none."""
-    return (str(error).splitlines() or [type(error).__name__])[0]
+def told(error: BaseException) -> str:
+    """Returns what an error says, in one line: of an op's what the op said."""
+    if isinstance(error, tf.errors.OpError):
+        return one_line(graph_message(error))
+    return one_line(str(error).strip() or type(error).__name__)
 
 
-def _definitions(folder: Path) -> dict[str, SignatureDef]:
-    for meta_graph in read_saved_model(folder).meta_graphs:
-        if tf.saved_model.SERVING in meta_graph.meta_info_def.tags:
-            return dict(meta_graph.signature_def)
-    raise ExportError(f"no graph has the tag {tf.saved_model.SERVING!r}")
+def _askable(definitions: Mapping[str, SignatureDef]) -> dict[str, SignatureInfo]:
+    """Returns the functions that a request can call: all but initialisers and the like."""
+    travels = {kind.name for kind in wire.KINDS.values()}
+    read = {
+        key: read_signature(definition)
+        for key, definition in definitions.items()
+        if definition.method_name and definition.outputs  # __saved_model_init_op has no method
+    }
+    askable = {
+        key: info
+        for key, info in read.items()
+        if travels.issuperset(
+            tensor.dtype for tensor in (*info.inputs.values(), *info.outputs.values())
+        )
+    }
+    if not askable:
+        raise ExportError("no signature of it can be asked")
+    return askable
+
+
+def _initialiser(checked: MetaGraphDef) -> str:
+    """Returns the tensor or op that makes tables ready; empty if there is none."""
+    if INITIALISER in checked.signature_def:
+        return checked.signature_def[INITIALISER].outputs[INITIALISER].name
+    return next(iter(checked.collection_def[MAIN_OP].node_list.value), "")

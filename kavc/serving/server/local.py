@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -15,8 +16,6 @@ from kavc.serving.options import ServerOptions
 from kavc.serving.protos import (
     MODEL_SERVICE,
     PREDICTION_SERVICE,
-    HealthCheckResponse,
-    HealthServicer,
     add_HealthServicer_to_server,
     add_ModelServiceServicer_to_server,
     add_PredictionServiceServicer_to_server,
@@ -24,23 +23,42 @@ from kavc.serving.protos import (
     grpc,
 )
 from kavc.serving.server.activity import Activity
+from kavc.serving.server.arrivals import Arrivals
 from kavc.serving.server.batching import BatchScheduler
 from kavc.serving.server.catalogue import Catalogue
+from kavc.serving.server.health import Health
+from kavc.serving.server.housekeeping import Housekeeping
 from kavc.serving.server.manager import VersionManager
-from kavc.serving.server.model import Model
+from kavc.serving.server.memory import FreedMemory
+from kavc.serving.server.model import THREADS, Model
+from kavc.serving.server.receiving import Receiving
 from kavc.serving.server.service import Models, Predictions, uncounted
 from kavc.serving.server.tls import server_credentials
 from kavc.serving.versions import model_folders
 
-THREADS = 8
 # A request holds its thread while its batch waits: fewer threads than rows could never fill one.
 THREADS_WHEN_BATCHING = 64
-WAITING = 1000  # requests beyond those that are worked on; further ones get RESOURCE_EXHAUSTED
+# Threads are begun when they are needed. Those of requests that wait are no more than `Slots` and
+# `Arrivals` let wait.
+MOST_THREADS = 4096
 HEALTH_SERVICE = "grpc.health.v1.Health"
 LAST_ORDERS = 0.25  # seconds
-# Seconds without a request after which the end waits no longer. gRPC would wait for callers that
-# watch the health, and for calls that were begun and will never come whole.
+# Seconds without a request after which the end waits no longer: gRPC would wait for callers that
+# watch the health.
 QUIET = 0.5
+CANCELLING = 0.25  # seconds until those that wait for nothing but gRPC have been told
+CANCELLED = 1.0  # seconds that what hangs has to end, once it was told to
+CHANNEL = {
+    "grpc.so_reuseport": 0,  # else two servers share a port in silence
+    "grpc.max_concurrent_streams": 1024,  # of one connection
+    "grpc.server_handshake_timeout_ms": 10_000,
+    # A caller whose machine has gone is found out; one who only rests is asked to come again.
+    "grpc.keepalive_time_ms": 60_000,
+    "grpc.keepalive_timeout_ms": 20_000,
+    "grpc.max_connection_idle_ms": 900_000,
+    # A few compressed bytes can claim a thousand times as many, before anybody could refuse them.
+    "grpc.compression_enabled_algorithms_bitset": 1,  # none but the identity
+}
 
 
 class LocalServer:
@@ -75,12 +93,17 @@ class LocalServer:
         self.models_dir = Path(models_dir)
         self.options = replace(options or ServerOptions(), **more)
         self.catalogue = Catalogue()
+        self._arrivals = Arrivals(self.options.upload_seconds)
+        self._freed = FreedMemory()
+        self._housekeeping = Housekeeping(
+            self._arrivals.expire, self.catalogue.end_calls, self._freed.tidy
+        )
         self._scheduler: BatchScheduler | None = None
         self._manager: VersionManager | None = None
         self._metrics_server: Any = None
         self._activity = Activity(uncounted)
         self._server = self._grpc_server()
-        self._health = HealthServicer()
+        self._health = Health()
 
     @property
     def port(self) -> int:
@@ -101,8 +124,11 @@ class LocalServer:
         where = _address(options.host, options.monitoring_port)
         return f"http://{where}{options.monitoring_path}"
 
-    def start(self) -> None:
+    def start(self, *, until: Callable[[], bool] = lambda: False) -> None:
         """Takes the ports, loads the models, answers.
+
+        Args:
+            until: no model is waited for any longer when this returns true.
 
         Raises:
             ConfigError: no model is there, or key and certificate do not fit.
@@ -112,7 +138,7 @@ class LocalServer:
         self.options = replace(self.options, port=self._listen())
         try:
             self._activity = Activity(self._start_metrics())
-            self._start_models()
+            self._start_models(until)
         except BaseException:
             self.stop(grace=0)
             raise
@@ -125,45 +151,65 @@ class LocalServer:
             (*services, "grpc.reflection.v1alpha.ServerReflection"), self._server
         )
         self._server.start()
+        self._housekeeping.start()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Waits until the server has stopped; returns whether it still runs after `timeout` s."""
         return self._server.wait_for_termination(timeout)
 
-    def drain(self) -> None:
+    def drain(self) -> bool:
         """Stops as a server under load should, within `options.grace_seconds`.
 
         Health says NOT_SERVING at once, but requests are taken a moment longer: gRPC cancels those
         that have arrived and that no thread has looked at when it stops to listen.
+
+        Returns:
+            Whether all has ended; see `stop`.
         """
         grace = self.options.grace_seconds
         self._health.enter_graceful_shutdown()
         time.sleep(min(LAST_ORDERS, grace))
-        self.stop(max(0.0, grace - LAST_ORDERS))
+        return self.stop(max(0.0, grace - LAST_ORDERS - CANCELLING))
 
-    def stop(self, grace: float | None = None) -> None:
+    def stop(self, grace: float | None = None) -> bool:
         """Takes no new request, waits at most `grace` seconds for running ones, stops.
 
-        Does nothing if it has stopped.
+        Calls that run on after that are ended by ending their graphs. Does nothing if it has
+        stopped.
 
         Args:
             grace: seconds; `options.grace_seconds` by default.
+
+        Returns:
+            Whether all has ended. Else a call or a load hangs, and with it a thread, which would
+            keep Python from leaving: the process is then to be left by `os._exit`.
         """
         self._health.enter_graceful_shutdown()
-        grpc_stopped = self._server.stop(self.options.grace_seconds if grace is None else grace)
-        while not grpc_stopped.wait(QUIET / 5):
-            if self._activity.idle() > QUIET:
-                self._server.stop(None)
+        ended = self._stop_answering(self.options.grace_seconds if grace is None else grace)
+        self._housekeeping.stop()
         if self._manager is not None:
-            self._manager.stop()
+            ended &= self._manager.stop(CANCELLED)
         if self._scheduler is not None:
-            self._scheduler.stop()
+            ended &= self._scheduler.stop(CANCELLED)
         if self._metrics_server is not None:
             self._metrics_server.stop()
             self._metrics_server = None
         for name in self.catalogue.names():
             for version in self.catalogue.versions(name):
                 self.catalogue.withdraw(name, version)
+        return ended
+
+    def _stop_answering(self, grace: float) -> bool:
+        """Waits for requests and for those on their way; returns whether all calls have ended."""
+        end = time.monotonic() + grace
+        over = self._server.stop(grace)
+        while not over.wait(QUIET / 5) and time.monotonic() < end:
+            if self._activity.idle() > QUIET and not self._arrivals.uploads():
+                break
+        self._server.stop(0)  # without a grace of its own, gRPC would wait for all threads
+        if not over.wait(CANCELLING):
+            self.catalogue.end_all_calls()
+        return over.wait(CANCELLED)
 
     def __enter__(self) -> Self:
         self.start()
@@ -173,17 +219,16 @@ class LocalServer:
         self.stop()
 
     def _grpc_server(self) -> Any:
-        options = self.options
-        threads = options.threads or (THREADS_WHEN_BATCHING if options.batching else THREADS)
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="kavc-serving")
+        self._pool = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="kavc-serving")
+        largest = self.options.max_message_bytes
+        limits = {
+            "grpc.max_receive_message_length": largest,
+            "grpc.max_send_message_length": largest,
+        }
         return grpc.server(
             self._pool,
-            maximum_concurrent_rpcs=threads + WAITING,
-            options=[
-                ("grpc.max_receive_message_length", options.max_message_bytes),
-                ("grpc.max_send_message_length", options.max_message_bytes),
-                ("grpc.so_reuseport", 0),  # else two servers share a port in silence
-            ],
+            interceptors=[Receiving(self._arrivals, largest, self._freed)],
+            options=[*limits.items(), *CHANNEL.items()],
         )
 
     def _listen(self) -> int:
@@ -217,28 +262,27 @@ class LocalServer:
         self.options = replace(options, monitoring_port=self._metrics_server.port)
         return metrics.request
 
-    def _start_models(self) -> None:
+    def _start_models(self, until: Callable[[], bool]) -> None:
         options = self.options
+        threads = options.threads or THREADS
         if options.batching is not None:
             self._scheduler = BatchScheduler(options.batching)
+            threads = options.threads or THREADS_WHEN_BATCHING
         self._manager = VersionManager(
             self.models_dir,
             self.catalogue,
-            functools.partial(Model, scheduler=self._scheduler),
+            functools.partial(
+                Model,
+                scheduler=self._scheduler,
+                threads=threads,
+                allow_ops=options.allow_ops,
+            ),
             warmup=options.warmup,
-            on_change=self._tell_health,
+            seconds=options.load_seconds,
+            on_change=lambda: self._health.tell(self.catalogue),
         )
-        self._manager.load_all()
+        self._manager.load_all(until=until)
         self._manager.start(options.poll_seconds)
-
-    def _tell_health(self) -> None:
-        """Health of the whole, of the services, and of each model by its name."""
-        serving, not_serving = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
-        names = self.catalogue.names()
-        for service in ("", PREDICTION_SERVICE, MODEL_SERVICE):
-            self._health.set(service, serving if names else not_serving)
-        for name in self.catalogue.known():
-            self._health.set(name, serving if name in names else not_serving)
 
 
 def _address(host: str, port: int) -> str:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 import numpy as np
 import tensorflow as tf
@@ -18,9 +19,15 @@ from kavc.serving.protos import (
     SignatureDef,
 )
 from kavc.serving.server.batching import BatchScheduler
-from kavc.serving.server.graph import ServedGraph, graph_message
+from kavc.serving.server.graph import ServedGraph, told
 from kavc.serving.server.leases import Leases
+from kavc.serving.server.slots import Slots
 from kavc.serving.signature import SignatureInfo
+from kavc.texts import one_line, quoted
+
+THREADS = 8  # calls that run at a time
+SHOWN = 5  # of many names
+LONGEST = 80  # bytes of one that are told back
 
 
 class Model:
@@ -31,10 +38,14 @@ class Model:
         version: its number.
         folder: the SavedModel.
         scheduler: puts simultaneous requests together; None serves each alone.
+        threads: calls that run at a time.
+        allow_ops: names of ops that its graph may hold beside those that are known as harmless.
+        opened: is given a function that ends whatever its loading is at.
 
     Attributes:
         name, version: as given.
         leases: of the requests that use it.
+        slots: for the requests that it works on.
 
     Raises:
         ServingError: the folder can't be loaded.
@@ -46,43 +57,50 @@ class Model:
         version: int,
         folder: str | os.PathLike,
         scheduler: BatchScheduler | None = None,
+        *,
+        threads: int = THREADS,
+        allow_ops: Collection[str] = (),
+        opened: Callable[[Callable[[], None]], None] = lambda end: None,
     ):
         self.name = name
         self.version = version
-        self._graph = ServedGraph(folder)
+        self._graph = ServedGraph(folder, allow_ops=allow_ops, opened=opened)
         self._scheduler = scheduler
         self.leases = Leases()
+        self.slots = Slots(threads)
 
     @property
     def definitions(self) -> Mapping[str, SignatureDef]:
         """Signature name to `SignatureDef`, as the file has them."""
         return self._graph.definitions
 
-    def predict(self, request: PredictRequest) -> PredictResponse:
+    def predict(
+        self, request: PredictRequest, wanted: Callable[[], bool] = lambda: True
+    ) -> PredictResponse:
         """Answers a request, whatever model and version it names.
 
         Args:
             request: with the inputs of a signature, and optionally an output filter.
+            wanted: whether the caller still waits.
 
         Raises:
             ServingError: FAILED_PRECONDITION for an unknown signature, INVALID_ARGUMENT for
-                inputs or a filter that don't fit it: TensorFlow Serving's codes.
+                inputs or a filter that don't fit it: TensorFlow Serving's codes. Or too many
+                requests wait, or the caller waits no longer.
             tf.errors.OpError: the graph refuses the values.
         """
         signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
         info = self._info(signature)
         try:
             inputs = _inputs(info, request.inputs)
-            wanted = _wanted(info, request.output_filter)
+            names = _asked(info, request.output_filter)
         except DataError as error:
             raise ServingError(str(error), "INVALID_ARGUMENT") from None
-        if self._scheduler is None:
-            outputs = self._graph(signature, inputs)
-        else:
-            outputs = self._scheduler(self._graph, signature, inputs)
+        with self.slots.one(wanted):  # what does not fit was refused without one
+            outputs = self._run(signature, inputs)
         response = PredictResponse(
             model_spec=ModelSpec(name=self.name, signature_name=signature),
-            outputs={key: wire.to_proto(outputs[key]) for key in wanted},
+            outputs={key: wire.to_proto(outputs[key]) for key in names},
         )
         response.model_spec.version.value = self.version
         return response
@@ -99,19 +117,24 @@ class Model:
                 inputs = _inputs(self._info(signature), request.inputs)
                 self._graph.warm_up(signature, inputs)
             except (ServingError, DataError, tf.errors.OpError) as error:
-                line = graph_message(error) if isinstance(error, tf.errors.OpError) else error
-                raise ServingError(f"warm-up request {number} is refused: {line}") from error
+                line = f"warm-up request {number} is refused: {told(error)}"
+                raise ServingError(line) from error
 
     def close(self) -> None:
         """Frees the graph; no request may use it."""
         self._graph.close()
+
+    def _run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        if self._scheduler is None:
+            return self._graph(signature, inputs)
+        return self._scheduler(self._graph, signature, inputs)
 
     def _info(self, signature: str) -> SignatureInfo:
         info = self._graph.signatures.get(signature)
         if info is None:
             known = ", ".join(sorted(self._graph.signatures))
             raise ServingError(
-                f"Serving signature key {signature!r} not found in model {self.name!r}, "
+                f"Serving signature key {quoted(signature)} not found in model {self.name!r}, "
                 f"version {self.version}; known: {known}",
                 "FAILED_PRECONDITION",
             )
@@ -126,14 +149,15 @@ def _inputs(info: SignatureInfo, protos: Mapping) -> dict[str, np.ndarray]:
     return {name: wire.to_array(proto, name) for name, proto in protos.items()}
 
 
-def _wanted(info: SignatureInfo, output_filter: Iterable[str]) -> list[str]:
+def _asked(info: SignatureInfo, output_filter: Iterable[str]) -> list[str]:
     names = list(output_filter) or list(info.outputs)
     for name in names:
         if name not in info.outputs:
             raise DataError(
-                f"output tensor alias not found in signature: {name}; "
+                f"output tensor alias not found in signature: {one_line(name, LONGEST)}; "
                 f"known: {', '.join(info.outputs)}"
             )
-    if len(set(names)) != len(names):
-        raise DataError(f"duplicate output tensor alias in {names}")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise DataError(f"duplicate output tensor alias: {', '.join(twice[:SHOWN])}")
     return names

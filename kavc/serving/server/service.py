@@ -31,9 +31,12 @@ from kavc.serving.protos import (
 )
 from kavc.serving.server.catalogue import Catalogue
 from kavc.serving.server.graph import graph_message
+from kavc.texts import one_line, quoted
 
 log = logging.getLogger(__name__)
 SIGNATURES = "signature_def"
+SHOWN = 3  # of many names that a caller sent
+LONGEST = 80  # bytes of one that are told back
 GRAPH_ERRORS = {
     tf.errors.InvalidArgumentError: grpc.StatusCode.INVALID_ARGUMENT,
     tf.errors.ResourceExhaustedError: grpc.StatusCode.RESOURCE_EXHAUSTED,
@@ -51,9 +54,7 @@ def answering(method: Callable) -> Callable:
     def answer(self: Any, request: Any, context: grpc.ServicerContext) -> Any:
         with self.counted(name, request.model_spec.name) as ended:
             try:
-                if not context.is_active():  # it waited for a thread until its caller gave up
-                    raise ServingError("the caller waits no longer", "CANCELLED")
-                response = method(self, request)
+                response = method(self, request, context)
                 ended("OK")
                 return response
             except ServingError as error:
@@ -65,7 +66,7 @@ def answering(method: Callable) -> Callable:
                 log.exception("%s failed", name)
                 status, line = grpc.StatusCode.INTERNAL, "internal error; see the server's log"
             ended(status.name)
-        return context.abort(status, line)
+        return context.abort(status, one_line(line))
 
     return answer
 
@@ -89,17 +90,19 @@ class Predictions(PredictionServiceServicer):
         self.counted = counted
 
     @answering
-    def Predict(self, request: PredictRequest) -> PredictResponse:
+    def Predict(self, request: PredictRequest, context: grpc.ServicerContext) -> PredictResponse:
         with self.catalogue.lease(*_asked(request)) as model:
-            return model.predict(request)
+            return model.predict(request, context.is_active)
 
     @answering
-    def GetModelMetadata(self, request: GetModelMetadataRequest) -> GetModelMetadataResponse:
+    def GetModelMetadata(
+        self, request: GetModelMetadataRequest, context: grpc.ServicerContext
+    ) -> GetModelMetadataResponse:
         with self.catalogue.lease(*_asked(request)) as model:
             if list(request.metadata_field) != [SIGNATURES]:
+                asked = ", ".join(map(quoted, request.metadata_field[:SHOWN])) or "none"
                 raise ServingError(
-                    f"metadata_field must be [{SIGNATURES!r}]; got {list(request.metadata_field)}",
-                    "INVALID_ARGUMENT",
+                    f"metadata_field must be [{SIGNATURES!r}]; got {asked}", "INVALID_ARGUMENT"
                 )
             response = GetModelMetadataResponse(model_spec=ModelSpec(name=model.name))
             response.model_spec.version.value = model.version
@@ -120,14 +123,18 @@ class Models(ModelServiceServicer):
         self.counted = counted
 
     @answering
-    def GetModelStatus(self, request: GetModelStatusRequest) -> GetModelStatusResponse:
+    def GetModelStatus(
+        self, request: GetModelStatusRequest, context: grpc.ServicerContext
+    ) -> GetModelStatusResponse:
         name, version = _asked(request)
         states = self.catalogue.states(name)
         if version is not None:
             states = {key: state for key, state in states.items() if key == version}
         if not states:
             which = "any versions" if version is None else f"version {version}"
-            raise ServingError(f"Could not find {which} of model {name}", "NOT_FOUND")
+            raise ServingError(
+                f"Could not find {which} of model {one_line(name, LONGEST)}", "NOT_FOUND"
+            )
         response = GetModelStatusResponse()
         for found, state in states.items():
             status = response.model_version_status.add()
@@ -146,7 +153,8 @@ def _asked(request: Any) -> tuple[str, int | None]:
     spec = request.model_spec
     if spec.HasField("version_label"):
         raise ServingError(
-            f"Unrecognized servable version label: {spec.version_label}", "INVALID_ARGUMENT"
+            f"Unrecognized servable version label: {one_line(spec.version_label, LONGEST)}",
+            "INVALID_ARGUMENT",
         )
     # A version of 0 that was sent is that version: there is a folder of this name, or none.
     return spec.name, spec.version.value if spec.HasField("version") else None

@@ -18,7 +18,7 @@ QUICK = Retry(attempts=3, wait=0.01)
 LIMIT = 4096
 MANY = np.arange(100 * 32, dtype="float32").reshape(100, 32)  # 12.8 kB: four parts
 ONE = np.ones((1, 3), "float32")
-DTYPES = {"float32": 1, "float64": 2, "int32": 3, "string": 7}
+DTYPES = {"float32": 1, "float64": 2, "int32": 3, "string": 7, "variant": 21, "undefined": 9999}
 
 
 class Refusal(Exception):
@@ -32,7 +32,8 @@ class Fake(protos.PredictionServiceServicer, protos.ModelServiceServicer):
     """One model, "fake": y = x * version by default.
 
     Attributes:
-        signature: input and output tensors; shape with -1 for any size.
+        inputs, outputs: tensors of the signature; shape with -1 for any size, None for any rank.
+        later: version to outputs of that version, where they are others.
         version: the latest, which answers where no version is asked for.
         answer: (number of the request, request, x) to outputs, or raises `Refusal`.
         requests, contexts, lefts: what came to Predict; the seconds that each was given.
@@ -43,6 +44,7 @@ class Fake(protos.PredictionServiceServicer, protos.ModelServiceServicer):
     def __init__(self, answer=None, inputs=None, outputs=None, version=1):
         self.inputs = inputs or {"x": ("float32", (-1, -1))}
         self.outputs = outputs or {"y": ("float32", (-1, -1))}
+        self.later = {}
         self.version = version
         self.answer = answer or (lambda number, request, x: {"y": x * self.answering(request)})
         self.requests, self.lefts, self.asked = [], [], 0
@@ -71,14 +73,10 @@ class Fake(protos.PredictionServiceServicer, protos.ModelServiceServicer):
 
     def GetModelMetadata(self, request, context):
         self.asked += 1
-        definition = protos.SignatureDef(method_name="tensorflow/serving/predict")
-        for side, tensors in ((definition.inputs, self.inputs), (definition.outputs, self.outputs)):
-            for name, (dtype, shape) in tensors.items():
-                side[name].dtype = DTYPES[dtype]
-                for size in shape:
-                    side[name].tensor_shape.dim.add().size = size
+        version = self.answering(request)
         response = protos.GetModelMetadataResponse(model_spec={"name": "fake"})
-        response.model_spec.version.value = self.answering(request)
+        response.model_spec.version.value = version
+        definition = signature(self.inputs, self.later.get(version, self.outputs))
         signatures = protos.SignatureDefMap(signature_def={"serving_default": definition})
         response.metadata["signature_def"].Pack(signatures)
         return response
@@ -89,6 +87,18 @@ class Fake(protos.PredictionServiceServicer, protos.ModelServiceServicer):
             one = response.model_version_status.add(version=version, state=state)
             one.status.error_code, one.status.error_message = code, message
         return response
+
+
+def signature(inputs: dict, outputs: dict):
+    """Returns the `SignatureDef` of tensors, as `Fake` takes them."""
+    definition = protos.SignatureDef(method_name="tensorflow/serving/predict")
+    for side, tensors in ((definition.inputs, inputs), (definition.outputs, outputs)):
+        for name, (dtype, shape) in tensors.items():
+            side[name].dtype = DTYPES[dtype]
+            side[name].tensor_shape.unknown_rank = shape is None
+            for size in shape or ():
+                side[name].tensor_shape.dim.add().size = size
+    return definition
 
 
 @contextlib.contextmanager

@@ -11,8 +11,8 @@ import pytest
 
 from kavc.errors import ConfigError, DataError, ServingError
 from kavc.serving.client.blocking import Client
-from kavc.serving.client.discovery import VersionStatus
-from kavc.serving.signature import TensorInfo
+from kavc.serving.client.discovery import Signatures, VersionStatus
+from kavc.serving.signature import SignatureInfo, TensorInfo
 
 
 def test_round_trip_with_casts(client, tiny, network):
@@ -49,6 +49,19 @@ def test_signatures_and_status(client):
     for line in ("tiny, version 2", r"  echo", r"    input   audio +float32 \(\?, \?, 4\)"):
         assert re.search(f"^{line}$", str(found), re.MULTILINE), line
     assert client.status("tiny")[2] == VersionStatus("AVAILABLE")
+
+
+def test_many_functions_are_shown_each_with_its_own():
+    one = TensorInfo("float32", ())
+    functions = {f"f{n:04}": SignatureInfo({"x": one, "z": one}, {"y": one}) for n in range(1000)}
+    lines = str(Signatures("m", None, functions)).splitlines()
+    assert len(lines) == 1 + 4 * 1000
+    assert lines[-4:] == [
+        "  f0999",
+        "    input   x  float32 ()",
+        "    input   z  float32 ()",
+        "    output  y  float32 ()",
+    ]
 
 
 def test_answers_are_the_callers_own(client, tiny):

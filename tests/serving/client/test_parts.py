@@ -112,15 +112,14 @@ def test_an_empty_batch_is_asked_for_once(connect):
     ("answer", "outputs"),
     [
         (lambda number, request, x: {"y": x.mean()}, {"y": ("float32", ())}),
-        (lambda number, request, x: {"y": x.mean(0)}, {"y": ("float32", (-1,))}),
+        (lambda number, request, x: {"y": x.mean(0)}, {"y": ("float32", None)}),
         (lambda number, request, x: {"y": x[:1]}, {"y": ("float32", (1, -1))}),
         (lambda number, request, x: {"y": x[:, :number]}, {"y": ("float32", (-1, -1))}),
-        (lambda number, request, x: {"yz"[number > 2]: x}, {"y": ("float32", (-1, -1))}),
     ],
 )
 def test_answers_that_can_not_be_joined(connect, answer, outputs):
     server = Fake(answer, outputs=outputs)
-    with pytest.raises(ServingError, match=r"output '[yz]' of 'fake' .* can't be joined") as caught:
+    with pytest.raises(ServingError, match=r"output 'y' of 'fake' .* can't be joined") as caught:
         ask(connect, server, MANY, max_message_bytes=LIMIT)
     assert caught.value.code == "OUT_OF_RANGE"
     ask(connect, Fake(answer, outputs=outputs), MANY)  # whole it goes
@@ -212,6 +211,7 @@ def test_outdated_metadata_are_noticed_by_a_refusal(connect):
         wide = {"x": ONE.astype("float64")}
         client("predict", "fake", wide)
         server.inputs, server.version = {"x": ("float64", (-1, -1))}, 2
+        server.outputs = {"y": ("float64", (-1, -1))}
         assert client("predict", "fake", wide)["y"].dtype == "float64"
         assert (server.asked, len(server.requests)) == (2, 3)
 
@@ -228,7 +228,7 @@ def test_a_refusal_that_new_metadata_do_not_explain_stands(connect):
 def test_metadata_are_remembered_until_another_version_answers(connect):
     server = Fake()
     with serving(server) as address, connect(address) as client:
-        for version, asked in ((1, 1), (1, 1), (2, 1), (2, 2), (2, 2)):
+        for version, asked in ((1, 1), (1, 1), (2, 2), (2, 2), (1, 3)):
             server.version = version
             assert client("predict", "fake", {"x": ONE})["y"][0, 0] == version
             assert server.asked == asked

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import stat
 
 import pytest
 
@@ -103,3 +106,75 @@ def test_damaged_variables(version, file, change):
     with pytest.raises(ExportError, match="variables: damaged or cut short") as error:
         check_variables(version)
     assert "\n" not in str(error.value)
+
+
+def test_only_files_and_folders(version):
+    os.mkfifo(version / "assets.extra" / "pipe")
+    with pytest.raises(ExportError, match="pipe: a FIFO; a version holds files and folders alone"):
+        check_files(version)
+
+
+def test_a_socket(version, monkeypatch):
+    monkeypatch.chdir(version)  # a socket's path is short
+    with socket.socket(socket.AF_UNIX) as made:
+        made.bind("here")
+        with pytest.raises(ExportError, match="here: a socket; a version holds files"):
+            check_files(version)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="a device needs root")
+def test_a_device(version):
+    try:
+        os.mknod(version / "assets" / "zero", stat.S_IFCHR | 0o600, os.makedev(1, 5))
+    except PermissionError:
+        pytest.skip("no devices here")
+    with pytest.raises(ExportError, match="zero: a device; a version holds files and folders"):
+        check_files(version)
+
+
+def test_links_in_a_circle(version):
+    (version / "a").symlink_to("b")
+    (version / "b").symlink_to("a")
+    (version / "self").symlink_to(".")
+    check_files(version)
+    with pytest.raises(ExportError, match="a: missing; the version is not whole"):
+        (version / "assets" / "a").symlink_to("a")
+        check_files(version, ["a"])
+
+
+def test_a_folder_that_is_a_link_out(version, tmp_path):
+    (tmp_path / "other").mkdir()
+    (version / "more").symlink_to(tmp_path / "other")
+    with pytest.raises(ExportError, match=r"more: a link to .*other, outside the version's"):
+        check_files(version)
+
+
+def test_more_entries_than_are_looked_at(version, monkeypatch):
+    monkeypatch.setattr(version_files, "MAX_ENTRIES", 5)
+    with pytest.raises(ExportError, match="more than 5 files and folders"):
+        check_files(version)
+
+
+@pytest.mark.parametrize("name", ["saved_model.cpb", "saved_model.pbtxt"])
+def test_a_second_graph(version, name):
+    (version / name).touch()
+    with pytest.raises(ExportError, match=f"{name}: a second graph, which some loaders read"):
+        check_files(version)
+
+
+@pytest.mark.parametrize("name", ["../saved_model.pb", "/etc/hosts", "a\0b", ".."])
+def test_an_asset_out_of_its_folder(version, name):
+    with pytest.raises(ExportError, match=r"the asset .* lies outside assets/"):
+        check_files(version, [name])
+
+
+def test_names_are_printable(version):
+    (version / "a\x1b[2J").symlink_to("/etc")
+    with pytest.raises(ExportError) as error:
+        check_files(version)
+    assert str(error.value).isprintable()
+
+
+def test_a_graph_without_variables(version):
+    (version / "variables" / "variables.index").unlink()
+    assert check_variables(version, needed=False) == 0

@@ -154,7 +154,7 @@ BAD = [
     (set_version_0, "NOT_FOUND", r"Specific\(tiny, 0\)"),
     (set_version_below_0, "NOT_FOUND", r"Specific\(tiny, -1\)"),
     (set_label, "INVALID_ARGUMENT", "Unrecognized servable version label: stable"),
-    (set_empty_label, "INVALID_ARGUMENT", "Unrecognized servable version label: $"),
+    (set_empty_label, "INVALID_ARGUMENT", "Unrecognized servable version label:$"),
     (drop_spec, "INVALID_ARGUMENT", "Missing ModelSpec"),
     (set_signature, "FAILED_PRECONDITION", "key 'serving' not found.*known: echo, serving_default"),
     (drop_input, "INVALID_ARGUMENT", r"missing input 'length', int32 \(\?,\)"),
@@ -215,7 +215,7 @@ def test_the_unforeseen_is_internal_and_tells_nothing(stub, server, request_, ca
     class Broken:
         name, version, leases = "broken", 1, Leases()
 
-        def predict(self, request):
+        def predict(self, request, wanted):
             raise RuntimeError("secret /path")
 
         def close(self):

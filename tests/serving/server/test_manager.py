@@ -14,6 +14,8 @@ from kavc.serving.server.catalogue import AVAILABLE, END, UNLOADING, Catalogue
 from kavc.serving.server.leases import Leases
 from kavc.serving.server.manager import VersionManager
 
+WAIT = 60  # seconds; what is loaded is there much sooner
+
 
 class Stub:
     """A model without a graph; `broken` names the versions that fail to load."""
@@ -21,7 +23,7 @@ class Stub:
     broken: ClassVar[set] = set()
     made: ClassVar[list] = []
 
-    def __init__(self, name, version, folder):
+    def __init__(self, name, version, folder, opened):
         Stub.made.append((name, version))
         if version in Stub.broken:
             raise ServingError(f"{folder} can't be loaded: broken")
@@ -79,7 +81,7 @@ def test_a_new_version_is_loaded_before_the_old_one_goes(manager, folder):
     manager.load_all()
     with manager.catalogue.lease("a") as old:
         add(folder, 2)
-        manager.poll()
+        manager.poll(WAIT)
         assert served(manager) == [2]
         assert not old.closed  # it is in use
         assert manager.catalogue.states("a")[1].state == UNLOADING
@@ -93,7 +95,7 @@ def test_a_removed_version_gives_way_to_the_one_before(manager, folder):
     add(folder, 2)
     manager.load_all()
     remove(folder, 2)
-    manager.poll()
+    manager.poll(WAIT)
     assert served(manager) == [1]
 
 
@@ -103,7 +105,7 @@ def test_new_models_come_and_removed_ones_go(manager, folder):
     manager.load_all()
     add(folder, 3, "b")
     remove(folder, 1, "c")
-    manager.poll()
+    manager.poll(WAIT)
     assert manager.catalogue.names() == ["a", "b"]
 
 
@@ -112,7 +114,7 @@ def test_partial_folders_are_passed_over(manager, folder):
     add(folder, ".partial-x-2")
     manager.load_all()
     (folder / "a" / "3").mkdir()  # without a graph yet
-    manager.poll()
+    manager.poll(WAIT)
     assert served(manager) == [1]
 
 
@@ -123,32 +125,34 @@ def test_a_version_that_fails_leaves_the_old_one(manager, folder, monkeypatch):
     add(folder, 1)
     manager.load_all()
     add(folder, 2)
-    manager.poll()
+    manager.poll(WAIT)
     assert served(manager) == [1]
     failed = manager.catalogue.states("a")[2]
     assert failed.state == END and "a/2 can't be loaded: broken" in failed.error
 
     attempts = lambda: Stub.made.count(("a", 2))  # noqa: E731
-    manager.poll()
+    manager.poll(WAIT)
     assert attempts() == 1  # not yet again
     for second, expected in ((1.5, 2), (2.0, 2), (4.0, 3), (9.0, 4), (18.0, 5), (1e9, 5)):
         clock[0] = second
-        manager.poll()
+        manager.poll(WAIT)
         assert attempts() == expected, second
     assert served(manager) == [1]
 
 
-def test_a_mended_version_is_tried_at_once(manager, folder):
+def test_a_mended_version_is_tried_once_its_files_rest(manager, folder):
     Stub.broken = {2}
     add(folder, 1)
     add(folder, 2)
     manager.load_all()
     assert served(manager) == [1]  # also at the start
     Stub.broken = set()
-    manager.poll()
+    manager.poll(WAIT)
     assert served(manager) == [1]
     (folder / "a" / "2" / "saved_model.pb").write_bytes(b"a mended graph")
-    manager.poll()
+    manager.poll(WAIT)
+    assert served(manager) == [1]  # it may still be written
+    manager.poll(WAIT)
     assert served(manager) == [2]
 
 
@@ -158,7 +162,7 @@ def test_a_broken_version_alone_does_not_end_what_is_served(manager, folder):
     Stub.broken = {2}
     add(folder, 2)
     remove(folder, 1)
-    manager.poll()
+    manager.poll(WAIT)
     assert served(manager) == [1]
 
 
@@ -166,7 +170,7 @@ def test_a_folder_that_is_gone_ends_nothing(manager, folder, caplog):
     add(folder, 1)
     manager.load_all()
     folder.rename(folder.with_name("elsewhere"))
-    manager.poll()
+    manager.poll(WAIT)
     assert served(manager) == [1]
     assert "what is loaded is served on" in caplog.text
 
