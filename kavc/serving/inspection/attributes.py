@@ -9,7 +9,7 @@ itself are those that real exports hold.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kavc.serving.inspection.call_config import config_fault
@@ -36,6 +36,7 @@ FIELDS = {
 MAX_TEXT = 4096  # bytes: an op may repeat a text for each element
 MAX_NUMBER = 2**16
 MAX_PRODUCT = 2**24  # of the numbers of a list: windows, strides and paddings multiply
+MAX_LISTED = 256  # numbers of a list: TensorFlow's tensors have no more axes
 ANY_NUMBER = 2**63
 
 # Texts that an op does not bound itself.
@@ -121,7 +122,7 @@ def attribute_fault(
     if kind.startswith("list("):
         return _list_fault(name, kind[5:-1], value, field, trusted)
     if field != FIELDS.get(kind):
-        return f"is a {field}; expected {kind}"  # a placeholder too, which a caller would fill
+        return f"is {_of_kind(field)}; expected {kind}"
     if declared and declared.words and value.s not in declared.words:
         return f"is {quoted(value.s)}, which its op does not know"
     check = None if trusted and kind in MEANT else CHECKS.get(kind)
@@ -132,17 +133,24 @@ def _list_fault(
     name: str, kind: str, value: AttrValue, field: str | None, trusted: bool
 ) -> str | None:
     if field not in ("list", None):
-        return f"is a {field}; expected list({kind})"
+        return f"is {_of_kind(field)}; expected list({kind})"
     held = value.list.ListFields()
     if any(descriptor.name != FIELDS.get(kind) for descriptor, _ in held):
         return f"is a list of other values than {kind}"
     if held and name in EMPTY:
         return "has values; expected none"
     check = None if trusted and kind in MEANT else CHECKS.get(kind)
-    return check(name, list(held[0][1]), None) if held and check else None
+    return check(name, held[0][1], None) if held and check else None
 
 
-def _texts_fault(name: str, values: list[bytes], declared: Attribute | None) -> str | None:
+def _of_kind(field: str | None) -> str:
+    if field == "placeholder":  # what a caller fills
+        return "a placeholder"
+    kinds = {field: kind for kind, field in FIELDS.items()}
+    return f"of the kind {kinds.get(field or '', field or 'none')}"
+
+
+def _texts_fault(name: str, values: Sequence[bytes], declared: Attribute | None) -> str | None:
     if name == "config_proto":
         return config_fault(values[0])
     if name in EMPTY:
@@ -153,42 +161,44 @@ def _texts_fault(name: str, values: list[bytes], declared: Attribute | None) -> 
     return f"has {longest:,} bytes; at most {MAX_TEXT:,} pass" if longest > MAX_TEXT else None
 
 
-def _numbers_fault(name: str, values: list[int], _: Attribute | None) -> str | None:
+def _numbers_fault(name: str, values: Sequence[int], _: Attribute | None) -> str | None:
     if name in INTERNAL:
         return None
+    if len(values) > MAX_LISTED:
+        return f"lists {len(values):,} numbers; at most {MAX_LISTED} pass"
     most, _reason = NUMBERS.get(name, (MAX_NUMBER, ""))
     largest = max(values, key=abs, default=0)
     if abs(largest) > most:
         return f"is {largest}; at most {most} passes"
     product = math.prod([max(abs(number), 1) for number in values])
     if most < ANY_NUMBER and product > max(most, MAX_PRODUCT):
-        return f"multiplies to {product}; at most {MAX_PRODUCT} passes"
+        return f"has numbers that multiply to more than {MAX_PRODUCT}"
     return None
 
 
-def _tensors_fault(_: str, values: list, __: Attribute | None) -> str | None:
+def _tensors_fault(_: str, values: Sequence, __: Attribute | None) -> str | None:
     return next(filter(None, map(tensor_fault, values)), None)
 
 
-def _functions_fault(_: str, values: list, __: Attribute | None) -> str | None:
+def _functions_fault(_: str, values: Sequence, __: Attribute | None) -> str | None:
     # Its own attributes would fill the placeholders of the body: what runs would not stand there.
     bound = next((function for function in values if function.attr), None)
     return f"hands attributes to the function {quoted(bound.name)}" if bound else None
 
 
-def _shapes_fault(name: str, _: list, __: Attribute | None) -> str | None:
+def _shapes_fault(name: str, _: Sequence, __: Attribute | None) -> str | None:
     known = name in SHAPES or name in INTERNAL
     return None if known else "is a shape; only those that are known to take no memory pass"
 
 
-def _types_fault(_: str, values: list[int], __: Attribute | None) -> str | None:
+def _types_fault(_: str, values: Sequence[int], __: Attribute | None) -> str | None:
     from tensorflow.core.framework.types_pb2 import DT_FLOAT_REF
 
     wrong = next((each for each in values if not 0 <= each < DT_FLOAT_REF), None)
     return None if wrong is None else f"is the dtype {wrong}, which is no value's"
 
 
-CHECKS: dict[str, Callable[[str, list, Attribute | None], str | None]] = {
+CHECKS: dict[str, Callable[[str, Sequence, Attribute | None], str | None]] = {
     "string": _texts_fault,
     "int": _numbers_fault,
     "tensor": _tensors_fault,

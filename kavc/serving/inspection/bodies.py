@@ -22,6 +22,7 @@ from kavc.serving.inspection.definitions import (
     Definition,
     definition,
     input_count,
+    is_op,
     output_count,
     refusal,
 )
@@ -45,7 +46,7 @@ class Body:
 
     Args:
         place: "the graph" or "function NAME", for messages.
-        arguments: names of the function's arguments; none for the graph.
+        arguments: the function's, by name, with their places; none for the graph.
 
     Attributes:
         nodes: by name.
@@ -55,7 +56,7 @@ class Body:
     """
 
     place: str
-    arguments: tuple[str, ...] = ()
+    arguments: Mapping[str, int] = field(default_factory=dict)
     nodes: dict[str, NodeDef] = field(default_factory=dict)
     inputs: dict[str, tuple[str, ...]] = field(default_factory=dict)
     calls: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -130,7 +131,7 @@ def read_body(
     Raises:
         ExportError: an op, an attribute or an input is refused; names op, node and place.
     """
-    body = Body(place, tuple(arguments))
+    body = Body(place, {name: index for index, name in enumerate(arguments)})
     for node in nodes:
         _read_node(node, body, allow_ops)
     _check_joints(body)
@@ -160,7 +161,7 @@ def _read_node(node: NodeDef, body: Body, allow_ops: Collection[str]) -> None:
 
 
 def _why_not(op: str) -> str:
-    if definition(op) is None:
+    if not is_op(op):
         return "is not one of TensorFlow's own; a served graph can't hold it"
     return (
         "is none of those that can do no harm; a served graph can't hold it, unless whoever runs "

@@ -58,10 +58,19 @@ class Definition:
 @functools.lru_cache(maxsize=2048)  # more than TensorFlow has
 def definition(op: str) -> Definition | None:
     """Returns how an op is defined; None if TensorFlow has none of this name."""
+    found = _registered(op)
+    return None if found is None else _read(found)
+
+
+def is_op(name: str) -> bool:
+    """Returns whether TensorFlow has an op of a name, which may be any; keeps nothing."""
+    return _registered(name) is not None
+
+
+def _registered(op: str) -> OpDef | None:
     from tensorflow.python.framework import op_def_registry
 
-    found = op_def_registry.get(op)
-    return None if found is None else _read(found)
+    return op_def_registry.get(op)
 
 
 def input_count(node: NodeDef, defined: Definition) -> int:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
     from tensorflow.core.protobuf.saved_object_graph_pb2 import SavedObjectGraph
 
+    Names = dict[tuple[int, str], NodeDef]  # (argument that is a file's name, op) to the node
+
 TABLES = {"InitializeTableFromTextFile": 1, "InitializeTableFromTextFileV2": 1}
 RESTORERS = {"RestoreV2": 0}
 READERS = TABLES | RESTORERS  # and which input is the file's name
@@ -116,21 +118,21 @@ def _check_handles(library: Library) -> None:
                 raise refusal(node, body.place, "makes a variable; only the outermost graph may")
 
 
-def _names_in_functions(library: Library) -> dict[str, dict[int, NodeDef]]:
-    """Returns which arguments of each function are names of files, and the op that reads each."""
-    found: dict[str, dict[int, NodeDef]] = {}
+def _names_in_functions(library: Library) -> dict[str, Names]:
+    """Returns which arguments of each function are names of files, and the ops that read each."""
+    found: dict[str, Names] = {}
     for function, body in library.functions.items():
         found[function] = {}
         for node, reader, tensor in _read_names(body, found):
             origin = body.origin(tensor)
             if origin not in body.arguments:
                 raise _no_own_file(reader, node, body)
-            found[function][body.arguments.index(origin)] = reader
+            found[function][body.arguments[origin], reader.op] = reader
     return found
 
 
 def _read_names(
-    body: Body, functions: Mapping[str, Mapping[int, NodeDef]]
+    body: Body, functions: Mapping[str, Names]
 ) -> Iterator[tuple[NodeDef, NodeDef, str]]:
     """Yields (node, op that reads, tensor): the names of files that a body's nodes hand on."""
     for name, node in body.nodes.items():
@@ -139,15 +141,13 @@ def _read_names(
     for name, called in body.calls.items():
         node = body.nodes[name]
         for function in called:
-            for index, reader in functions[function].items():
+            for (index, _), reader in functions[function].items():
                 if node.op not in PLAIN_CALLS:  # a loop's body hands itself other names
                     raise _no_own_file(reader, node, body)
                 yield node, reader, body.inputs[name][index]
 
 
-def _check_names(
-    library: Library, functions: Mapping[str, Mapping[int, NodeDef]], fed: Fed
-) -> None:
+def _check_names(library: Library, functions: Mapping[str, Names], fed: Fed) -> None:
     graph = library.graph
     alone = _alone(graph)
     for node, reader, tensor in _read_names(graph, functions):
@@ -204,13 +204,11 @@ def _shared_name(node: NodeDef) -> bytes:
     return (given.s if given else b"") or node.name.encode()
 
 
-def _check_objects(
-    objects: SavedObjectGraph, library: Library, names: Mapping[str, Mapping[int, NodeDef]]
-) -> None:
+def _check_objects(objects: SavedObjectGraph, library: Library, names: Mapping[str, Names]) -> None:
     """A loader that makes Python's objects binds their functions to assets by itself."""
     for name, function in objects.concrete_functions.items():
         bound = list(function.bound_inputs)
-        for index, reader in names.get(name, {}).items():
+        for (index, _), reader in names.get(name, {}).items():
             if reader.op not in TABLES:
                 continue  # `_check_reach` refuses it, whatever it is bound to
             at = index - (len(library.functions[name].arguments) - len(bound))

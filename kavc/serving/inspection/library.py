@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from kavc.errors import ExportError
 from kavc.serving.inspection.attributes import attribute_fault
 from kavc.serving.inspection.bodies import GRAPH, Body, node_name, read_body
-from kavc.serving.inspection.definitions import MAX_NAME, definition, refusal, types
+from kavc.serving.inspection.definitions import MAX_NAME, is_op, refusal, types
 from kavc.texts import one_line, quoted
 
 if TYPE_CHECKING:
@@ -102,13 +102,16 @@ def read_library(graph: GraphDef, allow_ops: Collection[str] = ()) -> Library:
     bodies: dict[str, Body] = {}
     for function in graph.library.function:
         name = function.signature.name
-        _check_function(function, known=definitions)
+        _check_name(name, known=definitions)
+        _check_signature(function)
         definitions[name] = function
         arguments = [argument.name for argument in function.signature.input_arg]
         place = f"function {one_line(name, MAX_NAME)}"
         bodies[name] = read_body(function.node_def, place, arguments, allow_ops)
-        _check_results(function, bodies[name])
     outermost = read_body(graph.node, GRAPH, (), allow_ops)
+    for name, function in definitions.items():
+        _check_attributes(function)
+        _check_results(function, bodies[name])
     for body in (*bodies.values(), outermost):
         _check_calls(body, definitions)
     functions = {name: bodies[name] for name in _callees_first(bodies)}
@@ -116,13 +119,15 @@ def read_library(graph: GraphDef, allow_ops: Collection[str] = ()) -> Library:
     return Library(outermost, functions)
 
 
-def _check_function(function: FunctionDef, known: Mapping[str, FunctionDef]) -> None:
-    name = function.signature.name
-    shown = one_line(name, MAX_NAME)
+def _check_name(name: str, known: Collection[str]) -> None:
     if name in known:
-        raise ExportError(f"two functions have the name {shown}")
-    if definition(name) is not None:
-        raise ExportError(f"a function has the name of an op, {shown}")
+        raise ExportError(f"two functions have the name {one_line(name, MAX_NAME)}")
+    if is_op(name):
+        raise ExportError(f"a function has the name of an op, {name}")
+
+
+def _check_signature(function: FunctionDef) -> None:
+    shown = one_line(function.signature.name, MAX_NAME)
     arguments = (*function.signature.input_arg, *function.signature.output_arg)
     if function.signature.attr or any(
         each.type_attr or each.number_attr or each.type_list_attr or each.is_ref
@@ -131,13 +136,20 @@ def _check_function(function: FunctionDef, known: Mapping[str, FunctionDef]) -> 
         raise ExportError(
             f"function {shown} is of many types, which its callers choose; no served graph's is"
         )
+    names = [each.name for each in function.signature.input_arg]
+    if len(set(names)) < len(names):
+        raise ExportError(f"two arguments of function {shown} have one name")
     if any(each.HasField("experimental_full_type") for each in arguments):
         raise ExportError(f"function {shown} has full types of its own; no served graph's has")
+
+
+def _check_attributes(function: FunctionDef) -> None:
     of_arguments = (each.attr for each in function.arg_attr.values())
     for attributes in (function.attr, *of_arguments):
         for key, value in attributes.items():
             fault = attribute_fault(key, value, None)
             if fault:
+                shown = one_line(function.signature.name, MAX_NAME)
                 raise ExportError(
                     f"function {shown} can't be served: its attribute {one_line(key, MAX_NAME)} "
                     f"{fault}"

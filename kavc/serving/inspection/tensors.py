@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tensorflow.core.framework.tensor_pb2 import TensorProto
 
 STRING_SIZE = 24  # bytes of TensorFlow's string, beside the text of a long one
-MAX_RANK = 254  # TensorFlow's own
+MAX_RANK, MAX_ELEMENTS = 254, 2**63 - 1  # TensorFlow's own
 
 
 def tensor_fault(tensor: TensorProto) -> str | None:
@@ -18,8 +18,11 @@ def tensor_fault(tensor: TensorProto) -> str | None:
     if tensor.dtype not in _sizes():
         return f"holds a constant of the dtype {tensor.dtype}, which is no plain tensor's"
     shape = tensor.tensor_shape
-    if shape.unknown_rank or len(shape.dim) > MAX_RANK or any(axis.size < 0 for axis in shape.dim):
+    sizes = [axis.size for axis in shape.dim]
+    if shape.unknown_rank or len(sizes) > MAX_RANK or min(sizes, default=0) < 0:
         return "holds a constant without a valid shape"
+    if math.prod(sizes) > MAX_ELEMENTS:
+        return "holds a constant of more elements than TensorFlow counts"
     return None
 
 

@@ -69,8 +69,8 @@ def check_files(folder: str | os.PathLike, assets: Iterable[str] = ()) -> None:
     for name in OTHER_GRAPHS:
         if (folder / name).exists():
             raise ExportError(
-                f"{named(folder / name)}: a second graph, which some loaders read instead of "
-                f"{GRAPH}; remove it"
+                f"{named(folder / name)}: a second graph, which is not checked and which another "
+                "loader may read; remove it"
             )
     for name in assets:
         _check_asset(folder, inside, name)

@@ -18,7 +18,7 @@ class Activity:
 
     def __init__(self, counted: Callable[[str, str], Any]):
         self._counted = counted
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._running = 0
         self._last = time.monotonic()
 
@@ -34,10 +34,16 @@ class Activity:
 
     def idle(self) -> float:
         """Returns for how many seconds there has been none."""
-        with self._lock:
+        with self._changed:
             return 0.0 if self._running else time.monotonic() - self._last
 
+    def wait(self, seconds: float) -> bool:
+        """Waits until there is none; returns whether that came within some seconds."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self._running == 0, seconds)
+
     def _add(self, change: int) -> None:
-        with self._lock:
+        with self._changed:
             self._running += change
             self._last = time.monotonic()
+            self._changed.notify_all()

@@ -2,7 +2,8 @@
 
 A call costs its caller a few bytes and holds a thread here, and memory for what has come of its
 message. Whoever begins many and sends nothing would shut everybody else out; so where there are too
-many, one ends for each that comes: the oldest of the caller who has most.
+many, those end that have waited for more than a moment: first the oldest of the caller who has
+most. In a flood they end sooner.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
 
 MOST_BEGUN = 128
+FLOOD = 1024
+MOMENT = 1.0  # seconds: a small message is there much sooner
 
 
 @dataclass(eq=False)
@@ -45,16 +49,18 @@ class Arrivals:
 
     Args:
         seconds: that a message may take to come.
-        most: calls at a time.
+        most: calls at a time that have waited for a moment.
+        flood: calls at a time.
 
     Example:
         with arrivals.awaited(context.peer(), context.cancel):
             message = next(messages)
     """
 
-    def __init__(self, seconds: float, most: int = MOST_BEGUN):
+    def __init__(self, seconds: float, most: int = MOST_BEGUN, flood: int = FLOOD):
         self._seconds = seconds
         self._most = most
+        self._flood = flood
         self._lock = threading.Lock()
         self._begun: dict[Begun, None] = {}  # the oldest first
 
@@ -70,21 +76,24 @@ class Arrivals:
         call = Begun(peer, cancel, upload, time.monotonic())
         with self._lock:
             self._begun[call] = None
-            ended = self._surplus() if len(self._begun) > self._most else None
-        if ended is not None:
-            ended.cancel()
+            crowded = len(self._begun) > self._flood
+            # By some at a time, since to choose takes a millisecond.
+            ended = self._surplus(self._flood * 7 // 8, float("inf")) if crowded else []
+        for other in ended:
+            other.cancel()
         try:
             yield
         finally:
             with self._lock:
                 self._begun.pop(call, None)
 
-    def expire(self) -> None:
-        """Ends the calls whose messages have taken too long."""
-        before = time.monotonic() - self._seconds
+    def tidy(self) -> None:
+        """Ends the calls that are too many or have taken too long; to be called now and then."""
+        now = time.monotonic()
         with self._lock:
-            late = [call for call in self._begun if call.since < before]
-        for call in late:
+            ended = [call for call in self._begun if call.since < now - self._seconds]
+            ended += self._surplus(self._most, now - MOMENT)
+        for call in ended:
             call.cancel()
 
     def uploads(self) -> int:
@@ -92,11 +101,28 @@ class Arrivals:
         with self._lock:
             return sum(call.upload for call in self._begun)
 
-    def _surplus(self) -> Begun:
-        """Takes one call out: of the host, and there of the connection, with most; the oldest."""
-        hosts = Counter(call.host for call in self._begun)
-        peers = Counter(call.peer for call in self._begun)
-        # `max` returns the first of equals.
-        found = max(self._begun, key=lambda call: (hosts[call.host], peers[call.peer]))
-        del self._begun[found]
-        return found
+    def _surplus(self, most: int, before: float) -> list[Begun]:
+        """Takes out what is there beyond a number, of the calls that began before some time."""
+        old = [call for call in self._begun if call.since < before]
+        surplus = _by_merit(old)[most:]
+        for call in surplus:
+            del self._begun[call]
+        return surplus
+
+
+def _by_merit(calls: list[Begun]) -> list[Begun]:
+    """Orders calls, given the oldest first, so that each host and connection has its turn.
+
+    The newest of each host comes first, of that connection which had fewest turns; then the next.
+    """
+    turns: Counter[str] = Counter()
+    hosts: defaultdict[str, list[tuple[int, float, Begun]]] = defaultdict(list)
+    for call in reversed(calls):
+        turns[call.peer] += 1
+        hosts[call.host].append((turns[call.peer], -call.since, call))
+    ranked = [
+        (rank, -call.since, call)
+        for of_one in hosts.values()
+        for rank, (*_, call) in enumerate(sorted(of_one, key=itemgetter(0, 1)))
+    ]
+    return [call for *_, call in sorted(ranked, key=itemgetter(0, 1))]

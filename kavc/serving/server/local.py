@@ -50,7 +50,9 @@ CANCELLING = 0.25  # seconds until those that wait for nothing but gRPC have bee
 CANCELLED = 1.0  # seconds that what hangs has to end, once it was told to
 CHANNEL = {
     "grpc.so_reuseport": 0,  # else two servers share a port in silence
-    "grpc.max_concurrent_streams": 1024,  # of one connection
+    # Of one connection. gRPC drops calls, whoever's, where a thousand have begun and nobody has
+    # looked at them.
+    "grpc.max_concurrent_streams": 128,
     "grpc.server_handshake_timeout_ms": 10_000,
     # A caller whose machine has gone is found out; one who only rests is asked to come again.
     "grpc.keepalive_time_ms": 60_000,
@@ -96,7 +98,7 @@ class LocalServer:
         self._arrivals = Arrivals(self.options.upload_seconds)
         self._freed = FreedMemory()
         self._housekeeping = Housekeeping(
-            self._arrivals.expire, self.catalogue.end_calls, self._freed.tidy
+            self._arrivals.tidy, self.catalogue.end_calls, self._freed.tidy
         )
         self._scheduler: BatchScheduler | None = None
         self._manager: VersionManager | None = None
@@ -207,9 +209,9 @@ class LocalServer:
             if self._activity.idle() > QUIET and not self._arrivals.uploads():
                 break
         self._server.stop(0)  # without a grace of its own, gRPC would wait for all threads
-        if not over.wait(CANCELLING):
+        if not self._activity.wait(CANCELLING):  # whoever called has been told, but a graph runs on
             self.catalogue.end_all_calls()
-        return over.wait(CANCELLED)
+        return self._activity.wait(CANCELLED) and over.wait(CANCELLED)
 
     def __enter__(self) -> Self:
         self.start()

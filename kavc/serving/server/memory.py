@@ -90,7 +90,11 @@ class FreedMemory:
     def note(self, size: int) -> None:
         """Takes note of a message of `size` bytes."""
         if size >= LARGE:
-            self._last = time.monotonic()
+            self.note_unknown()
+
+    def note_unknown(self) -> None:
+        """Takes note of a message that did not come whole, and may have been large."""
+        self._last = time.monotonic()
 
     def tidy(self) -> None:
         """Gives memory back if it is time to; to be called now and then."""

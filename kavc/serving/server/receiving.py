@@ -118,7 +118,11 @@ class Receiving(grpc.ServerInterceptor):
 
     def _first(self, messages: Iterator[bytes], context: Any) -> bytes:
         with self._arrivals.awaited(context.peer(), context.cancel):
-            message: Any = next(messages, None)
+            try:
+                message: Any = next(messages, None)
+            except grpc.RpcError:
+                self._freed.note_unknown()  # of what had come
+                raise
         if message is None:
             context.abort(grpc.StatusCode.UNIMPLEMENTED, "the call has no message; expected one")
         return message

@@ -98,75 +98,19 @@ def test_ops_on_files_are_a_group_of_their_own():
     assert group.ops == FILE_OPS | {"ShardedFilename"}
 
 
-REFUSED = [
-    "Abort",
-    "AccumulateNV2",
-    "AudioSummary",
-    "Barrier",
-    "Batch",
-    "BatchFunction",
-    "BoostedTreesEnsembleResourceHandleOp",
-    "CollectiveReduceV2",
-    "ConditionalAccumulator",
-    "CreateSummaryFileWriter",
-    "CudnnRNNV3",
-    "DataServiceDatasetV4",
-    "DebugIdentityV2",
-    "DebugNumericSummaryV2",
-    "DecodeCompressed",
-    "DecodeProtoV2",
-    "DeserializeSparse",
-    "DestroyResourceOp",
-    "EagerPyFunc",
-    "Empty",
-    "EncodeProto",
-    "FileSystemSetConfiguration",
-    "FixedUnigramCandidateSampler",
-    "GenerateVocabRemapping",
-    "GetSessionHandleV2",
-    "ImmutableConst",
-    "InitializeTableFromDataset",
-    "IteratorGetNext",
-    "LMDBReader",
-    "LoadAndRemapMatrix",
-    "LoadDataset",
-    "MapDefun",
-    "MatchingFiles",
-    "MutexLock",
-    "NcclAllReduce",
-    "OneShotIterator",
-    "ParallelConcat",
-    "ParseExampleV2",
-    "ParseTensor",
-    "Print",
-    "PrintV2",
-    "PyFunc",
-    "PyFuncStateless",
-    "QueueDequeueV2",
-    "ReadFile",
-    "RecordInput",
-    "Recv",
-    "RemoteCall",
-    "Restore",
-    "RestoreSlice",
-    "Save",
-    "SaveDatasetV2",
-    "SaveSlices",
-    "Send",
-    "SnapshotDatasetV2",
-    "Stage",
-    "SymbolicGradient",
-    "TFRecordDatasetV2",
-    "TPUPartitionedCall",
-    "TemporaryVariable",
-    "TextLineDataset",
-    "Unstage",
-    "WholeFileReaderV2",
-    "WorkerHeartbeat",
-    "WriteFile",
-    "WriteScalarSummary",
-    "XlaSparseCoreAdam",
-]
+REFUSED = """
+Abort AccumulateNV2 AudioSummary Barrier Batch BatchFunction BoostedTreesEnsembleResourceHandleOp
+CollectiveReduceV2 ConditionalAccumulator CreateSummaryFileWriter CudnnRNNV3 DataServiceDatasetV4
+DebugIdentityV2 DebugNumericSummaryV2 DecodeCompressed DecodeProtoV2 DeserializeSparse
+DestroyResourceOp EagerPyFunc Empty EncodeProto FileSystemSetConfiguration
+FixedUnigramCandidateSampler GenerateVocabRemapping GetSessionHandleV2 ImmutableConst
+InitializeTableFromDataset IteratorGetNext LMDBReader LoadAndRemapMatrix LoadDataset MapDefun
+MatchingFiles MutexLock NcclAllReduce OneShotIterator ParallelConcat ParseExampleV2 ParseTensor
+Print PrintV2 PyFunc PyFuncStateless QueueDequeueV2 ReadFile RecordInput Recv RemoteCall Restore
+RestoreSlice Save SaveDatasetV2 SaveSlices Send SnapshotDatasetV2 Stage SymbolicGradient
+TFRecordDatasetV2 TPUPartitionedCall TemporaryVariable TextLineDataset Unstage WholeFileReaderV2
+WorkerHeartbeat WriteFile WriteScalarSummary XlaSparseCoreAdam
+""".split()  # noqa: SIM905
 
 
 @pytest.mark.parametrize("op", REFUSED)

@@ -84,7 +84,7 @@ def test_an_attribute_that_tensorflow_keeps_for_itself(name):
 def test_notes_of_real_exports():
     assert attribute_fault("_class", AttrValue(list={"s": [b"loc:@x"]}), None) is None
     assert attribute_fault("_noinline", AttrValue(b=True), None) is None
-    assert attribute_fault("_noinline", AttrValue(i=1), None) == "is a i; expected bool"
+    assert attribute_fault("_noinline", AttrValue(i=1), None) == "is of the kind int; expected bool"
     assert attribute_fault("_input_shapes", AttrValue(), None) is None
     assert attribute_fault("_read_only_resource_inputs", numbers(*range(90)), None) is None
     said = attribute_fault("_collective_manager_ids", numbers(1), None)
@@ -102,8 +102,19 @@ def test_notes_of_real_exports():
         ("While", "parallel_iterations", AttrValue(i=2**31 - 1), "at most 65536"),
         ("While", "parallel_iterations", AttrValue(i=-(2**31)), "is -2147483648; at most 65536"),
         ("CTCBeamSearchDecoder", "beam_width", AttrValue(i=2**31), "at most 65536"),
-        ("ExtractImagePatches", "ksizes", numbers(1, 60000, 60000, 1), "multiplies to 3600000000"),
-        ("Conv2D", "explicit_paddings", numbers(0, 0, 9999, 9999, 0, 0, 0, 0), "multiplies to"),
+        (
+            "ExtractImagePatches",
+            "ksizes",
+            numbers(1, 60000, 60000, 1),
+            "multiply to more than 16777216",
+        ),
+        (
+            "Conv2D",
+            "explicit_paddings",
+            numbers(0, 0, 9999, 9999, 0, 0, 0, 0),
+            "multiply to more than",
+        ),
+        ("Conv2D", "dilations", numbers(*[1] * 10**6), "lists 1,000,000 numbers; at most 256"),
         ("Conv2D", "padding", text(b"OTHER"), "is b'OTHER', which its op does not know"),
         ("CheckNumerics", "message", text(b"x" * (MAX_TEXT + 1)), "has 4,097 bytes"),
         ("VarHandleOp", "allowed_devices", AttrValue(list={"s": [b"/gpu:0"]}), "expected none"),

@@ -50,3 +50,5 @@ def test_a_shape_that_is_none():
     assert tensor_fault(claiming(TensorProto(dtype=1), -1)) == says
     assert tensor_fault(TensorProto(dtype=1, tensor_shape={"unknown_rank": True})) == says
     assert tensor_fault(claiming(TensorProto(dtype=1), *[1] * 255)) == says
+    says = "holds a constant of more elements than TensorFlow counts"
+    assert tensor_fault(claiming(TensorProto(dtype=1), *[2**62] * 254)) == says

@@ -158,7 +158,7 @@ def test_more_entries_than_are_looked_at(version, monkeypatch):
 @pytest.mark.parametrize("name", ["saved_model.cpb", "saved_model.pbtxt"])
 def test_a_second_graph(version, name):
     (version / name).touch()
-    with pytest.raises(ExportError, match=f"{name}: a second graph, which some loaders read"):
+    with pytest.raises(ExportError, match=f"{name}: a second graph, which is not checked"):
         check_files(version)
 
 

@@ -108,14 +108,24 @@ def test_streams_that_rest_hold_nobody_up(channel, client):
         assert doubled(client)
 
 
-def test_calls_that_only_begin_hold_nobody_up(server, channel, client):
-    calls = [Slow(channel) for _ in range(MOST_BEGUN + 20)]
-    until(lambda: sum(call.answer.done() for call in calls) >= 20)  # the surplus is ended
-    assert server._arrivals.uploads() == MOST_BEGUN
-    assert doubled(client)
-    assert {call.answer.code() for call in calls[:20]} == {grpc.StatusCode.CANCELLED}
-    calls[-1].send()
-    assert calls[-1].answer.result(LONG).outputs["y"].tensor_shape.dim[0].size == 2
+def test_calls_that_only_begin_hold_nobody_up(server, client):
+    with contextlib.ExitStack() as channels:
+        calls = []
+        for number in range(4):
+            options = [("kavc.number", number)]  # else they would share a connection
+            channel = grpc.insecure_channel(server.address, options=options)
+            channels.enter_context(channel)
+            calls += [Slow(channel) for _ in range(MOST_BEGUN // 3)]
+        until(lambda: server._arrivals.uploads() > MOST_BEGUN)
+        assert doubled(client)
+        until(lambda: server._arrivals.uploads() <= MOST_BEGUN)  # the surplus is ended
+        until(lambda: any(call.answer.done() for call in calls))
+        ended = [call for call in calls if call.answer.done()]
+        assert {call.answer.code() for call in ended} == {grpc.StatusCode.CANCELLED}
+        assert doubled(client)
+        slow = next(call for call in reversed(calls) if not call.answer.done())
+        slow.send()
+        assert slow.answer.result(LONG).outputs["y"].tensor_shape.dim[0].size == 2
 
 
 def test_a_call_without_a_message(channel):
@@ -160,6 +170,7 @@ def test_a_model_that_never_answers_holds_up_no_other(server, client):
         start = time.monotonic()
         assert server.stop(0.5)
         assert time.monotonic() - start < SHORT
+        assert server._activity.idle() > 0  # no thread runs on
         for call in stuck:
             with pytest.raises(ServingError):
                 call.result(LONG)
