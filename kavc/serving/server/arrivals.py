@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 
 MOST_BEGUN = 128
-FLOOD = 1024
+FLOOD = 512
 MOMENT = 1.0  # seconds: a small message is there much sooner
 
 

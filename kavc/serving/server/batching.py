@@ -46,6 +46,8 @@ class Batch:
 class BatchScheduler:
     """Calls graphs with batches made of what several threads ask.
 
+    Each version of a model has its own, so that one whose calls never end holds up no other.
+
     Args:
         config: sizes, waiting time, threads.
 

@@ -24,7 +24,6 @@ from kavc.serving.protos import (
 )
 from kavc.serving.server.activity import Activity
 from kavc.serving.server.arrivals import Arrivals
-from kavc.serving.server.batching import BatchScheduler
 from kavc.serving.server.catalogue import Catalogue
 from kavc.serving.server.health import Health
 from kavc.serving.server.housekeeping import Housekeeping
@@ -47,12 +46,15 @@ LAST_ORDERS = 0.25  # seconds
 # watch the health.
 QUIET = 0.5
 CANCELLING = 0.25  # seconds until those that wait for nothing but gRPC have been told
+LEAVING = 0.25  # seconds that a process needs to end
 CANCELLED = 1.0  # seconds that what hangs has to end, once it was told to
 CHANNEL = {
     "grpc.so_reuseport": 0,  # else two servers share a port in silence
-    # Of one connection. gRPC drops calls, whoever's, where a thousand have begun and nobody has
-    # looked at them.
+    # Of one connection; and of all, those that no thread has looked at. Beyond these gRPC drops
+    # calls, whoever's they are: a thousand would do by default.
     "grpc.max_concurrent_streams": 128,
+    "grpc.server.max_pending_requests": 10_000,
+    "grpc.server.max_pending_requests_hard_limit": 10_000,
     "grpc.server_handshake_timeout_ms": 10_000,
     # A caller whose machine has gone is found out; one who only rests is asked to come again.
     "grpc.keepalive_time_ms": 60_000,
@@ -100,7 +102,6 @@ class LocalServer:
         self._housekeeping = Housekeeping(
             self._arrivals.tidy, self.catalogue.end_calls, self._freed.tidy
         )
-        self._scheduler: BatchScheduler | None = None
         self._manager: VersionManager | None = None
         self._metrics_server: Any = None
         self._activity = Activity(uncounted)
@@ -171,7 +172,7 @@ class LocalServer:
         grace = self.options.grace_seconds
         self._health.enter_graceful_shutdown()
         time.sleep(min(LAST_ORDERS, grace))
-        return self.stop(max(0.0, grace - LAST_ORDERS - CANCELLING))
+        return self.stop(max(0.0, grace - LAST_ORDERS - CANCELLING - LEAVING))
 
     def stop(self, grace: float | None = None) -> bool:
         """Takes no new request, waits at most `grace` seconds for running ones, stops.
@@ -191,8 +192,6 @@ class LocalServer:
         self._housekeeping.stop()
         if self._manager is not None:
             ended &= self._manager.stop(CANCELLED)
-        if self._scheduler is not None:
-            ended &= self._scheduler.stop(CANCELLED)
         if self._metrics_server is not None:
             self._metrics_server.stop()
             self._metrics_server = None
@@ -266,17 +265,14 @@ class LocalServer:
 
     def _start_models(self, until: Callable[[], bool]) -> None:
         options = self.options
-        threads = options.threads or THREADS
-        if options.batching is not None:
-            self._scheduler = BatchScheduler(options.batching)
-            threads = options.threads or THREADS_WHEN_BATCHING
+        threads = THREADS_WHEN_BATCHING if options.batching else THREADS
         self._manager = VersionManager(
             self.models_dir,
             self.catalogue,
             functools.partial(
                 Model,
-                scheduler=self._scheduler,
-                threads=threads,
+                batching=options.batching,
+                threads=options.threads or threads,
                 allow_ops=options.allow_ops,
             ),
             warmup=options.warmup,

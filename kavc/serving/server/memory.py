@@ -18,7 +18,7 @@ LARGE = 2**20  # bytes of a message that leaves something behind
 BLOCK = 2**17  # bytes, glibc's own threshold; what is smaller it keeps in lists
 ARENAS = 4 * (os.cpu_count() or 1) + 8  # no fewer than glibc has by `M_ARENA_MAX` and before it
 KEEPS = threading.Event()  # whether this process keeps freed memory
-RESTED = 3.0  # seconds without a large message after which no further one is expected
+RESTED = 2.0  # seconds without a large message after which no further one is expected
 
 
 def keep_freed_memory() -> None:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from kavc.errors import DataError, ServingError
 from kavc.serving import wire
+from kavc.serving.configs import BatchingConfig
 from kavc.serving.protos import (
     DEFAULT_SIGNATURE,
     ModelSpec,
@@ -37,7 +38,7 @@ class Model:
         name: of the model.
         version: its number.
         folder: the SavedModel.
-        scheduler: puts simultaneous requests together; None serves each alone.
+        batching: how simultaneous requests are put together; None serves each alone.
         threads: calls that run at a time.
         allow_ops: names of ops that its graph may hold beside those that are known as harmless.
         opened: is given a function that ends whatever its loading is at.
@@ -56,7 +57,7 @@ class Model:
         name: str,
         version: int,
         folder: str | os.PathLike,
-        scheduler: BatchScheduler | None = None,
+        batching: BatchingConfig | None = None,
         *,
         threads: int = THREADS,
         allow_ops: Collection[str] = (),
@@ -65,7 +66,7 @@ class Model:
         self.name = name
         self.version = version
         self._graph = ServedGraph(folder, allow_ops=allow_ops, opened=opened)
-        self._scheduler = scheduler
+        self._scheduler = BatchScheduler(batching) if batching else None
         self.leases = Leases()
         self.slots = Slots(threads)
 
@@ -121,8 +122,10 @@ class Model:
                 raise ServingError(line) from error
 
     def close(self) -> None:
-        """Frees the graph; no request may use it."""
+        """Frees the graph; a call that is running ends with an error."""
         self._graph.close()
+        if self._scheduler is not None:
+            self._scheduler.stop(0)
 
     def _run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         if self._scheduler is None:

@@ -19,6 +19,7 @@ from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
 from kavc.errors import ServingError
 from kavc.serving.client.blocking import Client
 from kavc.serving.client.retry import Retry
+from kavc.serving.configs import BatchingConfig
 from kavc.serving.protos import PREDICTION_SERVICE, PredictRequest, PredictResponse, grpc
 from kavc.serving.server import local as module
 from kavc.serving.server.arrivals import MOST_BEGUN
@@ -174,6 +175,23 @@ def test_a_model_that_never_answers_holds_up_no_other(server, client):
         for call in stuck:
             with pytest.raises(ServingError):
                 call.result(LONG)
+
+
+def test_nor_does_it_in_batches(models):
+    batching = BatchingConfig(max_batch_size=4, batch_timeout_micros=1000, num_batch_threads=1)
+    server = LocalServer(models, port=0, batching=batching)
+    server.start()
+    with (
+        Client(server.address, retries=Retry(attempts=1), timeout=LONG) as client,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        stuck = pool.submit(client.predict, "endless", ENDLESS)
+        with server.catalogue.lease("endless") as model:
+            until(lambda: model._graph._running == 1)
+        assert doubled(client)
+        assert server.stop(0)
+        with pytest.raises(ServingError):
+            stuck.result(LONG)
 
 
 def test_calls_of_a_version_that_went_are_ended_in_time(server, client):
