@@ -99,6 +99,7 @@ def _serve_locally(
     report: Callable[[str], None],
     signals: list[int],
 ) -> None:
+    threading.Thread(target=_leave_at_the_second, args=(signals,), daemon=True).start()
     from kavc.serving.server.memory import (
         keep_freed_memory,
         set_environment,
@@ -106,9 +107,10 @@ def _serve_locally(
     )
 
     set_environment()
-    from kavc.serving.server.local import LocalServer
+    from kavc.serving.server.local import LocalServer  # takes seconds
 
-    threading.Thread(target=_leave_at_the_second, args=(signals,), daemon=True).start()
+    if signals:
+        return
     keep_freed_memory()
     _allow_many_files()
     server = LocalServer(models_dir, options=options)

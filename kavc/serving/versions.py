@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 from pathlib import Path
 
@@ -9,6 +11,8 @@ from kavc.errors import ConfigError
 
 GRAPH = "saved_model.pb"
 MAX_VERSION = 2**63 - 1
+# Of what is looked at: there is no such file, nor will a second look find one.
+NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def is_version(name: str) -> bool:
@@ -21,25 +25,54 @@ def version_folders(model: str | os.PathLike) -> dict[int, Path]:
 
     Args:
         model: `MODELS_DIR/NAME`. Whatever isn't a version folder is passed over.
+
+    Raises:
+        OSError: the folder is there, but can't be listed.
     """
-    graphs = Path(model).glob(f"*/{GRAPH}")
-    found = {int(g.parent.name): g.parent for g in graphs if is_version(g.parent.name)}
-    return dict(sorted(found.items()))
+    found = numbered_folders(model)
+    return {version: found[version] for version in sorted(found) if holds_graph(found[version])}
+
+
+def numbered_folders(model: str | os.PathLike) -> dict[int, Path]:
+    """Returns what is named as a version of one model; none if there is no such folder.
+
+    Raises:
+        OSError: the folder is there, but can't be listed.
+    """
+    try:
+        names = [name for name in os.listdir(model) if is_version(name)]
+    except OSError as error:
+        if error.errno in NOTHING:
+            return {}
+        raise
+    return {int(name): Path(model, name) for name in names}
+
+
+def holds_graph(version: Path) -> bool:
+    """Returns whether a version has a graph; one that can't be looked at now may have one."""
+    try:
+        os.stat(version / GRAPH)
+    except OSError as error:
+        return error.errno not in NOTHING
+    return True
 
 
 def model_folders(models_dir: str | os.PathLike) -> dict[str, Path]:
     """Returns the models of a folder that have at least one version, by name.
 
     Raises:
-        ConfigError: there is no such folder, or no model in it.
+        ConfigError: there is no such folder, it can't be listed, or no model is in it.
     """
     models_dir = Path(models_dir)
-    if not models_dir.is_dir():
+    if not os.path.isdir(models_dir):
         raise ConfigError(f"{models_dir}: no such folder")
-    models = models_there(models_dir)
+    try:
+        models, versions = models_there(models_dir), version_folders(models_dir)
+    except OSError as error:
+        raise ConfigError(f"{models_dir} can't be listed: {error.strerror}") from None
     if models:
         return models
-    if version_folders(models_dir):
+    if versions:
         raise ConfigError(
             f"{models_dir} holds the versions of one model; give the folder above it, "
             f"{models_dir.absolute().parent}"
@@ -52,7 +85,35 @@ def model_folders(models_dir: str | os.PathLike) -> dict[str, Path]:
 def models_there(models_dir: str | os.PathLike) -> dict[str, Path]:
     """Returns the models of a folder that have at least one version, by name.
 
-    Folders whose names a request can't hold (no UTF-8, or unprintable) are passed over.
+    What can't be looked at is passed over, and what `named_folders` passes over.
+
+    Raises:
+        OSError: the folder can't be listed.
     """
-    folders = sorted(path for path in Path(models_dir).iterdir() if path.name.isprintable())
-    return {path.name: path for path in folders if path.is_dir() and version_folders(path)}
+    models = {}
+    for name, folder in named_folders(models_dir).items():
+        with contextlib.suppress(OSError):
+            if version_folders(folder):
+                models[name] = folder
+    return models
+
+
+def named_folders(models_dir: str | os.PathLike) -> dict[str, Path]:
+    """Returns the folders that may hold versions, by name; their own content is not looked at.
+
+    Folders whose names a request can't hold (no UTF-8, or unprintable) are passed over. One that
+    can't be looked at now is among them.
+
+    Raises:
+        OSError: the folder can't be listed.
+    """
+    with os.scandir(os.fspath(models_dir)) as entries:
+        names = sorted(e.name for e in entries if e.name.isprintable() and _may_be_folder(e))
+    return {name: Path(models_dir, name) for name in names}
+
+
+def _may_be_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError as error:
+        return error.errno not in NOTHING

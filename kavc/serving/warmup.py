@@ -7,21 +7,22 @@ server that finds it damaged, or whose graph refuses a request in it, refuses th
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kavc.errors import DataError, ServingError
-from kavc.inputs.opening import check_file
+from kavc.inputs.crc32c import masked_crc32c
+from kavc.inputs.opening import read_bytes
+from kavc.inputs.tfrecords import AROUND, HEAD, begins_record
 
 if TYPE_CHECKING:
     from kavc.serving.protos import PredictRequest
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 MAX_RECORDS = 1000  # TensorFlow Serving's, `WarmupConsts::kMaxNumRecords`
-FRAME = 16  # bytes around a record: its length, and checksums of both
 MAX_BYTES = 256 * 2**20
 
 
@@ -69,25 +70,42 @@ def read_warmup(version_folder: str | os.PathLike) -> list[PredictRequest]:
         ServingError: the file is too large, damaged, holds too many records, or one that is no
             request to Predict. TensorFlow Serving refuses the version for the first three.
     """
-    import tensorflow as tf
-
     path = Path(version_folder) / FILE
-    if not path.is_file():
+    if not os.path.isfile(path):  # unlike that of `Path`, it raises nothing
         return []
-    left = check_file(path, most=MAX_BYTES, error=ServingError).st_size
+    content = read_bytes(path, most=MAX_BYTES, error=ServingError)
     requests: list[PredictRequest] = []
     try:
-        for record in tf.data.TFRecordDataset(os.fspath(path)).as_numpy_iterator():
+        for record in _records(content):
             if len(requests) == MAX_RECORDS:
                 raise ServingError(f"{path}: more than {MAX_RECORDS} warm-up records")
             requests.append(_request(record, path, len(requests) + 1))
-            left -= len(record) + FRAME
-    except tf.errors.OpError as error:
-        told = (error.message or type(error).__name__).splitlines()[0]
-        raise ServingError(f"{path}: damaged after record {len(requests)} ({told})") from None
-    if left:  # a last record that is cut within its first bytes reads as the end
-        raise ServingError(f"{path}: damaged after record {len(requests)} (truncated record)")
+    except ValueError as damage:
+        raise ServingError(f"{path}: damaged after record {len(requests)} ({damage})") from None
     return requests
+
+
+def _records(content: bytes) -> Iterator[bytes]:
+    """Yields the records; TensorFlow's own reader ends the process where a length is vast.
+
+    Raises:
+        ValueError: the next one is damaged; it says how.
+    """
+    at = 0
+    while at < len(content):
+        head = content[at : at + HEAD]
+        if len(head) < HEAD:
+            raise ValueError("truncated record")
+        if not begins_record(head):
+            raise ValueError("a length does not fit its checksum")
+        end = at + AROUND + int.from_bytes(head[:8], "little")
+        if end > len(content):
+            raise ValueError("truncated record")
+        record = content[at + HEAD : end - 4]
+        if masked_crc32c(record) != int.from_bytes(content[end - 4 : end], "little"):
+            raise ValueError("a record does not fit its checksum")
+        yield record
+        at = end
 
 
 def _request(record: bytes, path: Path, number: int) -> PredictRequest:

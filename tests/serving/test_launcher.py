@@ -59,13 +59,13 @@ PEM = "-----BEGIN {0}-----\nAAAA\n-----END {0}-----\n"
 
 
 @contextlib.contextmanager
-def start(models_dir, path, *, port=8511, grace=10.0):
+def start(models_dir, path, *, port=8511, grace=10.0, modules=""):
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(models_dir), str(port), str(grace)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PATH": str(path)},
+        env={**os.environ, "PATH": str(path), "PYTHONPATH": str(modules)},
     )
     with process:
         try:
@@ -266,6 +266,27 @@ def test_without_the_binary_the_local_server_serves_until_sigterm(models_dir, ti
         output, _ = process.communicate(timeout=60)
     assert process.returncode == 0
     assert output == "stopping: running requests have 10 s\n"
+
+
+def test_two_signals_end_it_while_it_imports(models_dir, tmp_path):
+    slow = "import time\nprint('importing', flush=True)\nwhile True: time.sleep(0.1)\n"
+    (tmp_path / "tensorflow.py").write_text(slow)
+    with start(models_dir, tmp_path, modules=tmp_path) as process:
+        assert process.stdout.readline() == "importing\n"
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)  # two of one number could be taken as one
+        process.communicate(timeout=60)
+    assert process.returncode in (128 + signal.SIGINT, 128 + signal.SIGTERM)
+
+
+def test_one_signal_while_it_imports_is_a_clean_end(tmp_path, monkeypatch):
+    """No model is loaded only to be left; the folder holds none, which a start would tell."""
+    for name in ("TF_ONEDNN_USE_SYSTEM_ALLOCATOR", "GRPC_VERBOSITY"):
+        monkeypatch.setenv(name, os.environ.get(name, "1"))
+    signals, told = [signal.SIGTERM], []
+    monkeypatch.setattr(launcher, "_leave_at_the_second", lambda signals: None)
+    launcher._serve_locally(tmp_path, ServerOptions(port=0), told.append, signals)
+    assert told == []
 
 
 def test_settings_of_batching_that_the_local_server_does_not_know_are_told():

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import struct
+
 import numpy as np
 import pytest
 import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import ClassifyLog, PredictionLog
 
 from kavc.errors import DataError, ServingError
+from kavc.inputs.tfrecords import checksum
 from kavc.serving import warmup, wire
 from kavc.serving.warmup import read_warmup, write_warmup
 
@@ -63,6 +66,20 @@ def test_a_damaged_file(version, change, says):
         read_warmup(version)
     assert str(error.value).startswith(str(version / warmup.FILE))
     assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("length", [101, 2**31 + 5, 2**40, 2**62, 2**64 - 17, 2**64 - 1])
+def test_a_length_beyond_the_file(version, length):
+    """TensorFlow's reader ends the process at some of these."""
+    head = struct.pack("<Q", length)
+    spoil(version, lambda data: head + struct.pack("<I", checksum(head)) + b"x" * 100)
+    with pytest.raises(ServingError, match=r"damaged after record 0 \(truncated record\)"):
+        read_warmup(version)
+
+
+def test_a_link_that_leads_nowhere_is_no_file(tmp_path):
+    (tmp_path / "assets.extra").symlink_to("x" * 300)
+    assert read_warmup(tmp_path) == []
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kavc.errors import ExportError
-from kavc.inputs.opening import KINDS, named, read_bytes
+from kavc.inputs.opening import KINDS, named, read_bytes, too_large
 from kavc.serving.versions import GRAPH
 from kavc.texts import quoted
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 MAX_GRAPH_BYTES = 2**31 - 1  # protobuf's own limit
 MAX_ENTRIES = 10_000  # files and folders of a version
+MAX_ASSET_BYTES = 2**30
 OTHER_GRAPHS = ("saved_model.cpb", "saved_model.pbtxt")
 VARIABLES = "variables/variables"
 SHARD = re.compile(r"variables\.data-(\d{5})-of-(\d{5})")
@@ -57,8 +58,9 @@ def check_files(folder: str | os.PathLike, assets: Iterable[str] = ()) -> None:
         assets: file names, as the graph gives them.
 
     Raises:
-        ExportError: an asset is missing or named by a path out of `assets/`, a link leads out, a
-            FIFO, socket or device is there, a second graph, or more than 10,000 files and folders.
+        ExportError: an asset is missing, larger than 1 GiB or named by a path out of `assets/`, a
+            link leads out, a FIFO, socket or device is there, a second graph, or more than 10,000
+            files and folders.
     """
     folder = Path(folder)
     inside = folder.resolve()
@@ -110,6 +112,8 @@ def _check_asset(folder: Path, inside: Path, name: str) -> None:
         raise ExportError(f"{named(folder / GRAPH)}: the asset {quoted(name)} lies outside assets/")
     if not path.is_file():
         raise ExportError(f"{named(path)}: missing; the version is not whole")
+    if path.stat().st_size > MAX_ASSET_BYTES:  # a table would read it whole; a sparse file is cheap
+        raise ExportError(f"{named(path)}: {too_large(MAX_ASSET_BYTES)}; no table takes that")
 
 
 def check_variables(folder: str | os.PathLike, *, needed: bool = True) -> int:

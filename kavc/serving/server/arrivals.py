@@ -1,4 +1,6 @@
-"""Calls that have begun and whose message has not come whole: few enough that they bar nobody.
+"""Calls that wait for their caller: few enough that they bar nobody.
+
+That is until the message has come whole, and again until the answer has been taken.
 
 A call costs its caller a few bytes and holds a thread here, and memory for what has come of its
 message. Whoever begins many and sends nothing would shut everybody else out; so where there are too
@@ -9,6 +11,7 @@ most. In a flood they end sooner.
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections import Counter, defaultdict
@@ -45,10 +48,10 @@ class Begun:
 
 
 class Arrivals:
-    """The calls whose messages are awaited. Used from many threads.
+    """The calls that wait for their callers. Used from many threads.
 
     Args:
-        seconds: that a message may take to come.
+        seconds: that a message may take to come, or an answer to go.
         most: calls at a time that have waited for a moment.
         flood: calls at a time.
 
@@ -68,11 +71,21 @@ class Arrivals:
     def awaited(
         self, peer: str, cancel: Callable[[], object], *, upload: bool = True
     ) -> Iterator[None]:
-        """Counts a call while its message is awaited; another one may be ended for it.
+        """Counts a call for a block; another one may be ended for it.
 
         Args:
             peer, cancel, upload: see `Begun`.
         """
+        end = self.begin(peer, cancel, upload=upload)
+        try:
+            yield
+        finally:
+            end()
+
+    def begin(
+        self, peer: str, cancel: Callable[[], object], *, upload: bool = True
+    ) -> Callable[[], None]:
+        """Counts a call until the function that is returned is called; else as `awaited`."""
         call = Begun(peer, cancel, upload, time.monotonic())
         with self._lock:
             self._begun[call] = None
@@ -81,11 +94,11 @@ class Arrivals:
             ended = self._surplus(self._flood * 7 // 8, float("inf")) if crowded else []
         for other in ended:
             other.cancel()
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._begun.pop(call, None)
+        return functools.partial(self._end, call)
+
+    def _end(self, call: Begun) -> None:
+        with self._lock:
+            self._begun.pop(call, None)
 
     def tidy(self) -> None:
         """Ends the calls that are too many or have taken too long; to be called now and then."""
@@ -97,7 +110,7 @@ class Arrivals:
             call.cancel()
 
     def uploads(self) -> int:
-        """Returns how many requests are on their way."""
+        """Returns how many requests, or answers, are on their way."""
         with self._lock:
             return sum(call.upload for call in self._begun)
 

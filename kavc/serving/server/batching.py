@@ -2,14 +2,15 @@
 
 A batch is closed when it is full or has waited long enough, and run when a thread is free. Unlike
 there, one request that the graph refuses does not spoil the others of its batch, and requests of
-different lengths that must not be padded wait in different batches instead of being refused.
+different lengths that must not be padded, or only with too many bytes, wait in different batches
+instead of being refused.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -19,6 +20,7 @@ import tensorflow as tf
 from kavc.errors import ServingError
 from kavc.serving.configs import BatchingConfig
 from kavc.serving.server.graph import ServedGraph
+from kavc.serving.server.padding import MOST_ADDED, Extent, fill_up, join
 
 Arrays = Mapping[str, np.ndarray]
 
@@ -31,6 +33,9 @@ class Task:
     rows: int
     answer: Future[dict[str, np.ndarray]] = field(default_factory=Future)
 
+    def __post_init__(self) -> None:
+        self.extents = {name: Extent.of(array) for name, array in self.inputs.items()}
+
 
 @dataclass(eq=False)
 class Batch:
@@ -41,6 +46,23 @@ class Batch:
     due: float
     tasks: list[Task] = field(default_factory=list)
     rows: int = 0
+    extents: dict[str, Extent] = field(default_factory=dict)
+
+    def takes(self, task: Task, most_rows: int) -> bool:
+        """Returns whether there is room for a task that has the same inputs."""
+        added = sum(extent.added for extent in self._beside(task).values())
+        return self.rows + task.rows <= most_rows and added <= MOST_ADDED
+
+    def add(self, task: Task) -> None:
+        """Puts a task behind the others."""
+        self.extents = self._beside(task)
+        self.tasks.append(task)
+        self.rows += task.rows
+
+    def _beside(self, task: Task) -> dict[str, Extent]:
+        if not self.tasks:
+            return task.extents
+        return {name: each.beside(task.extents[name]) for name, each in self.extents.items()}
 
 
 class BatchScheduler:
@@ -122,7 +144,7 @@ class BatchScheduler:
         key = (id(graph), signature, self._shapes(task.inputs))
         with self._changed:
             batch = self._open.get(key)
-            if batch is None or batch.rows + task.rows > self.config.max_batch_size:
+            if batch is None or not batch.takes(task, self.config.max_batch_size):
                 if self._stopping or len(self._queue) >= self.config.max_enqueued_batches:
                     raise ServingError(
                         "The batch scheduling queue to which this task was submitted is full",
@@ -132,15 +154,16 @@ class BatchScheduler:
                 batch = Batch(graph, signature, due)
                 self._queue.append(batch)
                 self._open[key] = batch
-            batch.tasks.append(task)
-            batch.rows += task.rows
+            batch.add(task)
             self._changed.notify()
 
     def _shapes(self, inputs: Arrays) -> tuple:
         """Returns what two requests must have in common to share a batch."""
-        if self.config.pad_variable_length_inputs:
-            return ()
-        return tuple((name, array.shape[1:]) for name, array in sorted(inputs.items()))
+        padded = self.config.pad_variable_length_inputs
+        return tuple(
+            (name, array.ndim if padded else array.shape[1:])
+            for name, array in sorted(inputs.items())
+        )
 
     def _work(self) -> None:
         while (batch := self._take()) is not None:
@@ -189,15 +212,15 @@ class BatchScheduler:
 
     def _together(self, batch: Batch) -> list[dict[str, np.ndarray]]:
         tasks = batch.tasks
-        size = next((n for n in self.config.allowed_batch_sizes if n >= batch.rows), batch.rows)
-        inputs = {
-            name: _joined([task.inputs[name] for task in tasks], size) for name in tasks[0].inputs
-        }
+        allowed = next((n for n in self.config.allowed_batch_sizes if n >= batch.rows), batch.rows)
+        inputs = {name: join([task.inputs[name] for task in tasks]) for name in tasks[0].inputs}
+        inputs = fill_up(inputs, allowed)
+        rows = len(next(iter(inputs.values())))
         outputs = batch.graph(batch.signature, inputs)
         for name, array in outputs.items():
-            if array.ndim == 0 or len(array) != size:
+            if array.ndim == 0 or len(array) != rows:
                 raise ServingError(
-                    f"output {name!r} has the shape {array.shape} for {size} rows; a signature "
+                    f"output {name!r} has the shape {array.shape} for {rows} rows; a signature "
                     "without a row for each of its inputs can't be batched",
                     "FAILED_PRECONDITION",
                 )
@@ -206,26 +229,3 @@ class BatchScheduler:
             {name: array[end - task.rows : end] for name, array in outputs.items()}
             for task, end in zip(tasks, ends, strict=True)
         ]
-
-
-def _joined(arrays: Sequence[np.ndarray], size: int) -> np.ndarray:
-    """Joins arrays of one rank along the first axis, padded with their first values.
-
-    Args:
-        arrays: not empty; where they differ in a later axis, the longest decides.
-        size: rows of the result; the first row stands in for what is missing.
-    """
-    longest = np.max([array.shape[1:] for array in arrays], axis=0)
-    parts = [_padded(array, longest) for array in arrays]
-    missing = size - sum(len(part) for part in parts)
-    if missing:
-        parts.append(np.repeat(parts[0][:1], missing, axis=0))
-    return np.concatenate(parts)
-
-
-def _padded(array: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    short = sizes - array.shape[1:]
-    if not short.any():
-        return array
-    first = array.flat[0] if array.size else np.zeros((), array.dtype)
-    return np.pad(array, [(0, 0), *((0, n) for n in short)], constant_values=first)

@@ -95,7 +95,9 @@ class Catalogue:
             with self._lock:
                 self._leaving.pop(model, None)
             model.close()
-            self.mark(name, version, END)
+            state = self.states(name).get(version)
+            if state is not None and state.state == UNLOADING:  # else it has come back
+                self.mark(name, version, END)
 
         model.leases.end(free)
 

@@ -15,27 +15,29 @@ from kavc.serving.protos import (
 from kavc.serving.server.catalogue import Catalogue
 
 LONGEST_NAME = 255  # bytes: a model's is that of a folder
-MOST_WATCHERS = 1000
+MOST_WATCHERS = 256
 
 
 class Health(HealthServicer):
     """gRPC's health service, with a bound on those who watch.
 
-    A watcher holds no thread, but memory; so would each name that was ever asked for.
+    Each holds a thread. Without threads of their own, as is this service's default, a watcher who
+    takes nothing, or leaves at the wrong moment, would hold the lock that all of them share, and
+    with it the one thread that all calls go through.
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(experimental_non_blocking=False)
         self._watchers = 0
 
     def tell(self, catalogue: Catalogue) -> None:
-        """Sets the health of the whole, of the services, and of each model by its name."""
+        """Sets the health of each model by its name, of the services, and of the whole."""
         serving, not_serving = HealthCheckResponse.SERVING, HealthCheckResponse.NOT_SERVING
         names = catalogue.names()
-        for service in ("", PREDICTION_SERVICE, MODEL_SERVICE):
-            self.set(service, serving if names else not_serving)
         for name in catalogue.known():
             self.set(name, serving if name in names else not_serving)
+        for service in ("", PREDICTION_SERVICE, MODEL_SERVICE):  # last: a folder may be called so
+            self.set(service, serving if names else not_serving)
 
     def Watch(
         self, request: Any, context: Any, send_response_callback: Callable | None = None
@@ -48,7 +50,8 @@ class Health(HealthServicer):
                     grpc.StatusCode.RESOURCE_EXHAUSTED, f"{MOST_WATCHERS} callers watch already"
                 )
             self._watchers += 1
-        context.add_callback(self._leave)
+        if not context.add_callback(self._leave):  # the caller has gone
+            self._leave()
         return super().Watch(request, context, send_response_callback)
 
     def _leave(self) -> None:

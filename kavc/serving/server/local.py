@@ -23,7 +23,6 @@ from kavc.serving.protos import (
     grpc,
 )
 from kavc.serving.server.activity import Activity
-from kavc.serving.server.arrivals import Arrivals
 from kavc.serving.server.catalogue import Catalogue
 from kavc.serving.server.health import Health
 from kavc.serving.server.housekeeping import Housekeeping
@@ -32,14 +31,14 @@ from kavc.serving.server.memory import FreedMemory
 from kavc.serving.server.model import THREADS, Model
 from kavc.serving.server.receiving import Receiving
 from kavc.serving.server.service import Models, Predictions, uncounted
+from kavc.serving.server.slots import Waiting
 from kavc.serving.server.tls import server_credentials
 from kavc.serving.versions import model_folders
 
 # A request holds its thread while its batch waits: fewer threads than rows could never fill one.
 THREADS_WHEN_BATCHING = 64
-# Threads are begun when they are needed. Those of requests that wait are no more than `Slots` and
-# `Arrivals` let wait.
-MOST_THREADS = 4096
+# Threads are begun when they are needed; `Waiting`, `Arrivals` and `Health` bound what holds them.
+MOST_THREADS = 16_384
 HEALTH_SERVICE = "grpc.health.v1.Health"
 LAST_ORDERS = 0.25  # seconds
 # Seconds without a request after which the end waits no longer: gRPC would wait for callers that
@@ -97,10 +96,13 @@ class LocalServer:
         self.models_dir = Path(models_dir)
         self.options = replace(options or ServerOptions(), **more)
         self.catalogue = Catalogue()
-        self._arrivals = Arrivals(self.options.upload_seconds)
         self._freed = FreedMemory()
+        self._receiving = Receiving(
+            self.options.upload_seconds, self.options.max_message_bytes, self._freed
+        )
+        self._waiting = Waiting()
         self._housekeeping = Housekeeping(
-            self._arrivals.tidy, self.catalogue.end_calls, self._freed.tidy
+            self._receiving.tidy, self.catalogue.end_calls, self._freed.tidy
         )
         self._manager: VersionManager | None = None
         self._metrics_server: Any = None
@@ -205,7 +207,7 @@ class LocalServer:
         end = time.monotonic() + grace
         over = self._server.stop(grace)
         while not over.wait(QUIET / 5) and time.monotonic() < end:
-            if self._activity.idle() > QUIET and not self._arrivals.uploads():
+            if self._activity.idle() > QUIET and not self._receiving.on_their_way():
                 break
         self._server.stop(0)  # without a grace of its own, gRPC would wait for all threads
         if not self._activity.wait(CANCELLING):  # whoever called has been told, but a graph runs on
@@ -228,7 +230,7 @@ class LocalServer:
         }
         return grpc.server(
             self._pool,
-            interceptors=[Receiving(self._arrivals, largest, self._freed)],
+            interceptors=[self._receiving],
             options=[*limits.items(), *CHANNEL.items()],
         )
 
@@ -273,6 +275,7 @@ class LocalServer:
                 Model,
                 batching=options.batching,
                 threads=options.threads or threads,
+                waiting=self._waiting,
                 allow_ops=options.allow_ops,
             ),
             warmup=options.warmup,

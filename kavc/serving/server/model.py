@@ -22,7 +22,7 @@ from kavc.serving.protos import (
 from kavc.serving.server.batching import BatchScheduler
 from kavc.serving.server.graph import ServedGraph, told
 from kavc.serving.server.leases import Leases
-from kavc.serving.server.slots import Slots
+from kavc.serving.server.slots import Slots, Waiting
 from kavc.serving.signature import SignatureInfo
 from kavc.texts import one_line, quoted
 
@@ -40,6 +40,7 @@ class Model:
         folder: the SavedModel.
         batching: how simultaneous requests are put together; None serves each alone.
         threads: calls that run at a time.
+        waiting: the calls that wait for that, of all models of a server.
         allow_ops: names of ops that its graph may hold beside those that are known as harmless.
         opened: is given a function that ends whatever its loading is at.
 
@@ -60,6 +61,7 @@ class Model:
         batching: BatchingConfig | None = None,
         *,
         threads: int = THREADS,
+        waiting: Waiting | None = None,
         allow_ops: Collection[str] = (),
         opened: Callable[[Callable[[], None]], None] = lambda end: None,
     ):
@@ -68,7 +70,7 @@ class Model:
         self._graph = ServedGraph(folder, allow_ops=allow_ops, opened=opened)
         self._scheduler = BatchScheduler(batching) if batching else None
         self.leases = Leases()
-        self.slots = Slots(threads)
+        self.slots = Slots(threads, waiting)
 
     @property
     def definitions(self) -> Mapping[str, SignatureDef]:

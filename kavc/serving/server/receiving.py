@@ -1,4 +1,4 @@
-"""How messages come in: counted, under a limit of their bytes, and parsed by who works on them.
+"""How messages come in and answers go out: counted, under limits, parsed by who works on them.
 
 gRPC parses messages in the one thread that all calls go through, and knows a unary call's handler
 only once its message is there. So methods are registered as ones that take a stream, of which they
@@ -7,7 +7,7 @@ read one message, as bytes. On the wire these are the same.
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -16,12 +16,16 @@ from kavc.errors import ServingError
 from kavc.serving.protos import grpc
 from kavc.serving.server.arrivals import Arrivals
 from kavc.serving.server.memory import FreedMemory
+from kavc.serving.server.message_checks import check_message
 
-MOST_HELD = 8  # messages of the largest size that may wait and be worked on
+MOST_HELD = 8  # messages of the largest size, requests and answers
+MOST_UNTAKEN, FLOOD_OF_ANSWERS = 1024, 4096
 
 
 class Held:
-    """The bytes of all messages that are not answered yet. Used from many threads.
+    """The bytes of all requests that aren't answered, and answers that aren't taken yet.
+
+    Used from many threads.
 
     Args:
         most: bytes.
@@ -32,9 +36,8 @@ class Held:
         self._lock = threading.Lock()
         self._bytes = 0
 
-    @contextlib.contextmanager
-    def message(self, size: int) -> Iterator[None]:
-        """Counts one message of `size` bytes.
+    def take(self, size: int) -> Callable[[], None]:
+        """Counts one message until the function that is returned is called.
 
         Raises:
             ServingError: RESOURCE_EXHAUSTED: the server holds too many bytes.
@@ -42,31 +45,45 @@ class Held:
         with self._lock:
             if self._bytes + size > self._most:
                 raise ServingError(
-                    f"the server holds {self._bytes >> 20} MiB of requests; ask again later",
+                    f"the server holds {self._bytes >> 20} MiB of messages; ask again later",
                     "RESOURCE_EXHAUSTED",
                 )
             self._bytes += size
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._bytes -= size
+        return functools.partial(self._give_back, size)
+
+    def _give_back(self, size: int) -> None:
+        with self._lock:
+            self._bytes -= size
 
 
 class Receiving(grpc.ServerInterceptor):
     """Wraps every method of a server, whatever its service.
 
     Args:
-        arrivals: counts the calls whose message is awaited.
+        seconds: that a message may take to come, and an answer to be taken.
         largest: bytes of the largest message.
         freed: is told the size of every message.
+
+    Attributes:
+        arrivals: the calls whose message is awaited.
+        answers: the calls whose answer isn't taken yet.
     """
 
-    def __init__(self, arrivals: Arrivals, largest: int, freed: FreedMemory):
-        self._arrivals = arrivals
+    def __init__(self, seconds: float, largest: int, freed: FreedMemory):
+        self.arrivals = Arrivals(seconds)
+        self.answers = Arrivals(seconds, MOST_UNTAKEN, FLOOD_OF_ANSWERS)
         self._held = Held(MOST_HELD * largest)
         self._freed = freed
         self._wrapped: dict[Any, Any] = {}
+
+    def tidy(self) -> None:
+        """Ends the calls that have waited too long for their callers; to be called now and then."""
+        self.arrivals.tidy()
+        self.answers.tidy()
+
+    def on_their_way(self) -> int:
+        """Returns how many requests and answers are."""
+        return self.arrivals.uploads() + self.answers.uploads()
 
     def intercept_service(self, continuation: Callable, details: Any) -> Any:
         handler = continuation(details)
@@ -78,46 +95,52 @@ class Receiving(grpc.ServerInterceptor):
 
     def _wrap(self, handler: Any) -> Any:
         if handler.unary_unary:
-            return grpc.stream_unary_rpc_method_handler(
-                self._of_one(handler.unary_unary, handler.request_deserializer),
+            return grpc.stream_unary_rpc_method_handler(self._one_for_one(handler))
+        if handler.unary_stream:
+            return grpc.stream_stream_rpc_method_handler(
+                functools.partial(self._answered, handler.unary_stream, handler),
                 response_serializer=handler.response_serializer,
             )
-        if handler.unary_stream:
-            method = self._of_one(handler.unary_stream, handler.request_deserializer)
-            method.experimental_non_blocking = True  # type: ignore[attr-defined]
-            return grpc.stream_stream_rpc_method_handler(
-                method, response_serializer=handler.response_serializer
-            )
         return grpc.stream_stream_rpc_method_handler(
-            self._of_many(handler.stream_stream),
+            lambda messages, context: handler.stream_stream(self._each(messages, context), context),
             handler.request_deserializer,
             handler.response_serializer,
         )
 
-    def _of_one(self, method: Callable, parse: Callable[[bytes], Any]) -> Callable:
-        """Makes a method that takes a stream of one that takes its first message."""
-
-        def answer(messages: Iterator[bytes], context: Any, *callback: Callable) -> Any:
-            message = self._first(messages, context)
-            self._freed.note(len(message))
+    def _one_for_one(self, handler: Any) -> Callable:
+        def answer(messages: Iterator[bytes], context: Any) -> bytes:
+            response = self._answered(handler.unary_unary, handler, messages, context)
+            answer = handler.response_serializer(response)
             try:
-                with self._held.message(len(message)):
-                    return method(_parsed(parse, message), context, *callback)
+                give_back = self._held.take(len(answer))
             except ServingError as error:
-                context.abort(grpc.StatusCode[error.code or "INTERNAL"], str(error))
+                _refuse(context, error)
+            taken = self.answers.begin(context.peer(), context.cancel)
+            for end in (give_back, taken):
+                if not context.add_callback(end):  # the caller has gone
+                    end()
+            self._freed.note(len(answer))
+            return answer
 
         return answer
 
-    def _of_many(self, method: Callable) -> Callable:
-        """Makes a method whose stream may rest without barring others."""
-
-        def answer(messages: Iterator[Any], context: Any) -> Any:
-            return method(self._each(messages, context), context)
-
-        return answer
+    def _answered(
+        self, method: Callable, handler: Any, messages: Iterator[bytes], context: Any
+    ) -> Any:
+        """Calls a method with the one message of a call."""
+        message = self._first(messages, context)
+        self._freed.note(len(message))
+        try:
+            give_back = self._held.take(len(message))
+            try:
+                return method(_parsed(handler.request_deserializer, message), context)
+            finally:
+                give_back()
+        except ServingError as error:
+            _refuse(context, error)
 
     def _first(self, messages: Iterator[bytes], context: Any) -> bytes:
-        with self._arrivals.awaited(context.peer(), context.cancel):
+        with self.arrivals.awaited(context.peer(), context.cancel):
             try:
                 message: Any = next(messages, None)
             except grpc.RpcError:
@@ -128,16 +151,18 @@ class Receiving(grpc.ServerInterceptor):
         return message
 
     def _each(self, messages: Iterator[Any], context: Any) -> Iterator[Any]:
-        while True:
-            with self._arrivals.awaited(context.peer(), context.cancel, upload=False):
-                message = next(messages, None)
-            if message is None:
-                return
-            yield message
+        """Yields the messages of a stream, which counts until its end: it may rest, or not read."""
+        with self.arrivals.awaited(context.peer(), context.cancel, upload=False):
+            yield from messages
 
 
 def _parsed(parse: Callable[[bytes], Any], message: bytes) -> Any:
+    check_message(message)
     try:
         return parse(message)
     except Exception:  # protobuf raises several kinds
         raise ServingError("the message can't be parsed", "INTERNAL") from None
+
+
+def _refuse(context: Any, error: ServingError) -> None:
+    context.abort(grpc.StatusCode[error.code or "INTERNAL"], str(error))

@@ -178,3 +178,12 @@ def test_names_are_printable(version):
 def test_a_graph_without_variables(version):
     (version / "variables" / "variables.index").unlink()
     assert check_variables(version, needed=False) == 0
+
+
+def test_an_asset_beyond_the_limit(version):
+    asset = version / "assets" / "words.txt"
+    asset.parent.mkdir(exist_ok=True)
+    asset.touch()
+    os.truncate(asset, 2**40)  # takes no room on the disk
+    with pytest.raises(ExportError, match="larger than 1024 MiB"):
+        check_files(version, [asset.name])

@@ -136,6 +136,32 @@ def test_other_lengths_wait_elsewhere_unless_they_are_padded(scheduler, graph):
     np.testing.assert_array_equal(long.result()["y"], [[4] * 5])
 
 
+def test_a_long_row_is_not_joined_with_many(scheduler, graph):
+    padding = scheduler(max_batch_size=256, pad_variable_length_inputs=True)
+    few = rows(1, width=2**20)  # 4 MiB
+    together(padding, graph, [few, rows(*range(200), width=1), rows(*range(9), width=1), few])
+    assert sorted(graph.shapes[1:]) == [(1, 2**20), (1, 2**20), (209, 1)]
+
+
+def test_rows_of_one_length_are_joined_however_large(scheduler, graph):
+    padding = scheduler(max_batch_size=256, pad_variable_length_inputs=True)
+    together(padding, graph, [rows(*range(9), width=2**20), rows(*range(9), width=2**20)])
+    assert graph.shapes[1:] == [(18, 2**20)]
+
+
+def test_other_ranks_wait_elsewhere(scheduler, graph):
+    padding = scheduler(max_batch_size=8, pad_variable_length_inputs=True)
+    answers = together(padding, graph, [rows(1), {"x": np.ones((1, 2, 3), np.float32)}])
+    assert sorted(graph.shapes[1:]) == [(1, 2, 3), (1, 3)]
+    assert [answer.result()["y"].ndim for answer in answers] == [2, 3]
+
+
+def test_a_long_row_is_not_repeated_to_fill_up(scheduler, graph):
+    scheduler = scheduler(max_batch_size=256, allowed_batch_sizes=(256,))
+    outputs = scheduler(graph, "f", rows(1, width=2**20))
+    assert graph.shapes == [(1, 2**20)] and outputs["y"].shape == (1, 2**20)
+
+
 def test_one_that_is_refused_spoils_no_other(scheduler, graph):
     good, bad, last = together(scheduler(max_batch_size=8), graph, [rows(1), rows(-1), rows(2)])
     assert isinstance(bad.exception(), tf.errors.InvalidArgumentError)

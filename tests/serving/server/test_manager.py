@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import threading
 from typing import ClassVar
@@ -21,6 +23,8 @@ class Stub:
     """A model without a graph; `broken` names the versions that fail to load."""
 
     broken: ClassVar[set] = set()
+    refuses: ClassVar[set] = set()  # versions whose warm-up fails of what nobody foresaw
+    closes: ClassVar[list] = []
     made: ClassVar[list] = []
 
     def __init__(self, name, version, folder, opened):
@@ -31,10 +35,12 @@ class Stub:
         self.leases = Leases()
 
     def warm_up(self, requests):
-        pass
+        if self.version in Stub.refuses:
+            raise ValueError("odd")
 
     def close(self):
         self.closed = True
+        Stub.closes.append(self.version)
 
 
 @pytest.fixture
@@ -45,7 +51,9 @@ def folder(tmp_path):
 @pytest.fixture
 def stub(monkeypatch):
     monkeypatch.setattr(Stub, "broken", set())
+    monkeypatch.setattr(Stub, "refuses", set())
     monkeypatch.setattr(Stub, "made", [])
+    monkeypatch.setattr(Stub, "closes", [])
     return Stub
 
 
@@ -192,6 +200,101 @@ def test_one_model_that_fails_does_not_stop_the_others(manager, folder):
     manager.load_all()
     assert manager.catalogue.names() == ["b"]
     assert "broken" in manager.catalogue.states("a")[7].error
+
+
+@pytest.mark.parametrize("link", ["z", "b/9", "b/9/saved_model.pb"])
+def test_a_link_that_nobody_can_follow_is_passed_over(manager, folder, stub, link):
+    add(folder, 1)
+    add(folder, 1, "b")
+    manager.load_all()
+    (folder / link).parent.mkdir(exist_ok=True)
+    (folder / link).symlink_to("x" * 300)
+    add(folder, 2)
+    manager.poll(WAIT)
+    assert served(manager) == [2] and served(manager, "b") == [1]
+    again = VersionManager(folder, Catalogue(), stub)
+    again.load_all()
+    assert served(again) == [2] and served(again, "b") == [1]
+
+
+@pytest.mark.parametrize("asked", ["listdir", "stat", "scandir"])
+def test_what_can_not_be_looked_at_for_a_moment_is_served_on(manager, folder, monkeypatch, asked):
+    add(folder, 1)
+    manager.load_all()
+    really = getattr(os, asked)
+
+    def fail(path, *args, **options):
+        if str(path).startswith(str(folder)):
+            raise OSError(errno.EIO, "it fails", path)
+        return really(path, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, asked, fail)
+        manager.poll(WAIT)
+    assert served(manager) == [1]
+    add(folder, 2)
+    manager.poll(WAIT)
+    assert served(manager) == [2]
+
+
+def test_a_deep_folder_is_a_version_like_any_other(manager, folder):
+    add(folder, 1)
+    deep = folder / "a" / "1"
+    for _ in range(1100):
+        deep = f"{deep}/d"
+        os.mkdir(deep)
+    try:
+        manager.load_all()
+        assert served(manager) == [1]
+    finally:  # what tidies up after tests may recurse
+        for _ in range(1100):
+            os.rmdir(deep)
+            deep = os.path.dirname(deep)
+
+
+def test_nothing_is_loaded_or_offered_after_the_end(manager, folder, monkeypatch):
+    add(folder, 1)
+    looking, go = threading.Event(), threading.Event()
+
+    def slow(folder):
+        looking.set()
+        assert go.wait(WAIT)
+        return ()
+
+    monkeypatch.setattr(module, "stamp", slow)
+    manager.poll()
+    assert looking.wait(WAIT)
+    assert not manager.stop(0)
+    go.set()
+    assert manager.stop(WAIT)
+    assert Stub.made == [] and served(manager) == []
+
+
+def test_only_the_highest_that_failed_are_watched(manager, folder, monkeypatch):
+    monkeypatch.setattr(module, "WATCHED", 2)
+    looks, stamp = [], module.stamp
+    monkeypatch.setattr(module, "stamp", lambda path: looks.append(int(path.name)) or stamp(path))
+    Stub.broken = {2, 3, 4, 5}
+    for version in range(1, 6):
+        add(folder, version)
+    manager.load_all()
+    assert served(manager) == [1] and looks == [5, 4, 3, 2, 1]
+    looks.clear()
+    manager.poll(WAIT)
+    assert looks == [5, 4]
+    remove(folder, 5)
+    looks.clear()
+    manager.poll(WAIT)
+    assert looks == [4, 3]
+
+
+def test_what_fails_in_its_warm_up_is_closed(manager, folder):
+    Stub.refuses = {2}
+    add(folder, 1)
+    add(folder, 2)
+    manager.load_all()
+    assert served(manager) == [1] and Stub.closes == [2]
+    assert "a/2 can't be loaded: ValueError: odd" in manager.catalogue.states("a")[2].error
 
 
 def test_the_thread_follows_the_folder(folder, stub):

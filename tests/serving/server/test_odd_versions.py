@@ -13,6 +13,7 @@ import pytest
 from kavc.errors import ServingError
 from kavc.serving.client.blocking import Client
 from kavc.serving.inspection.version_files import read_saved_model
+from kavc.serving.server import failures
 from kavc.serving.server.catalogue import AVAILABLE, LOADING, Catalogue
 from kavc.serving.server.leases import Leases
 from kavc.serving.server.local import LocalServer
@@ -197,7 +198,8 @@ class Hanging:
 
 
 @pytest.mark.parametrize("ends", [True, False])
-def test_what_loads_for_too_long_is_given_up(tmp_path, ends):
+def test_what_loads_for_too_long_is_given_up(tmp_path, monkeypatch, ends):
+    monkeypatch.setattr(failures, "FIRST_WAIT", LONG)
     for version in (1, 2):
         (tmp_path / "a" / str(version)).mkdir(parents=True)
         (tmp_path / "a" / str(version) / "saved_model.pb").write_bytes(b"graph")
@@ -216,16 +218,26 @@ def test_what_loads_for_too_long_is_given_up(tmp_path, ends):
     assert load.closed == ([1] if ends else [1, 2])
 
 
+def test_what_loads_for_too_long_is_tried_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(failures, "FIRST_WAIT", 0.0)
+    (tmp_path / "a" / "2").mkdir(parents=True)
+    (tmp_path / "a" / "2" / "saved_model.pb").write_bytes(b"graph")
+    manager = VersionManager(tmp_path, Catalogue(), Hanging(), warmup=False, seconds=0.1)
+    with pytest.raises(ServingError, match=r"did not load within 0\.1 s|no model did load within"):
+        manager.load_all()
+    monkeypatch.setattr(manager, "_load", lambda *_, **__: Hanging()("a", 1, "", lambda end: None))
+    until(lambda: manager.poll(0.1) or manager.catalogue.versions("a") == [1])
+    assert manager.stop(LONG)
+
+
 def test_a_slow_copy_is_served_in_the_end(models, versions, monkeypatch):
     """The shard comes after all attempts have been made."""
-    from kavc.serving.server import manager as module
-
-    monkeypatch.setattr(module, "FIRST_WAIT", 0.01)
+    monkeypatch.setattr(failures, "FIRST_WAIT", 0.01)
     folder = models / "a" / "2"
     with LocalServer(models, port=0, poll_seconds=POLL) as server:
         shutil.copytree(versions / "good", folder, ignore=shutil.ignore_patterns("*.data-*"))
-        failures = server._manager._failures
-        until(lambda: ("a", 2) in failures and failures["a", 2].attempts == module.ATTEMPTS)
+        attempts = server._manager._failures.attempts
+        until(lambda: attempts(("a", 2)) == failures.ATTEMPTS)
         shard = "variables/variables.data-00000-of-00001"
         shutil.copy(versions / "good" / shard, folder / shard)
         until(lambda: server.catalogue.versions("a") == [2])

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 import tensorflow as tf
-from grpc_health.v1.health_pb2 import HealthCheckRequest
+from grpc_health.v1.health_pb2 import HealthCheckRequest, HealthCheckResponse
 from grpc_health.v1.health_pb2_grpc import HealthStub
 from grpc_reflection.v1alpha.reflection_pb2 import ServerReflectionRequest
 from grpc_reflection.v1alpha.reflection_pb2_grpc import ServerReflectionStub
@@ -117,9 +117,9 @@ def test_calls_that_only_begin_hold_nobody_up(server, client):
             channel = grpc.insecure_channel(server.address, options=options)
             channels.enter_context(channel)
             calls += [Slow(channel) for _ in range(MOST_BEGUN // 3)]
-        until(lambda: server._arrivals.uploads() > MOST_BEGUN)
+        until(lambda: server._receiving.arrivals.uploads() > MOST_BEGUN)
         assert doubled(client)
-        until(lambda: server._arrivals.uploads() <= MOST_BEGUN)  # the surplus is ended
+        until(lambda: server._receiving.arrivals.uploads() <= MOST_BEGUN)  # the surplus is ended
         until(lambda: any(call.answer.done() for call in calls))
         ended = [call for call in calls if call.answer.done()]
         assert {call.answer.code() for call in ended} == {grpc.StatusCode.CANCELLED}
@@ -160,6 +160,35 @@ def test_a_service_with_a_name_of_any_length_is_not_watched(channel):
     with pytest.raises(grpc.RpcError) as caught:
         next(watch)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_watchers_who_leave_hold_nobody_up(server, client):
+    """The lock that they share is held by none while it sends."""
+
+    def watch():
+        with grpc.insecure_channel(server.address) as channel:
+            for _ in range(40):
+                call = HealthStub(channel).Watch(HealthCheckRequest(), timeout=LONG)
+                assert next(call).status == HealthCheckResponse.SERVING
+                call.cancel()
+
+    with ThreadPoolExecutor(8) as pool:
+        for watcher in [pool.submit(watch) for _ in range(8)]:
+            watcher.result(LONG)
+    assert doubled(client)
+    until(lambda: server._health._watchers == 0)
+    assert not server._health._send_response_callbacks
+    assert server.stop(0)
+
+
+def test_a_model_by_the_name_of_a_service(odd_models, tmp_path):
+    odd_models.save(odd_models.Doubler(), tmp_path / "good" / "1")
+    (tmp_path / PREDICTION_SERVICE / "1").mkdir(parents=True)
+    (tmp_path / PREDICTION_SERVICE / "1" / "saved_model.pb").write_bytes(b"\xff")
+    with LocalServer(tmp_path, port=0) as server, grpc.insecure_channel(server.address) as channel:
+        request = HealthCheckRequest(service=PREDICTION_SERVICE)
+        status = HealthStub(channel).Check(request, timeout=LONG).status
+        assert status == HealthCheckResponse.SERVING
 
 
 def test_a_model_that_never_answers_holds_up_no_other(server, client):
@@ -209,7 +238,7 @@ def test_calls_of_a_version_that_went_are_ended_in_time(server, client):
 
 def test_the_end_waits_for_a_request_on_its_way(server, channel):
     slow = Slow(channel)
-    until(lambda: server._arrivals.uploads() == 1)
+    until(lambda: server._receiving.arrivals.uploads() == 1)
     with ThreadPoolExecutor(1) as pool:
         end = pool.submit(server.stop, LONG)
         time.sleep(2 * module.QUIET)  # no request was worked on for so long

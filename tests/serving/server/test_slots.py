@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,20 +12,31 @@ from kavc.errors import ServingError
 from kavc.serving.server import slots as module
 from kavc.serving.server.slots import Slots
 
+LONG = 30  # seconds that nothing here takes
+
+
+def wait_for_waiting(slots, number):
+    end = time.monotonic() + LONG
+    while slots.waiting != number:
+        assert time.monotonic() < end, f"{slots.waiting} calls wait"
+        time.sleep(0.01)
+
 
 def test_one_at_a_time():
-    slots, running, most = Slots(1), [], []
+    slots, order = Slots(1), []
 
     def call():
         with slots.one(lambda: True):
-            running.append(1)
-            most.append(len(running))
-            running.pop()
+            order.append("another")
 
-    with ThreadPoolExecutor(4) as pool:
-        for call_ in [pool.submit(call) for _ in range(20)]:
-            call_.result(30)
-    assert most == [1] * 20 and slots.waiting == 0
+    with ThreadPoolExecutor(3) as pool:
+        with slots.one(lambda: True):
+            others = [pool.submit(call) for _ in range(3)]
+            wait_for_waiting(slots, 3)
+            order.append("the first")
+        for other in others:
+            other.result(LONG)
+    assert order == ["the first", *["another"] * 3] and slots.waiting == 0
 
 
 def test_who_is_gone_waits_no_longer(monkeypatch):
@@ -52,8 +64,7 @@ def test_too_many_wait(monkeypatch):
 
     with ThreadPoolExecutor(1) as pool, slots.one(lambda: True):
         waiting = pool.submit(wait)
-        while slots.waiting == 0:
-            pass
+        wait_for_waiting(slots, 1)
         with (
             pytest.raises(ServingError, match="1 calls of this model wait already") as caught,
             slots.one(lambda: True),
@@ -61,5 +72,5 @@ def test_too_many_wait(monkeypatch):
             raise AssertionError("there was no slot")
         done.set()
         with pytest.raises(ServingError, match="waits no longer"):
-            waiting.result(30)
+            waiting.result(LONG)
     assert caught.value.code == "RESOURCE_EXHAUSTED"
