@@ -100,7 +100,7 @@ class BatchScheduler:
                 FAILED_PRECONDITION if an output has not one row for each of the inputs.
             tf.errors.OpError: the graph refuses the values.
         """
-        if any(array.ndim == 0 for array in inputs.values()):  # has no rows to put together
+        if not inputs or any(array.ndim == 0 for array in inputs.values()):  # no rows to join
             return graph(signature, inputs)
         task = Task(inputs, self._rows(inputs))
         if task.rows == 0:

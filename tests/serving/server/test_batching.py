@@ -218,6 +218,7 @@ def test_no_rows_and_scalars_go_straight_through(scheduler, graph):
     scheduler = scheduler(max_batch_size=2, allowed_batch_sizes=(2,))
     assert scheduler(graph, "f", rows())["y"].shape == (0, 3)
     assert scheduler(graph, "f", {"x": np.float32(2)})["y"] == 4
+    assert scheduler(lambda signature, inputs: {"y": len(inputs)}, "f", {}) == {"y": 0}
 
 
 def test_whatever_fails_is_told(scheduler):
