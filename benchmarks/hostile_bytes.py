@@ -8,15 +8,31 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import socket
 import struct
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 MIB = 2**20
+
+
+def bind_socket(path: Path) -> None:
+    """Makes a socket where a file is expected."""
+    before = os.getcwd()
+    os.chdir(path.parent)  # the path of a socket may have 107 characters
+    try:
+        with socket.socket(socket.AF_UNIX) as made:
+            made.bind(path.name)
+    finally:
+        os.chdir(before)
+
+
 Damage = Callable[[bytes], bytes]
 
 ANY: Mapping[str, Damage] = {

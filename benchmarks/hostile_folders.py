@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -34,16 +33,6 @@ from kavc.tuning.trial import Trial
 DIM = 4
 
 
-def _socket(path: Path) -> None:
-    here = os.getcwd()
-    os.chdir(path.parent)  # a socket's path is short
-    try:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(path.name)
-    finally:
-        os.chdir(here)
-
-
 def _locked(path: Path) -> None:
     path.write_bytes(b"{}")
     path.chmod(0)
@@ -54,7 +43,7 @@ OPENINGS: Mapping[str, Callable[[Path], object]] = {
     "missing": lambda path: None,
     "a folder": lambda path: path.mkdir(),
     "a FIFO": os.mkfifo,
-    "a socket": _socket,
+    "a socket": plain.bind_socket,
     "zeros without end": lambda path: path.symlink_to("/dev/zero"),
     "the null device": lambda path: path.symlink_to("/dev/null"),
     "a link to nothing": lambda path: path.symlink_to("nothing"),

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
+from hostile_bytes import bind_socket
 from hostile_harms import INIT, first_line
 from hostile_models import GRAPH, WIDTH, Change, add, call, callers, endless, nodes_of
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
@@ -127,16 +127,6 @@ def _as_each(what: str, names: Sequence[str], make: Callable[[Path], Any]) -> di
     return {f"{what} {Path(name).name}": _instead(name, make) for name in names}
 
 
-def _socket(path: Path) -> None:
-    before = os.getcwd()
-    os.chdir(path.parent)  # the path of a socket may have 107 characters
-    try:
-        with socket.socket(socket.AF_UNIX) as made:
-            made.bind(path.name)
-    finally:
-        os.chdir(before)
-
-
 def _sparse(path: Path) -> None:
     path.touch()
     os.truncate(path, 2**40)
@@ -160,7 +150,7 @@ def _linked(folder: Path) -> None:
 # Each changes a version's folder; a device can be made by root alone.
 FILES: Mapping[str, Callable[[Path], None]] = {
     **_as_each("a FIFO as", (GRAPH, INDEX, DATA, WARMUP, LINES, "more"), os.mkfifo),
-    **_as_each("a socket as", (GRAPH, LINES), _socket),
+    **_as_each("a socket as", (GRAPH, LINES), bind_socket),
     **(_as_each("a device as", (DATA, LINES), _device) if os.geteuid() == 0 else {}),
     **_as_each("/dev/zero as", (GRAPH, INDEX, DATA, LINES), lambda p: p.symlink_to("/dev/zero")),
     "a link out": _instead(LINES, lambda p: p.symlink_to("../../../../outside/text")),

@@ -1,11 +1,20 @@
-"""The checksum of TFRecord files, of records of any length: CRC-32C by NumPy."""
+"""The checksum of TFRecord files: CRC-32C, of few bytes one by one, of many by NumPy."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from kavc.inputs.tfrecords import TABLE
+POLYNOMIAL = 0x82F63B78  # reflected
 
+
+def _row(value: int) -> int:
+    for _ in range(8):
+        value = value >> 1 ^ POLYNOMIAL if value & 1 else value >> 1
+    return value
+
+
+TABLE = tuple(map(_row, range(256)))
+FEW = 64  # bytes, up to which NumPy's calls take longer
 BLOCK = 2**20  # bytes that are worked on at a time
 ONES = 0xFFFFFFFF
 STEP = np.array(TABLE, np.uint32)
@@ -27,7 +36,7 @@ def _after(value: int, block: bytes | memoryview) -> int:
     It is linear: the value before counts as if added to the first four bytes, zeros in front of
     all count nothing, and a left half counts as what zeros of the right one's length make of it.
     """
-    if len(block) < 4:
+    if len(block) <= FEW:
         for byte in block:
             value = TABLE[(value ^ byte) & 255] ^ value >> 8
         return value

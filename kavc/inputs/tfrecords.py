@@ -9,12 +9,12 @@ import io
 import struct
 
 from kavc.errors import DataError
+from kavc.inputs.crc32c import masked_crc32c
 from kavc.inputs.opening import Path, named, open_file
 
 HEAD = 12  # bytes before a record's own: its length and the checksum of that
 AROUND = 16  # with those behind
 MAX_RECORD = 64 * 2**20
-POLYNOMIAL = 0x82F63B78  # of CRC-32C, reflected
 # How what is often saved in the place of a TFRecord file begins, and what helps.
 OTHERS = (
     (b"\x1f\x8b", "compressed by gzip; gunzip it"),
@@ -84,22 +84,4 @@ def what_else(start: bytes) -> str:
 
 def begins_record(head: bytes) -> bool:
     """Returns whether 12 bytes or more begin with a length and its checksum."""
-    return struct.unpack_from("<I", head, 8)[0] == checksum(head[:8])
-
-
-def checksum(content: bytes) -> int:
-    """Returns the checksum of a record or of its length: CRC-32C, masked. Slow: of few bytes."""
-    value = 0xFFFFFFFF
-    for byte in content:
-        value = TABLE[(value ^ byte) & 255] ^ value >> 8
-    value ^= 0xFFFFFFFF
-    return ((value >> 15 | value << 17) + 0xA282EAD8) & 0xFFFFFFFF
-
-
-def _row(value: int) -> int:
-    for _ in range(8):
-        value = value >> 1 ^ POLYNOMIAL if value & 1 else value >> 1
-    return value
-
-
-TABLE = tuple(map(_row, range(256)))
+    return struct.unpack_from("<I", head, 8)[0] == masked_crc32c(head[:8])

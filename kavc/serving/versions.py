@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from kavc.errors import ConfigError
+from kavc.inputs.opening import named
 
 GRAPH = "saved_model.pb"
 MAX_VERSION = 2**63 - 1
@@ -61,11 +62,13 @@ def model_folders(models_dir: str | os.PathLike) -> dict[str, Path]:
     """Returns the models of a folder that have at least one version, by name.
 
     Raises:
-        ConfigError: there is no such folder, it can't be listed, or no model is in it.
+        ConfigError: there is no such folder, it can't be listed, its path is no UTF-8, or no model
+            is in it.
     """
     models_dir = Path(models_dir)
     if not os.path.isdir(models_dir):
         raise ConfigError(f"{models_dir}: no such folder")
+    check_utf8(models_dir)
     try:
         models, versions = models_there(models_dir), version_folders(models_dir)
     except OSError as error:
@@ -80,6 +83,20 @@ def model_folders(models_dir: str | os.PathLike) -> dict[str, Path]:
     raise ConfigError(
         f"{models_dir} holds no model; expected NAME/VERSION/{GRAPH}, as `kavc export` writes"
     )
+
+
+def check_utf8(path: str | os.PathLike) -> None:
+    """Raises unless TensorFlow can take a path.
+
+    Raises:
+        ConfigError: it is no UTF-8.
+    """
+    try:
+        os.fspath(Path(path).absolute()).encode()
+    except UnicodeEncodeError:
+        raise ConfigError(
+            f"{named(path)}: a path that is no UTF-8, which TensorFlow can't open; rename it"
+        ) from None
 
 
 def models_there(models_dir: str | os.PathLike) -> dict[str, Path]:

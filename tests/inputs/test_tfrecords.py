@@ -6,7 +6,8 @@ import tensorflow as tf
 
 from kavc.errors import DataError
 from kavc.inputs import tfrecords
-from kavc.inputs.tfrecords import checksum, first_record, open_records, what_else
+from kavc.inputs.crc32c import masked_crc32c
+from kavc.inputs.tfrecords import first_record, open_records, what_else
 
 
 @pytest.fixture
@@ -26,8 +27,8 @@ def test_the_first_record(file):
 
 def test_checksums_are_those_of_tensorflow(file):
     content = file.read_bytes()
-    assert struct.pack("<I", checksum(content[:8])) == content[8:12]
-    assert struct.pack("<I", checksum(b"first")) == content[17:21]
+    assert struct.pack("<I", masked_crc32c(content[:8])) == content[8:12]
+    assert struct.pack("<I", masked_crc32c(b"first")) == content[17:21]
 
 
 @pytest.mark.parametrize("size", [0x8B1F, 0x4B50, 0x213C])
@@ -69,7 +70,7 @@ def test_a_record_that_is_cut_or_too_large(file, monkeypatch):
     with pytest.raises(DataError, match="cut off inside record 0"):
         first_record(file)
     size = struct.pack("<Q", 2**60)
-    file.write_bytes(size + struct.pack("<I", checksum(size)) + b"x")
+    file.write_bytes(size + struct.pack("<I", masked_crc32c(size)) + b"x")
     with pytest.raises(DataError, match="larger than 64 MiB in record 0"):
         first_record(file)
     monkeypatch.setattr(tfrecords, "MAX_RECORD", 3)

@@ -69,3 +69,10 @@ def test_folders_that_hold_no_model(models, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", fail(errno.EACCES))
     with pytest.raises(ConfigError, match=r"can't be listed: Permission denied"):
         model_folders(models)
+
+
+def test_a_path_that_tensorflow_cant_open(tmp_path):
+    (tmp_path / "m\udcff" / "a" / "1").mkdir(parents=True)
+    with pytest.raises(ConfigError, match="a path that is no UTF-8") as caught:
+        model_folders(tmp_path / "m\udcff")
+    assert str(caught.value).isprintable()

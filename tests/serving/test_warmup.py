@@ -10,7 +10,7 @@ import tensorflow as tf
 from tensorflow_serving.apis.prediction_log_pb2 import ClassifyLog, PredictionLog
 
 from kavc.errors import DataError, ServingError
-from kavc.inputs.tfrecords import checksum
+from kavc.inputs.crc32c import masked_crc32c
 from kavc.serving import warmup, wire
 from kavc.serving.warmup import read_warmup, write_warmup
 
@@ -72,7 +72,7 @@ def test_a_damaged_file(version, change, says):
 def test_a_length_beyond_the_file(version, length):
     """TensorFlow's reader ends the process at some of these."""
     head = struct.pack("<Q", length)
-    spoil(version, lambda data: head + struct.pack("<I", checksum(head)) + b"x" * 100)
+    spoil(version, lambda data: head + struct.pack("<I", masked_crc32c(head)) + b"x" * 100)
     with pytest.raises(ServingError, match=r"damaged after record 0 \(truncated record\)"):
         read_warmup(version)
 

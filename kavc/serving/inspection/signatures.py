@@ -50,14 +50,15 @@ def check_askable(meta_graph: MetaGraphDef) -> None:
     Raises:
         ExportError: there is none, or each takes or gives tensors that do not travel.
     """
-    if not any(map(_is_askable, meta_graph.signature_def.values())):
+    if not any(map(is_askable, meta_graph.signature_def.values())):
         raise ExportError(
             "no signature that can be asked: expected one with an output, and all its tensors of "
             "dtypes that travel"
         )
 
 
-def _is_askable(signature: SignatureDef) -> bool:
+def is_askable(signature: SignatureDef) -> bool:
+    """Returns whether a caller can ask a signature: it answers, and all its tensors travel."""
     from kavc.serving.wire import KINDS
 
     infos = (*signature.inputs.values(), *signature.outputs.values())

@@ -18,8 +18,9 @@ from tensorflow.core.protobuf.config_pb2 import CallableOptions
 from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
 
 from kavc.errors import DataError, ExportError, ServingError
-from kavc.serving import wire
 from kavc.serving.inspection import inspect
+from kavc.serving.inspection.file_ops import init_ops
+from kavc.serving.inspection.signatures import is_askable
 from kavc.serving.inspection.version_files import VARIABLES
 from kavc.serving.protos import SignatureDef
 from kavc.serving.signature import SignatureInfo, read_signature
@@ -32,9 +33,6 @@ LARGE = 2**20  # bytes of input; on two cores 0.4 MB gained from its own thread,
 # Idle threads of the pools would spin for a while, on cores that are needed to read requests.
 CONFIG = tf.compat.v1.ConfigProto()
 CONFIG.experimental.disable_thread_spinning = True
-
-# Where a SavedModel of TensorFlow 2, and of 1, names the op that initialises it.
-INITIALISER, MAIN_OP = "__saved_model_init_op", "saved_model_main_op"
 
 # Of a graph's error, all but what the failing op said; the first op's, where several failed.
 ROOT = re.compile(r"\(0\) \w+:\s+")
@@ -75,7 +73,11 @@ class ServedGraph:
         try:
             checked = inspect(folder, allow_ops=allow_ops).serving
             self.definitions: dict[str, SignatureDef] = dict(checked.signature_def)
-            self.signatures = _askable(self.definitions)
+            self.signatures: dict[str, SignatureInfo] = {
+                key: read_signature(definition)
+                for key, definition in self.definitions.items()
+                if is_askable(definition)
+            }
         except (ExportError, DataError) as error:
             raise ServingError(f"{folder} is refused: {error}") from error
         self._graph = tf.Graph()
@@ -143,8 +145,7 @@ class ServedGraph:
         if saver.restore_op_name:
             prefix = {saver.filename_tensor_name: os.fspath(folder / VARIABLES)}
             self._run(saver.restore_op_name, files | prefix)
-        initialiser = _initialiser(checked)
-        if initialiser:
+        for initialiser in init_ops(checked)[:1]:  # of TensorFlow 2, else of 1
             self._run(initialiser, files)
 
     def _run(self, name: str, feeds: Mapping[str, str]) -> None:
@@ -181,30 +182,3 @@ def told(error: BaseException) -> str:
     if isinstance(error, tf.errors.OpError):
         return one_line(graph_message(error))
     return one_line(str(error).strip() or type(error).__name__)
-
-
-def _askable(definitions: Mapping[str, SignatureDef]) -> dict[str, SignatureInfo]:
-    """Returns the functions that a request can call: all but initialisers and the like."""
-    travels = {kind.name for kind in wire.KINDS.values()}
-    read = {
-        key: read_signature(definition)
-        for key, definition in definitions.items()
-        if definition.method_name and definition.outputs  # __saved_model_init_op has no method
-    }
-    askable = {
-        key: info
-        for key, info in read.items()
-        if travels.issuperset(
-            tensor.dtype for tensor in (*info.inputs.values(), *info.outputs.values())
-        )
-    }
-    if not askable:
-        raise ExportError("no signature of it can be asked")
-    return askable
-
-
-def _initialiser(checked: MetaGraphDef) -> str:
-    """Returns the tensor or op that makes tables ready; empty if there is none."""
-    if INITIALISER in checked.signature_def:
-        return checked.signature_def[INITIALISER].outputs[INITIALISER].name
-    return next(iter(checked.collection_def[MAIN_OP].node_list.value), "")

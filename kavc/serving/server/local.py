@@ -45,7 +45,7 @@ LAST_ORDERS = 0.25  # seconds
 # watch the health.
 QUIET = 0.5
 CANCELLING = 0.25  # seconds until those that wait for nothing but gRPC have been told
-LEAVING = 0.25  # seconds that a process needs to end
+LEAVING = 0.4  # seconds that a process needs to end
 CANCELLED = 1.0  # seconds that what hangs has to end, once it was told to
 CHANNEL = {
     "grpc.so_reuseport": 0,  # else two servers share a port in silence

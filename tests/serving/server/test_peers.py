@@ -78,8 +78,16 @@ class Slow:
         self._messages.put(None)
 
 
+@pytest.fixture(autouse=True)
+def patient(monkeypatch):
+    """Gives what is told to end more time than a busy machine takes."""
+    monkeypatch.setattr(module, "CANCELLED", LONG)
+
+
 def until(condition):
+    end = time.monotonic() + LONG
     while not condition():
+        assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
 
 
