@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 from hostile_bytes import ANY, MIB, ZIP, Damage, archive, members_of
 
-from kavc.inputs.tfrecords import checksum
+from kavc.inputs.crc32c import masked_crc32c
 
 Change = Callable[[h5py.File], Any]
 KERNEL = "layers/dense/vars/0"  # of the network that `network` makes
@@ -24,7 +24,12 @@ CONFIG, WEIGHTS = "config.json", "model.weights.h5"
 def framed(content: bytes, length: int | None = None) -> bytes:
     """Returns a record of a TFRecord file, whose length may say something else."""
     size = struct.pack("<Q", len(content) if length is None else length)
-    return size + struct.pack("<I", checksum(size)) + content + struct.pack("<I", checksum(content))
+    return (
+        size
+        + struct.pack("<I", masked_crc32c(size))
+        + content
+        + struct.pack("<I", masked_crc32c(content))
+    )
 
 
 def example(**changes: Any) -> bytes:

@@ -62,10 +62,10 @@ def test_python_range(version, admitted):
     assert SpecifierSet(CONFIG["options"]["python_requires"]).contains(version) is admitted
 
 
-def test_all_is_every_extra_but_gpu_and_dev():
+def test_all_is_every_extra_of_users_but_gpu():
     (everything,) = EXTRAS["all"]
     assert everything.name == CONFIG["metadata"]["name"]
-    assert everything.extras == set(EXTRAS) - {"all", "gpu", "dev"}
+    assert everything.extras == set(EXTRAS) - {"all", "gpu", "docs", "dev"}
 
 
 def test_what_the_package_imports_is_declared():
