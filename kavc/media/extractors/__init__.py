@@ -8,12 +8,14 @@ from kavc.lazy import attach
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "ColourGrid": ".plain",
         "Extractor": ".base",
         "FlowFields": ".raw",
         "I3DFlow": ".i3d",
         "I3DRGB": ".i3d",
         "InceptionV3": ".inception_v3",
         "LogMelPatches": ".raw",
+        "MelStatistics": ".plain",
         "MobileNetV2": ".mobilenet_v2",
         "Musicnn": ".musicnn",
         "Pixels": ".raw",

@@ -8,11 +8,13 @@ from kavc.errors import ConfigError, unknown
 from kavc.media.extractors.base import Recipe
 
 EXTRACTORS = {
+    "colour-grid": ("plain", "ColourGrid"),
     "flow-fields": ("raw", "FlowFields"),
     "i3d-flow": ("i3d", "I3DFlow"),
     "i3d-rgb": ("i3d", "I3DRGB"),
     "inception-v3": ("inception_v3", "InceptionV3"),
     "log-mel": ("raw", "LogMelPatches"),
+    "mel-statistics": ("plain", "MelStatistics"),
     "mobilenet-v2": ("mobilenet_v2", "MobileNetV2"),
     "musicnn": ("musicnn", "Musicnn"),
     "pixels": ("raw", "Pixels"),

@@ -19,7 +19,7 @@ from kavc.media.networks import musicnn, vggish, yamnet
 from kavc.media.sound import read_sound
 
 SECONDS = 7.3
-RAW = ("flow-fields", "log-mel", "pixels")  # have no network
+RAW = ("colour-grid", "flow-fields", "log-mel", "mel-statistics", "pixels")  # have no network
 HOPS = {"vggish": 96, "yamnet": 96}  # frames of 10 ms
 
 
