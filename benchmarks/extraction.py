@@ -179,7 +179,9 @@ def extracted(
             return engines.here(todo, extractors, workers=workers, seconds=600)
 
         with kept.held():
-            _run(kept, clips, engine, fields_of(extractors), lambda at: None, lambda line: None)
+            recipes = {name: each.recipe for name, each in extractors.items()}
+            fields = fields_of(extractors)
+            _run(kept, clips, engine, recipes, fields, lambda at: None, lambda line: None)
 
 
 if __name__ == "__main__":

@@ -149,8 +149,9 @@ def extracted(place: Path, extractors: dict, out: Path) -> None:
         return engines.here(todo, extractors, workers=2, seconds=600)
 
     with kept.held():
+        recipes = {name: each.recipe for name, each in extractors.items()}
         _run(
-            kept, find_clips([place]), engine, fields_of(extractors), lambda at: None,
+            kept, find_clips([place]), engine, recipes, fields_of(extractors), lambda at: None,
             lambda line: progress(line),
         )  # fmt: skip
 

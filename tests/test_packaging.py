@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import configparser
+import importlib
 import json
 import re
 import sys
@@ -102,3 +103,19 @@ def test_notebook_is_stored_without_outputs(notebook):
     for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
         if cell["cell_type"] == "code":
             assert cell["outputs"] == [] and cell["execution_count"] is None, cell["source"]
+
+
+@pytest.mark.parametrize(
+    "script",
+    sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("export/*.py")]),
+    ids=lambda path: path.name,
+)
+def test_what_a_script_takes_of_the_package_is_there(script):
+    """Scripts outside the package run seldom; what was moved or renamed would break them unseen."""
+    tree = ast.parse(script.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "kavc":
+            module = importlib.import_module(node.module)
+            for each in node.names:
+                if not hasattr(module, each.name):
+                    importlib.import_module(f"{node.module}.{each.name}")
