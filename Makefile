@@ -10,6 +10,7 @@ STAMP := $(VENV)/.installed
 OPENVINO := .venv-openvino
 OPENVINO_STAMP := $(OPENVINO)/.installed
 NOTEBOOKS = $(wildcard notebooks/*.ipynb)
+EXECUTED = $(NOTEBOOKS:%=.executed/%)
 # Notebooks first, in the order given: they take longest, and at the end one process would wait.
 PYTEST = $(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder --nbmake $(NOTEBOOKS) tests kavc
 
@@ -18,10 +19,10 @@ export MPLBACKEND ?= Agg
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-all test-latest lint format bench clean
+.PHONY: help demo test test-all test-latest lint format docs docs-notebooks docs-serve bench clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 
 demo: $(STAMP) ## Train a real system, export it, serve it, ask it, show pictures
 	$(BIN)/kavc demo $(ARGS)
@@ -46,13 +47,25 @@ format: $(STAMP) ## Format the code and mend what ruff can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
+docs: $(STAMP) ## Build the documentation into site/, which needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build $(ARGS)
+
+docs-notebooks: $(EXECUTED) ## Execute the notebooks for it (some ten minutes), and build it
+	$(MAKE) docs
+
+docs-serve: $(STAMP) ## Show the documentation at localhost:8000, built anew when a page changes
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs serve $(ARGS)
+
+.executed/%.ipynb: %.ipynb | $(STAMP)
+	$(BIN)/jupyter nbconvert --to notebook --execute --output-dir $(@D) $<
+
 bench: $(STAMP) ## Run the benchmarks that need no data of yours, one after another
 	@set -e; for name in training_step tfrecord_reading; do \
 	    echo "== $$name"; $(BIN)/python benchmarks/$$name.py; \
 	done
 
 clean: ## Remove caches and build outputs; environments and runs stay
-	rm -rf build dist *.egg-info .demo .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf build dist site *.egg-info .demo .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find kavc tests notebooks benchmarks tuning export \
 	    \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 

@@ -19,7 +19,6 @@ from pathlib import Path
 import numpy as np
 
 import kavc
-from kavc.cli.output import epoch_line
 from kavc.data.feature_store import FeatureStore
 from kavc.data.source import Source
 from kavc.evaluation.mean_bootstrap import mean_bootstrap
@@ -116,7 +115,7 @@ def measure(name: str, meaning: str, variants: Mapping[str, tuple[str | System, 
             print(f"{row}, seed {seed}", flush=True)
             run = kavc.train(
                 system, source, options.out / f"{number}-seed-{seed}", preset="improved",
-                overrides=overrides, seed=seed, resume=True, after_epoch=epoch_line,
+                overrides=overrides, seed=seed, resume=True,
             )  # fmt: skip
             hits.setdefault(row, []).append(validation_hits(run))
         result = difference_table(name, hits, source)

@@ -23,7 +23,6 @@ from pathlib import Path
 
 import numpy as np
 
-from kavc.cli.output import epoch_line
 from kavc.data.source import Source
 from kavc.evaluation.report import Report
 from kavc.evaluation.table import Column, Table
@@ -61,7 +60,7 @@ def main() -> None:
             print(f"{row}, seed {seed}", flush=True)
             run = train(
                 SYSTEM, source, options.out / row / f"seed-{seed}", preset=row,
-                overrides=ROWS[row], seed=seed, resume=True, after_epoch=epoch_line,
+                overrides=ROWS[row], seed=seed, resume=True,
             )  # fmt: skip
             reports.setdefault(row, []).append(run.report)
     if list(reports) != list(ROWS) and not options.table:

@@ -36,7 +36,6 @@ from kavc.extraction.weights import WeightFiles
 from kavc.files import write_json
 from kavc.serving.client.blocking import Client
 from kavc.serving.server.local import LocalServer
-from kavc.training.asking import RunAnswers
 from kavc.training.run import Run
 
 OUT = Path(__file__).parent / "results" / "films_to_answers.json"
@@ -92,7 +91,7 @@ def roads(run: Run, clips: list, weights: WeightFiles, folder: Path) -> dict[str
     """Returns how far the answers about films lie apart that come by different roads."""
     extractors = extractors_as(run.data["extractors"], weights)
     export_run(run, folder / "models", extractors=extractors)
-    own, themes = RunAnswers(run), run.data["classes"]
+    own, themes = run.answers, run.classes
     by_features, by_pixels, by_jpeg, pixels = [], [], [], []
     with LocalServer(folder / "models", port=0) as server, Client(server.address) as client:
         for clip in clips:

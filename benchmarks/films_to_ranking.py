@@ -44,7 +44,6 @@ from kavc.partials import new_folder
 from kavc.serving.client.blocking import Client
 from kavc.serving.server.local import LocalServer
 from kavc.systems.music_match import ranking, tracks
-from kavc.training.asking import RunAnswers
 from kavc.training.run import Run
 
 OUT = Path(__file__).parent / "results" / "films_to_ranking.json"
@@ -217,9 +216,8 @@ def corpora(folder: Path, world: World, side: int) -> Path:
 def learnt(run: Run, folder: Path, world: World) -> dict[str, Any]:
     """Returns a run's accuracy, and what it ranks first of the songs of the test split."""
     headline, count = run.report.headline, len(world.test)
-    own = RunAnswers(run)
     clips = [clip_of(folder, each) for each in world.held_out(world.films)]
-    orders = in_process(run, own.predict, folder, clips)
+    orders = in_process(run, run.answers.predict, folder, clips)
     by_name = {f"m{each.number:04d}": each for each in world.songs}
     best = [[by_name[each.track] for each in order[:TOP]] for order in orders]
     asked = list(zip(world.held_out(world.films), best, strict=True))
@@ -258,7 +256,7 @@ def in_process(
 def compared(run: Run, folder: Path, world: World, count: int) -> dict[str, Any]:
     """Returns how far the scores of songs lie apart that come by the two roads."""
     clips = [clip_of(folder, each) for each in world.held_out(world.films)[:count]]
-    own = in_process(run, RunAnswers(run).predict, folder, clips)
+    own = in_process(run, run.answers.predict, folder, clips)
     extractors = extractors_as(run.data["extractors"], WeightFiles())
     with tempfile.TemporaryDirectory() as name:
         export_run(run, Path(name) / "models", extractors=extractors)

@@ -3,72 +3,120 @@
     python benchmarks/mistakes.py [--repeats 5]
 
 Each command is one that somebody mistyped: a system, an option, a preset, a path, a file. It must
-end with exit code 2 and one line. Beside it stands what no command can do without: an interpreter
-that imports the command line and nothing else.
+end with exit code 2 and one line; where nobody answers at an address, with 1. Beside it stands what
+no command can do without: an interpreter that imports the command line and nothing else. What is
+asked of a server is asked of a local one, in a process of its own, that has a small model.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
+from kavc.systems.registry import names
 
 OUT = Path(__file__).parent / "results" / "mistakes.csv"
 COMMAND = (sys.executable, "-m", "kavc")
 FLOOR = (sys.executable, "-c", "import kavc.cli.main")
-HEAVY = ("tensorflow", "keras")
+HEAVY = ("tensorflow", "keras", "pandas", "sklearn", "matplotlib", "h5py")
+MODEL = "ti-avc"
+SMALL = {"embedding_dim": 8, "units": 8, "filters": 8, "epochs": 1, "batch_size": 64}
 
-# What was mistyped: the words of the command; {} is a folder with a corpus and a splits file.
-MISTAKES = {
-    "system": "train ti-avx --data synthetic:{}/corpus --out {}/run",
-    "folder of the data": "train ti-avc --data synthetic:{}/nope --out {}/run",
-    "layout of the data": "train ti-avc --data sintetic:{}/corpus --out {}/run",
-    "a folder of something else": "train ti-avc --data youtube8m:{}/corpus --out {}/run",
-    "name of an option": (
-        "train ti-avc --data synthetic:{}/corpus --out {}/run --set learning_rat=1"
-    ),
-    "value of an option": (
-        "train ti-avc --data synthetic:{}/corpus --out {}/run --set learning_rate=-1"
-    ),
-    "preset": "train ti-avc --data synthetic:{}/corpus --out {}/run --preset papr",
-    "splits file": "train ti-avc --data synthetic:{}/corpus --out {}/run --splits {}/nope.json",
-    "a damaged splits file": (
-        "train ti-avc --data synthetic:{}/corpus --out {}/run --splits {}/damaged.json"
-    ),
-    "run folder": "evaluate {}/nope",
-    "system, to reproduce": (
-        "reproduce cross-modal-embeding --data synthetic:{}/corpus --out {}/all"
-    ),
-    "sweep file": "tune run {}/nope.yaml --out {}/sweep",
-    "system of a sweep file": "tune run {}/sweep.yaml --out {}/sweep",
+TRAIN = "train {system} --data features:{folder}/corpus --out {folder}/new"
+ASK = "predict --server {server} --model ti-avc"
+# What was mistyped, of a command of each system: the words.
+OF_EACH = {
+    "name of an option": f"{TRAIN} --set learning_rat=1",
+    "value of an option": f"{TRAIN} --set epochs=-1",
+    "preset": f"{TRAIN} --preset papr",
+    "splits file": f"{TRAIN} --splits {{folder}}/nope.json",
     "option of a sweep": (
-        "tune run ti-avc --data synthetic:{}/corpus --out {}/sweep --space unit=[1,2]"
+        "tune run {system} --data features:{folder}/corpus --out {folder}/new --space epoch=1,2"
     ),
-    "sweep folder": "tune report {}/nope",
-    "data to describe": "data describe synthetic:{}/nope",
-    "folder to convert": "data convert {}/nope {}/nope.csv --out {}/new",
-    "table to convert": "data convert {}/arrays {}/nope.csv --out {}/new",
-    "set of knobs": "data synth ti-avc --out {}/new --knobs defalt",
-    "run to export": "export {}/nope --to {}/models",
-    "folder to check": "export --check {}/nope",
-    "run to index": "index build {}/nope --out {}/index --modality audio",
-    "index to search": "retrieve {}/nope --run {}/nope --input {}/nope.npz",
-    "run to parse with": "parse {}/nope --input {}/arrays/v.npz",
-    "video to parse": "parse --server localhost:1 --input {}/nope.npz",
-    "models to serve": "serve {}/nope",
-    "request to predict": "predict --server localhost:1 --model ti-avc --input {}/nope.npz",
-    "name of a system, to list": "systems ti-avx",
+    "folder of the data": "reproduce {system} --data features:{folder}/nope --out {folder}/new",
 }
+# What was mistyped otherwise: {folder} has a corpus and files, {run} a finished run.
+OTHERS = {
+    "command": "evaluat {folder}/nope",
+    "option": "predict {run} --inputs x.npz",
+    "missing option": "train ti-avc",
+    "number": "serve {folder} --port 99999",
+    "system": "train ti-avx --data features:{folder}/corpus --out {folder}/new",
+    "system, to reproduce": "reproduce cross-modal-embeding --data features:x --out {folder}/new",
+    "name of a system, to list": "systems ti-avx",
+    "layout of the data": "train ti-avc --data feature:{folder}/corpus --out {folder}/new",
+    "a folder of something else": "train ti-avc --data youtube8m:{folder}/corpus --out {folder}/n",
+    "a damaged splits file": (
+        "train ti-avc --data features:{folder}/corpus --out {folder}/new"
+        " --splits {folder}/damaged.json"
+    ),
+    "run folder": "evaluate {folder}/nope",
+    "sweep file": "tune run {folder}/nope.yaml --out {folder}/new",
+    "system of a sweep file": "tune run {folder}/sweep.yaml --out {folder}/new",
+    "sweep folder": "tune report {folder}/nope",
+    "data to describe": "data describe features:{folder}/nope",
+    "folder to convert": "data convert {folder}/nope {folder}/nope.csv --out {folder}/new",
+    "table to convert": "data convert {folder}/arrays {folder}/nope.csv --out {folder}/new",
+    "set of knobs": "data synth ti-avc --out {folder}/new --knobs defalt",
+    "extractor": "extract {folder}/clip.mp4 --audio vggis --out {folder}/new",
+    "clip": "listen {folder}/nope.mp4 --weights {folder}",
+    "run to export": "export {folder}/nope --to {folder}/models",
+    "folder to check": "export --check {folder}/nope",
+    "run to index": "index build {folder}/nope --out {folder}/new --modality audio",
+    "index to search": "retrieve {folder}/nope --run {run} --input {folder}/arrays/v.npz",
+    "models to serve": "serve {folder}/nope",
+    "request, of a run": "predict {run} --input {folder}/nope.npz",
+    "array of a request, of a run": "predict {run} --input {folder}/arrays/v.npz",
+    "signature, of a run": "predict {run} --input {folder}/arrays/v.npz --signature embed_sound",
+    "output, of a run": "predict {run} --input {folder}/arrays/v.npz --outputs score",
+    "run to parse with": "parse {run} --input {folder}/arrays/v.npz",
+    "run to rank with": "rank {run} --input {folder}/arrays/v.npz --tracks {folder}/arrays",
+    "run to localize with": "localize {run} --input {folder}/arrays/v.npz",
+    "modality to generate from": "generate {run} --input {folder}/arrays/v.npz --from sound",
+    "address of a server": f"{ASK} --list".replace("{server}", "localhost"),
+    "server that isn't there": f"{ASK} --list".replace("{server}", "localhost:1"),
+    "model of a server": "predict --server {server} --model ti-avx --list",
+    "version of a model": f"{ASK} --list --version 9",
+    "signature of a server": f"{ASK} --input {{folder}}/arrays/v.npz --signature embed_sound",
+    "request to a server": f"{ASK} --input {{folder}}/nope.npz",
+    "array of a request to a server": f"{ASK} --input {{folder}}/arrays/v.npz",
+    "parser of a server": "parse --server {server} --model ti-avc --input {folder}/arrays/v.npz",
+    "ranker of a server": (
+        "rank --server {server} --model ti-avc --tracks {folder}/songs"
+        " --input {folder}/arrays/v.npz"
+    ),
+    "index of a server": "retrieve --server {server} --model ti-avc --input {folder}/arrays/v.npz",
+}
+# What is no mistake and still needs no TensorFlow.
+RIGHT = {
+    "(--help)": "--help",
+    "(systems)": "systems",
+    "(predict --server --list)": f"{ASK} --list",
+    "(predict --server)": f"{ASK} --input {{folder}}/arrays/request.npz",
+}
+
+
+def commands() -> dict[tuple[str, str], str]:
+    """Returns (what was mistyped, of which system) to the words of a command."""
+    each = {
+        (mistyped, system): words.replace("{system}", system)
+        for system in names()
+        for mistyped, words in OF_EACH.items()
+    }
+    others = {(mistyped, ""): words for mistyped, words in (OTHERS | RIGHT).items()}
+    return each | others
 
 
 def main() -> None:
@@ -78,18 +126,21 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
     floor = statistics.median(timed(FLOOR)[0] for _ in range(arguments.repeats))
-    rows: list[tuple] = [("(import alone)", floor, 0, "", "")]
-    with tempfile.TemporaryDirectory() as folder:
-        prepare(Path(folder))
-        for mistyped, text in MISTAKES.items():
-            words = text.replace("{}", folder).split()
+    rows: list[tuple] = [("(import alone)", "", floor, 0, "", "")]
+    with tempfile.TemporaryDirectory() as name, serving(folder := Path(name)) as server:
+        places = {"folder": name, "run": str(folder / "run"), "server": server}
+        for (mistyped, system), text in commands().items():
+            words = text.format(**places).split()
             done = [timed((*COMMAND, *words)) for _ in range(arguments.repeats)]
-            line = done[0][1].stderr.strip().replace(folder, "FOLDER")
+            line = "" if mistyped.startswith("(") else done[0][1].stderr.strip()
+            line = line.replace(name, "FOLDER").replace(server, "SERVER")
             seconds = statistics.median(each[0] for each in done)
-            rows.append((mistyped, seconds, done[0][1].returncode, heavy(words), line))
-            print(f"{seconds:6.2f} s  exit {rows[-1][2]}  {mistyped}: {line}", flush=True)
+            code = done[0][1].returncode
+            rows.append((mistyped, system, seconds, code, heavy(words), line))
+            print(f"{seconds:6.2f} s  exit {code}  {mistyped} {system}: {line}", flush=True)
     columns = [
         Column("mistyped"),
+        Column("system"),
         Column("seconds", ".3f"),
         Column("exit code", "d"),
         Column("loaded"),
@@ -97,7 +148,44 @@ def main() -> None:
     ]
     table = Table("mistakes", columns, rows, caption="Seconds to the message of a mistake, median")
     write_text(arguments.out, table.to_csv())
-    print(f"import alone {floor:.2f} s, slowest {max(row[1] for row in rows):.2f} s")
+    print(f"import alone {floor:.2f} s, slowest {max(row[2] for row in rows):.2f} s")
+
+
+@contextlib.contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """Fills a folder and serves a small model from it; yields the server's address."""
+    prepare(folder)
+    subprocess.run((sys.executable, "-c", PREPARE, str(folder)), check=True, stdout=sys.stderr)
+    server = subprocess.Popen(
+        (sys.executable, "-c", SERVE, str(folder / "models")), stdout=subprocess.PIPE, text=True
+    )
+    assert server.stdout is not None
+    try:
+        yield server.stdout.readline().strip()
+    finally:
+        server.terminate()
+        server.wait()
+
+
+# Both load TensorFlow, so that each has a process of its own.
+PREPARE = f"""
+import sys
+from pathlib import Path
+from kavc.export.run import export_run
+from kavc.systems.registry import get
+from kavc.training.fit import train
+folder = Path(sys.argv[1])
+get("{MODEL}").synthesise(folder / "small", videos=100, seed=0, world_seed=0)
+train("{MODEL}", f"synthetic:{{folder / 'small'}}", folder / "run", overrides={SMALL!r}, verbose=0)
+export_run(folder / "run", folder / "models", verbose=0)
+"""
+SERVE = """
+import sys, time
+from kavc.serving import LocalServer
+with LocalServer(sys.argv[1], port=0) as server:
+    print(server.address, flush=True)
+    time.sleep(3600)
+"""
 
 
 def prepare(folder: Path) -> None:
@@ -106,9 +194,14 @@ def prepare(folder: Path) -> None:
     header = {"format": "kavc-features", "version": 1}
     (folder / "corpus" / "corpus.json").write_text(json.dumps(header))
     (folder / "arrays").mkdir()
+    (folder / "songs").mkdir()
+    (folder / "songs" / "a.wav").write_bytes(b"RIFF")
+    (folder / "clip.mp4").write_bytes(b"")
     np.savez(folder / "arrays" / "v.npz", audio=np.zeros((2, 3), "float32"))
+    request = {"audio": np.zeros((1, 5, 128), "f4"), "visual": np.zeros((1, 8, 1280), "f4")}
+    np.savez(folder / "arrays" / "request.npz", **request, theme=np.zeros(1, "i4"))
     (folder / "damaged.json").write_text('{"train": [')
-    (folder / "sweep.yaml").write_text(f"system: ti-avx\ndata: synthetic:{folder}/corpus\n")
+    (folder / "sweep.yaml").write_text(f"system: ti-avx\ndata: features:{folder}/corpus\n")
 
 
 def timed(words: tuple[str, ...]) -> tuple[float, subprocess.CompletedProcess]:

@@ -17,7 +17,6 @@ from pathlib import Path
 from ablations import ablation_table
 
 import kavc
-from kavc.cli.output import epoch_line
 from kavc.data.source import Source
 from kavc.evaluation.report import Report
 from kavc.evaluation.table import Column
@@ -69,7 +68,7 @@ def main() -> None:
             print(f"{label}, seed {seed}", flush=True)
             run = kavc.train(
                 "ms-vae", source, options.out / f"{number}-seed-{seed}", preset="improved",
-                overrides=overrides, seed=seed, resume=True, after_epoch=epoch_line,
+                overrides=overrides, seed=seed, resume=True,
             )  # fmt: skip
             scores.setdefault(label, []).append(scores_of(run.report))
         found = ablation_table("ms-vae-ablation", scores, MEASURES, caption, source)

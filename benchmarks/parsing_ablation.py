@@ -18,7 +18,6 @@ import numpy as np
 from ablations import ablation_table
 
 import kavc
-from kavc.cli.output import epoch_line
 from kavc.data.source import Source
 from kavc.data.synthetic import llp
 from kavc.evaluation.table import Column
@@ -87,7 +86,7 @@ def main() -> None:
             print(f"{label}, seed {seed}", flush=True)
             run = kavc.train(
                 "av-parsing", source, options.out / f"{number}-seed-{seed}", preset="improved",
-                overrides=base | overrides, seed=seed, resume=True, after_epoch=epoch_line,
+                overrides=base | overrides, seed=seed, resume=True,
             )  # fmt: skip
             scores.setdefault(label, []).append(validation_scores(run))
         found = ablation_table(

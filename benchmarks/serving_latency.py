@@ -19,16 +19,28 @@ import platform
 import sys
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import closed_loop
 import numpy as np
 import pandas as pd
 from closed_loop import Backend
 
+from kavc.evaluation.figure import Figure
+from kavc.evaluation.style import DASHES, MARKERS, PALETTE, legend_above, plain_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import FigureBase
+
 OUT = Path(__file__).parent / "results" / "serving_latency"
 BATCHES = (1, 8, 64)
 CLIENTS = (1, 8, 32)
 CASES = ("in process", "echo", "echo and model", "server")
+LOOKS = {
+    case: {"color": PALETTE[at], "marker": MARKERS[at], "linestyle": DASHES[at], "markersize": 5}
+    for case, at in zip(CASES, (2, 3, 1, 0), strict=True)
+}
 
 
 def main() -> None:
@@ -140,33 +152,56 @@ def summary(calls: pd.DataFrame) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame, path: Path) -> None:
-    """Draws latencies and throughput against clients, a column for each batch size."""
-    import matplotlib.pyplot as plt
+    """Draws latencies and throughput against clients, a column for each batch size.
 
+    Args:
+        table: as `summary` returns it, with a "source", or as it was read again.
+        path: of the picture.
+    """
     batches = sorted(table["batch"].unique())
-    figure, axes = plt.subplots(
-        2, len(batches), figsize=(4 * len(batches), 6), squeeze=False, layout="constrained"
+
+    def onto(canvas: FigureBase) -> None:
+        panels = canvas.subplots(2, len(batches), squeeze=False, sharex=True, sharey="row")
+        for (upper, lower), batch in zip(panels.T, batches, strict=True):
+            first = batch == batches[0]
+            plain_axes(upper, "", "latency of a call (ms)" if first else "", f"batch {batch}")
+            plain_axes(lower, "closed-loop clients", "calls a second" if first else "")
+            _latencies(upper, table[table["batch"] == batch])
+            _throughput(lower, table[table["batch"] == batch])
+        legend_above(canvas, list(panels[0]))
+
+    caption = (
+        "Latency and throughput of the local server, and of what it is measured against. Medians "
+        "over the rounds; all axes are logarithmic, and equal in a row."
     )
-    colours = dict(zip(CASES, ("tab:green", "tab:gray", "tab:olive", "tab:blue"), strict=True))
-    for column, batch in enumerate(batches):
-        upper, lower = axes[:, column]
-        part = table[table["batch"] == batch]
-        clients = part["clients"]
-        for case, colour in colours.items():
-            upper.plot(clients, part[f"{case} p50"], "o-", color=colour, label=f"{case}, p50")
-        band = part["server p50"], part["server p99"]
-        upper.fill_between(clients, *band, color="tab:blue", alpha=0.2, label="server, p50 to p99")
-        for case in ("in process", "server"):
-            lower.plot(clients, part[f"{case} per second"], "o-", color=colours[case])
-        upper.set(title=f"batch {batch}", xscale="log", yscale="log")
-        lower.set(xscale="log", xlabel="closed-loop clients", ylim=(0, None))
-        for axis in (upper, lower):
-            axis.set_xticks(clients, clients)
-            axis.minorticks_off()
-    axes[0, 0].set_ylabel("latency (ms)")
-    axes[1, 0].set_ylabel("calls per second")
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="outside upper center", ncols=5)
-    figure.savefig(path, dpi=110)
+    figure = Figure(path.stem, caption, onto, (8.0, 5.8), str(table["source"].iloc[0]))
+    figure.save(path.parent)
+
+
+def _latencies(axes: Axes, part: pd.DataFrame) -> None:
+    ends = part["server p50"], part["server p99"]
+    axes.fill_between(
+        part["clients"], *ends, color=PALETTE[0], alpha=0.2, linewidth=0, label="server, p50 to p99"
+    )
+    for case, look in LOOKS.items():
+        axes.plot(part["clients"], part[f"{case} p50"], label=f"{case}, p50", **look)
+    _logarithmic(axes, part["clients"])
+
+
+def _throughput(axes: Axes, part: pd.DataFrame) -> None:
+    for case in ("in process", "server"):
+        axes.plot(part["clients"], part[f"{case} per second"], label=case, **LOOKS[case])
+    _logarithmic(axes, part["clients"])
+
+
+def _logarithmic(axes: Axes, clients: pd.Series) -> None:
+    from matplotlib.ticker import NullFormatter, NullLocator, StrMethodFormatter
+
+    axes.set(xscale="log", yscale="log")
+    axes.set_xticks(clients, [str(each) for each in clients])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 if __name__ == "__main__":

@@ -24,14 +24,22 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import closed_loop
 import numpy as np
 from closed_loop import OPTIONS, PREDICT, Backend
+from rolling import source_of
+
+from kavc.evaluation.figure import Figure
+from kavc.evaluation.style import DASHES, GRID, PALETTE, legend_above, plain_axes
+
+if TYPE_CHECKING:
+    from matplotlib.figure import FigureBase
 
 OUT = Path(__file__).parent / "results" / "serving_soak"
 LOAD = 0.7  # of capacity
+SERIES = ("seconds", "resident (MiB)", "threads", "file descriptors")
 WARM_UP = 30.0  # seconds that the memory's slope leaves out
 # A request that left the caller this shortly before the signal may not have arrived by then.
 ON_THE_WAY = 0.05
@@ -66,11 +74,12 @@ def main() -> None:
         "SIGTERM": at_the_end(calls, told) | {"exit code": exit_code, "seconds": round(took, 2)},
         "command": f"python {Path(sys.argv[0]).name} MODELS_DIR {options.model}",
         "cores": os.cpu_count(),
+        "series": dict(zip(SERIES, samples.T.round(1).tolist(), strict=True)),
     }
     text = json.dumps(found, indent=2)
     options.out.with_suffix(".json").write_text(text + "\n")
     print(text)
-    draw(samples, options.out.with_suffix(".png"))
+    draw(found, options.out.with_suffix(".png"))
 
 
 @dataclass
@@ -172,18 +181,31 @@ def at_the_end(calls: list[Call], told: float) -> dict:
     }
 
 
-def draw(samples: np.ndarray, path: Path) -> None:
-    """Draws memory, threads and file descriptors over time."""
-    import matplotlib.pyplot as plt
+def draw(found: dict, path: Path) -> None:
+    """Draws memory, threads and file descriptors of a report over time."""
+    seconds, memory, *counts = (np.array(values) for values in found["series"].values())
 
-    figure, (upper, lower) = plt.subplots(2, sharex=True, figsize=(8, 4.5), layout="constrained")
-    upper.plot(samples[:, 0], samples[:, 1])
-    upper.set(ylabel="resident (MiB)", ylim=(0, 1.2 * samples[:, 1].max()))
-    for column, name in ((2, "threads"), (3, "file descriptors")):
-        lower.plot(samples[:, 0], samples[:, column], label=name)
-    lower.set(xlabel="seconds", ylim=(0, 1.3 * samples[:, 2:].max()))
-    lower.legend()
-    figure.savefig(path, dpi=120)
+    def onto(canvas: FigureBase) -> None:
+        upper, lower = canvas.subplots(2, sharex=True)
+        plain_axes(upper, "", "resident memory (MiB)")
+        upper.plot(seconds, memory, color=PALETTE[0], linewidth=1.6, label="resident memory")
+        upper.axvspan(0, WARM_UP, color=GRID, zorder=0, label="warm-up, which the slope leaves out")
+        upper.set(ylim=(0, 1.2 * memory.max()), xlim=(0, seconds.max()))
+        plain_axes(lower, "time (s)", "count")
+        for at, (name, values) in enumerate(zip(SERIES[2:], counts, strict=True), 1):
+            look = {"color": PALETTE[at], "linestyle": DASHES[at], "linewidth": 1.6}
+            lower.plot(seconds, values, label=name, **look)
+        lower.set_ylim(0, 1.2 * max(each.max() for each in counts))
+        canvas.align_ylabels()
+        legend_above(canvas, [upper, lower])
+
+    caption = (
+        f"Memory, threads and file descriptors of a server under {found['offered (1/s)']:,} calls "
+        f"a second. {found['seconds']:.0f} s at {100 * LOAD:.0f} % of its capacity; memory grows "
+        f"by {found['memory slope after warm-up (MiB/min)']:.2f} MiB a minute."
+    )
+    figure = Figure(path.stem, caption, onto, (8.0, 4.8), source_of(found))
+    figure.save(path.parent)
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ from pathlib import Path
 
 import closed_loop
 from closed_loop import Backend
-from rolling import draw, publish, rounded, while_running
+from rolling import draw, publish, rounded, series, while_running
 
 OUT = Path(__file__).parent / "results" / "serving_swaps"
 CLIENTS = 8
@@ -76,6 +76,13 @@ def main() -> None:
     text = json.dumps(found, indent=2)
     options.out.with_suffix(".json").write_text(text + "\n")
     print(text)
+    redraw(found, options.out.with_suffix(".png"))
+
+
+def redraw(found: dict, path: Path) -> None:
+    """Draws the swaps of a report."""
+    draw(found["swaps"] | {key: found[key] for key in ("command", "cores")},
+         found["swaps"]["series"], path)  # fmt: skip
 
 
 def swaps(
@@ -102,7 +109,6 @@ def swaps(
     )
     after = closed_loop.run(server.address, request, clients=CLIENTS, seconds=SETTLE_SECONDS)
     memory.append(server.memory)
-    draw(rest, during, published, CLIENTS, options.out.with_suffix(".png"))
     p99 = rest.percentile(99)[0], during.percentile(99)[0]
     return {
         "swaps": len(published),
@@ -116,6 +122,7 @@ def swaps(
         "memory before, most, after (MiB)": rounded([memory[0], max(memory), memory[-1]], 0),
         "memory after over before": round(memory[-1] / memory[0], 3),
         "served at the end": available(server),
+        "series": series(during, published),
     }
 
 

@@ -4,16 +4,22 @@ TensorFlow and Keras load with the first name that needs them, not with `import 
 """
 
 from kavc.lazy import attach
+from kavc.quiet import quieten
+
+quieten()
 
 __version__ = "0.1.0"
 
 __getattr__, __dir__, __all__ = attach(
     __name__,
     {
+        "Run": ".training.run",
         "data": ".data",
         "errors": ".errors",
+        "evaluate": ".training.evaluate",
         "evaluation": ".evaluation",
         "export": ".export",
+        "export_run": ".export.run",
         "extraction": ".extraction",
         "from_preset": ".training.run",
         "hypermodels": ".hypermodels",

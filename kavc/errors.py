@@ -38,8 +38,14 @@ class ExportError(KavcError):
     exit_code = 2
 
 
+# Refusals of what was asked for, which its user has to say anew: a name, a version, values.
+WRONG_REQUESTS = ("INVALID_ARGUMENT", "NOT_FOUND", "OUT_OF_RANGE")
+
+
 class ServingError(KavcError):
     """A server can't be started or reached, or it refused a request.
+
+    Its exit code is 2 where the request is to blame, and 1 where the server or the network is.
 
     Args:
         message: str.
@@ -49,6 +55,7 @@ class ServingError(KavcError):
     def __init__(self, message: str, code: str | None = None):
         super().__init__(message)
         self.code = code
+        self.exit_code = 2 if code in WRONG_REQUESTS else 1
 
 
 # What the system says of a path that its user has to choose anew, not of a machine that fails.

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -32,6 +35,39 @@ def shared() -> Path:
     return folder
 
 
+# What asking a server must not need. A finder that refuses is asked before any other.
+ALONE = """
+import sys
+REFUSED = {
+    "tensorflow", "keras", "tensorflow_serving", "grpc_health", "grpc_reflection", "h5py", "jax",
+    "matplotlib", "pandas", "prometheus_client", "scipy", "sklearn", "tensorboard", "threadpoolctl",
+}
+class Refusing:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in REFUSED:
+            raise ImportError(f"{name} is not there")
+sys.meta_path.insert(0, Refusing())
+"""
+COMMAND = "from kavc.cli.main import main; main()"
+
+
+@pytest.fixture(scope="session")
+def alone() -> Callable:
+    """Runs code, or `kavc` with the words of a command, where there is no TensorFlow.
+
+    Nor is there Keras, or anything else of what kavc needs but NumPy, protobuf, gRPC, Typer and
+    Rich.
+    """
+
+    def run(*words: object, code: str = COMMAND) -> str:
+        command = [sys.executable, "-c", f"{ALONE}\n{code}", *map(str, words)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return run
+
+
 @pytest.fixture(scope="module")
 def without_graphs():
     """Has functions run without graphs, which take longer to trace than a few small steps do.
@@ -43,6 +79,32 @@ def without_graphs():
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture
+def told() -> Iterator:
+    """What long work tells in this test: `lines`, `begun` and `ended` tasks, and all `notes`."""
+    from kavc import progress
+
+    class Told(progress.Listener):
+        def __init__(self):
+            self.lines, self.begun, self.ended, self.notes = [], [], [], []
+
+        def say(self, text):
+            self.lines.append(text)
+
+        def begin(self, task):
+            self.begun.append(task)
+
+        def tell(self, task):
+            self.notes.append((task.name, task.at, task.note))
+
+        def end(self, task):
+            self.ended.append(task)
+
+    listener = Told()
+    with progress.listening(listener):
+        yield listener
 
 
 SMALL = {"embedding_dim": 8, "units": 8, "filters": 8, "epochs": 1, "batch_size": 64}

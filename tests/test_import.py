@@ -48,6 +48,12 @@ def command(*words: str) -> str:
         command("--version"),
         command("train", "--help"),
         command("systems"),
+        command("predict", "--help"),
+        "from kavc.serving import AsyncClient, Client; Client('localhost:1')",
+        "import kavc.systems.av_parsing.asking",
+        "import kavc.systems.music_match.asking",
+        "import kavc.systems.ms_vae.asking",
+        "import kavc.systems.cross_modal_embedding.asking",
         "import kavc.data.synthetic.films.corpus",
         *(
             f"import kavc.systems.{package}.{module}"
@@ -58,6 +64,18 @@ def command(*words: str) -> str:
 )
 def test_tensorflow_is_not_loaded(code):
     assert loaded_by(code) == []
+
+
+def test_a_server_is_asked_without_tensorflow(monkeypatch, tmp_path):
+    import numpy as np
+
+    from .serving.client.fake import Fake, serving
+
+    np.savez(tmp_path / "x.npz", x=np.ones((2, 3), "float32"))
+    with serving(Fake()) as address:
+        about = "predict", "--server", address, "--model", "fake"
+        for more in (["--list"], ["--input", str(tmp_path / "x.npz")]):
+            assert loaded_by(command(*about, *more)) == []
 
 
 def test_what_is_loaded_is_seen():

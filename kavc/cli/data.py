@@ -10,6 +10,7 @@ import typer
 from kavc.cli.output import print_json, print_table, progress, results
 from kavc.cli.ratings import ratings
 from kavc.cli.train import AsJson, Overrides, Splits
+from kavc.progress import task
 
 if TYPE_CHECKING:
     from kavc.data.layouts import View
@@ -47,16 +48,19 @@ def synth(
 
     found = get(system)
     more = {} if like is None else {"like": _liked(found, like)}
-    progress(f"generating {videos} videos" if like is None else f"generating videos like {like}")
-    told = found.synthesise(
-        out,
-        videos=videos,
-        seed=seed,
-        world_seed=world_seed,
-        knobs=knobs,
-        overrides={name: _number(text) for name, text in parse_overrides(overrides or []).items()},
-        **more,
-    )
+    what = f"{videos:,} videos" if like is None else f"videos like {like}"
+    progress(f"generating {what} for {system}, into {out}")
+    changed = {name: _number(text) for name, text in parse_overrides(overrides or []).items()}
+    with task("generating", unit="videos", total=None if like else videos):
+        told = found.synthesise(
+            out,
+            videos=videos,
+            seed=seed,
+            world_seed=world_seed,
+            knobs=knobs,
+            overrides=changed,
+            **more,
+        )
     for line in told or ():
         progress(line)
     results.print(f"synthetic:{out}", highlight=False, soft_wrap=True)
@@ -183,7 +187,8 @@ def convert(
     if strict:
         raise ConfigError(f"{features}: --strict is for LLP; for its folder, write llp:{features}")
     named = {new: name or new for new, _, name in (one.partition("=") for one in arrays or [])}
-    run(features, table, out, arrays=named, keep=keep or ())
+    with task(f"converting {features}", unit="videos"):
+        run(features, table, out, arrays=named, keep=keep or ())
     results.print(f"features:{out}", highlight=False, soft_wrap=True)
 
 
@@ -222,8 +227,9 @@ def _pack(data: str, out: Path, strict: bool, *, own: bool) -> None:
     if own:
         raise ConfigError(f"{source}: brings its own tables and arrays; a table, --array and --keep"
                           " are for arrays of your own")  # fmt: skip
-    progress(f"packing {source}")
-    counts, notes = run(source.path, out, strict=source.strict)
+    progress(f"packing {source} into {out}")
+    with task("packing", unit="videos"):
+        counts, notes = run(source.path, out, strict=source.strict)
     for note in (*(f"{split}: {count} videos" for split, count in counts.items()), *notes):
         progress(note)
     results.print(f"features:{out}", highlight=False, soft_wrap=True)

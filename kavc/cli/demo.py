@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from kavc.cli.output import epoch_line, print_report, print_table, progress, results
+from kavc.cli.output import print_report, print_table, progress, results
 
 if TYPE_CHECKING:
     from kavc.systems.base import Paper
@@ -46,7 +46,6 @@ def demo(
             overrides={**QUICK, "variant": variant},
             seed=seed,
             resume=True,
-            after_epoch=epoch_line,
         )
     progress("3/5  comparing")
     report = evaluate([out / name for name in VARIANTS])

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from kavc.cli.media import WeightsOption
-from kavc.cli.output import errors, print_json, progress, results
+from kavc.cli.output import errors, print_json, progress, results, resumable
 from kavc.cli.train import AsJson
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from kavc.extraction.run import Outcome, Progress
-
-EVERY = 10.0  # seconds between lines of progress where the output is no terminal
+    from kavc.extraction.run import Outcome
 
 
 def extract(
@@ -106,15 +100,11 @@ def extract(
         progress(f"{array}: {recipe.NAME} ({recipe.SEEN})")
     if found.unlisted:
         progress(f"{found.unlisted} files are not in the table and are left out")
-    try:
-        with _reported() as report:
-            outcome = run(
-                found, wanted, out, weights=files, table=table, workers=workers, cluster=cluster,
-                seconds=limit, report=report, tell=_tell,
-            )  # fmt: skip
-    except KeyboardInterrupt:
-        progress(f"what was done is kept in {out}; the same command goes on")
-        raise
+    with resumable(f"the same command; what was done is kept in {out}", out):
+        outcome = run(
+            found, wanted, out, weights=files, table=table, workers=workers, cluster=cluster,
+            seconds=limit, tell=_tell,
+        )  # fmt: skip
     _print(outcome, as_json=as_json)
     if outcome.failed:
         raise typer.Exit(1)
@@ -139,54 +129,6 @@ def _print(outcome: Outcome, *, as_json: bool) -> None:
 def _tell(line: str) -> None:
     style = "red" if line.startswith("error:") else "yellow"
     errors.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-@contextmanager
-def _reported() -> Iterator[Callable[[Progress], None]]:
-    """Yields what shows progress: a bar on a terminal, else a line now and then."""
-    if not sys.stderr.isatty():
-        yield _lines()
-        return
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    with Progress(
-        TextColumn("{task.completed:.0f} of {task.total:.0f} clips"), BarColumn(),
-        TextColumn("{task.fields[said]}"), console=errors, transient=True,
-    ) as bar:  # fmt: skip
-        task = bar.add_task("clips", total=None, said="")
-
-        def report(at: Any) -> None:
-            done = at.there + at.made + at.failed
-            bar.update(task, total=at.total, completed=done, said=_rate(at))
-
-        yield report
-
-
-def _lines() -> Callable[[Progress], None]:
-    told = time.monotonic()
-
-    def report(at: Progress) -> None:
-        nonlocal told
-        done = at.there + at.made + at.failed
-        is_first = not at.made and not at.failed
-        if is_first or done == at.total or time.monotonic() - told >= EVERY:
-            told = time.monotonic()
-            progress(f"{done} of {at.total} clips{'' if is_first else ', ' + _rate(at)}")
-
-    return report
-
-
-def _rate(at: Progress) -> str:
-    failed = f"{at.failed} failed, " if at.failed else ""
-    left = "" if at.left is None else f", {_clock(at.left)} left"
-    times = at.media / at.seconds if at.seconds else 0.0
-    return f"{failed}{at.rate:.2g} clips/s, {times:.3g} x real time{left}"
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
 def _list(*, as_json: bool) -> None:

@@ -47,7 +47,6 @@ def build(
         split=split,
         backend=backend,
         hub_correction=hub_correction,
-        progress=progress,
     )
     results.print(out, highlight=False, soft_wrap=True)
 
@@ -62,7 +61,7 @@ def add(
     """Embed more data with the network that made an index, and add them to it."""
     from kavc.training.index import add_to_index
 
-    found = add_to_index(index, run, data=data, splits=splits, split=split, progress=progress)
+    found = add_to_index(index, run, data=data, splits=splits, split=split)
     progress(f"{index}: {len(found)} vectors")
 
 
@@ -89,6 +88,7 @@ def info(index: IndexFolder, as_json: AsJson = False) -> None:
         "model": found.model,
         "backend": found.backend,
         "scores": found.score,
+        "labelled": sum(map(bool, found.labels or ())),
         "hub correction": "none" if found.hubs is None else str(found.hubs),
     }
     if as_json:

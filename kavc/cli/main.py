@@ -17,7 +17,9 @@ from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from kavc import __version__, keras_settings
+from kavc.cli import app as page
 from kavc.cli import (
+    completion,
     data,
     demo,
     evaluate,
@@ -34,9 +36,12 @@ from kavc.cli import (
     systems,
     train,
     tune,
+    usage,
 )
 from kavc.cli.output import LogLines, errors
-from kavc.errors import KavcError, is_wrong_path
+from kavc.errors import KavcError, is_wrong_path, unknown
+from kavc.evaluation.made import typed
+from kavc.terminal import showing
 
 DEBUG = "--debug"
 DEBUG_VARIABLE = "KAVC_DEBUG"
@@ -60,12 +65,20 @@ class Command(TyperCommand):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _literal(self)
+        completion.attach(self.params)
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except TyperException as error:
+            error.ctx = getattr(error, "ctx", None) or ctx  # type: ignore[attr-defined]
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         for param in self.params:
             value = ctx.params.get(param.name)
             if value != param.default and (fault := _fault(value)):
-                raise typer.BadParameter(fault, ctx, param_hint=f"'{param.opts[0]}'")
+                raise typer.BadParameter(fault, ctx, param_hint=param.opts[0])
         return super().invoke(ctx)
 
 
@@ -94,14 +107,22 @@ class Group(TyperGroup):
         super().__init__(*args, **kwargs)
         _literal(self)
 
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if not (name.startswith("-") or name in self.commands or ctx.resilient_parsing):
+            ctx.fail(unknown("command", name, self.commands))
+        return super().resolve_command(ctx, args)
+
     def main(self, *args: Any, **kwargs: Any) -> Any:
         if not kwargs.get("standalone_mode", True):
             return super().main(*args, **kwargs)
+        words = args[0] if args else kwargs.get("args")
         try:
-            sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}))
+            with typed(sys.argv[1:] if words is None else words):
+                sys.exit(super().main(*args, **kwargs | {"standalone_mode": False}))
         except TyperException as error:
-            if text := _one_line(error.format_message()):  # else its message was the help
-                _print(f"{text.rstrip('.')} ({_how_to(error)} says more)")
+            if text := usage.told(error):  # else its message was the help
+                _print(text)
             sys.exit(error.exit_code)
         except OSError as error:  # of printing help
             if os.environ.get(DEBUG_VARIABLE):
@@ -116,7 +137,6 @@ app = typer.Typer(
     help="Relate what is seen to what is heard: train, evaluate and serve audio-visual systems.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 
@@ -169,11 +189,6 @@ def _short(error: Exception) -> str:
     return _one_line(str(error), LONGEST)
 
 
-def _how_to(error: TyperException) -> str:
-    context = getattr(error, "ctx", None)
-    return f"{context.command_path if context else 'kavc'} --help"
-
-
 def _fail(message: str, code: int) -> None:
     if os.environ.get(DEBUG_VARIABLE):
         raise  # the error that is being handled
@@ -193,19 +208,22 @@ def _version(shown: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     debug: bool = typer.Option(False, DEBUG, help="Show the traceback of an error."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="Show no progress."),
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version."
     ),
 ) -> None:
     del version
+    context.with_resource(showing(0 if quiet else "auto"))
     if debug:
         os.environ[DEBUG_VARIABLE] = "1"
 
 
 for module in (
     demo, systems, synth_video, extract, train, evaluate, retrieve, parse, segments, rank, listen,
-    serve, predict,
+    serve, predict, page,
 ):  # fmt: skip
     for command in module.COMMANDS:
         app.command(cls=Command)(guarded(command))
@@ -218,7 +236,6 @@ for name, group in {"data": data, "index": index, "tune": tune}.items():
 
 def main() -> None:
     """Runs the command line."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)  # it warns of every second fit
     if logging.lastResort is not None:  # prints what the library warns of
         logging.lastResort.setFormatter(LogLines())

@@ -6,45 +6,30 @@ escaped here, whoever prints it.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
-import os
 import sys
+from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from kavc import progress as told
+from kavc.terminal import PlainConsole, errors, print_line
 from kavc.texts import one_line, printable
 
 if TYPE_CHECKING:
     from kavc.evaluation.report import Report
     from kavc.evaluation.table import Table
-    from kavc.systems.base import Stage
-    from kavc.training.checkpoint import FitState
 
 WIDE = 110  # columns where the output is no terminal, whose width nobody knows
 LONGEST_LOGGED = 4000  # characters of a line of a log
 
 
-class PlainConsole(Console):
-    """A console that prints text as it is: no markup, no names of emoji, and nothing that acts."""
-
-    def __init__(self, **options: Any):
-        super().__init__(markup=False, emoji=False, **options)
-
-    def print(self, *objects: Any, **options: Any) -> None:
-        """Prints as Rich does; a line end within text is escaped, too."""
-        super().print(*map(_plain, objects), **options)
-
-
-def _plain(printed: Any) -> Any:
-    return printable(os.fspath(printed)) if isinstance(printed, str | os.PathLike) else printed
-
-
 results = PlainConsole(width=None if sys.stdout.isatty() else WIDE)
-errors = PlainConsole(stderr=True)
 
 
 class LogLines(logging.Formatter):
@@ -59,17 +44,27 @@ class LogLines(logging.Formatter):
 
 
 def progress(text: str) -> None:
-    """Prints a line of progress."""
-    errors.print(text, style="dim", highlight=False, soft_wrap=True)
+    """Prints a line of progress, unless `--quiet` was given."""
+    if (listener := told.listener()) is None:
+        print_line(errors, text)
+    else:
+        listener.say(text)
 
 
-def epoch_line(stage: Stage, state: FitState) -> None:
-    """Prints where a fit stands after an epoch."""
-    logs = state.history[-1]
-    names = dict.fromkeys(["loss", "val_loss", "val_accuracy", *(stage.headline or ())[:1]])
-    parts = [f"{name} {logs[name]:.4f}" for name in names if name in logs]
-    best = f"best {stage.monitor} {state.best:.4f} at epoch {state.best_epoch}"
-    progress(f"  {stage.name:<15} epoch {state.epoch:>3}  {'  '.join(parts)}  ({best})")
+@contextlib.contextmanager
+def resumable(how: str, *there: Path) -> Iterator[None]:
+    """Says how to go on where the block is interrupted, if there is something to go on with.
+
+    Args:
+        how: the command, or what stands for it.
+        there: what was written then.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        if all(path.exists() for path in there):
+            progress(f"to go on: {how}")
+        raise
 
 
 def print_json(value: Any) -> None:
@@ -102,11 +97,14 @@ def print_table(table: Table) -> None:
 
 
 def print_report(report: Report, *, as_json: bool) -> None:
-    """Prints a report's title, tables and notes, or all of it as JSON."""
+    """Prints a report's title, headline, how it was made, tables and notes, or all as JSON."""
     if as_json:
         print_json(report.to_json())
         return
     results.print(report.title, style="bold", highlight=False, soft_wrap=True)
+    results.print(str(report.headline), highlight=False, soft_wrap=True)
+    for heading, text in report.made.lines(report.notes) if report.made else ():
+        results.print(f"  {heading}: {text}", style="dim", highlight=False, soft_wrap=True)
     results.print()
     for table in report.tables:
         print_table(table)

@@ -21,12 +21,10 @@ from kavc.cli.train import AsJson
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
-    from kavc.serving.signature import SignatureInfo
     from kavc.systems.av_parsing.events import Event
     from kavc.training.run import Run
 
 SYSTEM = "av-parsing"
-SIGNATURE = "parse"
 
 
 def parse(
@@ -74,10 +72,15 @@ def parse(
         if media is not None:
             features = _of_clip(opened, media, weights)
         found = of_run(opened, features, gate=gate, threshold=threshold)
-    elif media is not None:
-        found = clip_of_server(str(server), model, media, timeout=timeout)
     else:
-        found = of_server(str(server), model, features, timeout=timeout)
+        from kavc.serving.client.blocking import Client
+        from kavc.systems.av_parsing.asking import parse_clip, parse_features
+
+        with Client(str(server), timeout=timeout) as client:
+            if media is not None:
+                found = parse_clip(client, model, media)
+            else:
+                found = parse_features(client, model, features)
     if as_json:
         print_json([asdict(event) for event in found])
     else:
@@ -125,67 +128,6 @@ def of_run(
     return events.events(probability, windows.join(decided), run.data["classes"])
 
 
-def of_server(
-    server: str, model: str, features: Mapping[str, Any], *, timeout: float
-) -> list[Event]:
-    """Parses a video with a served model.
-
-    Args:
-        server: HOST:PORT.
-        model: its name there.
-        features: arrays of one video, see `kavc.systems.av_parsing.events.windows`.
-        timeout: seconds of each call.
-    """
-    from kavc.serving.client.blocking import Client
-    from kavc.systems.av_parsing import events
-
-    with Client(server, timeout=timeout) as client:
-        offered = client.signatures(model).get("parse")
-        segments, widths = _shapes(offered, f"{model} at {server}")
-        windows = events.windows(features, widths, segments)
-        answers = client.predict(model, windows.inputs, signature="parse")
-    probability, decided = (
-        windows.join(answers[name]) for name in ("segment_probability", "events")
-    )
-    names = [name.decode() for name in answers["class_names"][0]]
-    return events.events(probability, decided == 1, names)
-
-
-def clip_of_server(server: str, model: str, clip: Path, *, timeout: float) -> list[Event]:
-    """Parses a clip with a served model that has a front end.
-
-    Args:
-        server, model, timeout: as of `of_server`.
-        clip: the file, which is decoded here, and sent window by window.
-    """
-    import numpy as np
-
-    from kavc.extraction.served import decoded, inputs_of, what_to_send
-    from kavc.serving.client.blocking import Client
-    from kavc.systems.av_parsing import events
-
-    with Client(server, timeout=timeout) as client:
-        asked = what_to_send(client, model, SIGNATURE)
-        segments = _segments(asked.info, f"{model} at {server}")
-        a_second, values = asked.a_second(), decoded(asked, clip)
-        # A track may end a little before the film does.
-        seconds = min(int(len(each) / a_second[name] + 0.05) for name, each in values.items())
-        windows = events.Windows({}, events.starts(seconds, segments, str(clip)), seconds)
-        answers = []
-        for start in windows.starts:
-            within = {
-                name: values[name][round(start * rate) : round((start + segments) * rate)]
-                for name, rate in a_second.items()
-            }
-            answers.append(client.predict(model, inputs_of(within), signature=asked.signature))
-    names = [name.decode() for name in answers[0]["class_names"][0]]
-    probability, decided = (
-        windows.join(np.concatenate([each[name] for each in answers]))
-        for name in ("segment_probability", "events")
-    )
-    return events.events(probability, decided == 1, names)
-
-
 def _opened(path: str) -> Run:
     from kavc.training.run import Run
 
@@ -194,23 +136,6 @@ def _opened(path: str) -> Run:
         raise ConfigError(f"{path}: a run of {run.system.name}; {SYSTEM} is what parses")
     run.check_finished()
     return run
-
-
-def _segments(info: SignatureInfo, where: str) -> int:
-    """Returns the seconds of a window of a served parser."""
-    outputs = info.outputs
-    shape = outputs["segment_probability"].shape if "segment_probability" in outputs else None
-    if "class_names" not in outputs or shape is None or len(shape) != 4 or not shape[1]:
-        raise ConfigError(f"{where}: has no signature 'parse' as {SYSTEM} has it; name its model")
-    return shape[1]
-
-
-def _shapes(offered: SignatureInfo | None, where: str) -> tuple[int, dict[str, int]]:
-    """Returns the seconds of a window, and the width of each input, of a served parser."""
-    if offered is None or "class_names" not in offered.outputs:
-        raise ConfigError(f"{where}: has no signature 'parse' as {SYSTEM} has it; name its model")
-    shapes: dict[str, Any] = {name: tensor.shape for name, tensor in offered.inputs.items()}
-    return shapes["audio"][1], {name: shape[-1] for name, shape in shapes.items()}
 
 
 def _print(found: Sequence[Event], title: str) -> None:

@@ -19,6 +19,7 @@ from kavc.cli.media import (
 from kavc.cli.output import print_json, print_table, progress
 from kavc.cli.train import AsJson
 from kavc.errors import ConfigError, DataError, unknown
+from kavc.texts import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,6 +74,7 @@ def predict(
     """Ask a run, or a server, about features or a clip; print or write the answers."""
     _check(run, server, model, inputs, media, theme, weights, version, listed)
     from kavc.serving.arrays import check_new, load_inputs, save_outputs
+    from kavc.serving.classes import CLASS_NAMES, names_at, over_classes
 
     if out is not None:
         check_new(out)
@@ -82,7 +84,7 @@ def predict(
         _list_run(run, as_json=as_json)
         return
     if run is not None:
-        answers = _of_run(run, signature, values, media, theme, weights, wanted)
+        answers, classes = _of_run(run, signature, values, media, theme, weights, wanted)
     else:
         tls = (tls_ca, tls_key, tls_cert)
         with _client(str(server), timeout, *tls) as client:
@@ -91,18 +93,24 @@ def predict(
                 return
             if media is not None:
                 signature, values = served(client, str(model), signature, media, version)
-                values |= _theme(theme, client.signatures(str(model), version)[signature], ())
+                info = client.signatures(str(model), version)[signature]
+                values |= _theme(theme, info, names_at(client, str(model), version))
             answers = client.predict(
                 str(model), values, signature=signature, version=version, outputs=wanted
             )
+            classes = names_at(client, str(model), version)
+    over = [name for name, x in answers.items() if over_classes(name, x.shape, len(classes))]
     plain = {name: _plain(name, value) for name, value in answers.items()} if as_json else {}
+    if as_json and over:
+        plain |= {CLASS_NAMES: classes}
     if out is not None:
         save_outputs(out, answers)
         progress(f"answers: {out}")
     if as_json:
         print_json(plain)
     elif out is None:
-        print_table(_table(answers, f"{model or run}, {signature}"))
+        shown = {name: _named(x, classes) if name in over else x for name, x in answers.items()}
+        print_table(_table(shown, f"{model or run}, {signature}"))
 
 
 def _check(
@@ -140,26 +148,31 @@ def _of_run(
     theme: str | None,
     weights: list[str] | None,
     wanted: Sequence[str] | None,
-) -> dict[str, np.ndarray]:
-    """Asks a run's network, in this process."""
+) -> tuple[dict[str, np.ndarray], Sequence[str]]:
+    """Asks a run's network, in this process; returns its answers and the names of its classes."""
+    from kavc.serving.client.cast import cast_all
+    from kavc.training import asked
     from kavc.training.run import Run
 
     run = Run(path)
-    # What needs no network was asked for by now.
-    from kavc.training.asking import RunAnswers
-
-    answers = RunAnswers(run)
-    info = answers.info(signature)
+    run.check_finished()
+    offered = asked.told(run.path) or run.signatures
+    if signature not in offered:
+        raise ConfigError(f"{run.path}: {unknown('signature', signature, offered)}")
+    info = offered[signature]
     outputs = _known(wanted, info.outputs)
-    if media is not None:
+    if media is None:
+        cast_all(values, info)
+    else:
         from kavc.extraction.one_clip import request
 
-        others = _theme(theme, info, run.data["classes"])  # before what takes long
+        others = _theme(theme, info, run.classes)  # before what takes long
         _check_made(run, signature, {*info.inputs} - {*others})
         features = features_of_run(run, media, weights, info.inputs)
         values = request(features.arrays, info) | others
-    found = answers.predict(signature, values)
-    return {name: found[name] for name in outputs}
+    # What needs no network was asked for by now.
+    found = run.predict(values, signature=signature)
+    return {name: found[name] for name in outputs}, run.classes
 
 
 def _check_made(run: Run, signature: str, inputs: Collection[str]) -> None:
@@ -193,7 +206,7 @@ def _theme(theme: str | None, info: SignatureInfo, names: Sequence[str]) -> dict
     if theme in names:
         return {"theme": np.array([list(names).index(theme)], np.int32)}
     if not theme.isdecimal() or (names and int(theme) >= len(names)):
-        no_names = f"--theme {theme}: expected its index, since a server has no names"
+        no_names = f"--theme {theme}: expected its index, since the model says no names"
         raise ConfigError(unknown("theme", theme, names) if names else no_names)
     return {"theme": np.array([int(theme)], np.int32)}
 
@@ -208,12 +221,14 @@ def _known(wanted: Sequence[str] | None, answers: Mapping[str, Any]) -> Sequence
 def _list_run(path: str, *, as_json: bool) -> None:
     """Prints the functions of a run's network."""
     from kavc.evaluation.table import Table
-    from kavc.training.asking import RunAnswers
+    from kavc.training import asked
     from kavc.training.run import Run
 
-    found = RunAnswers(Run(path)).signatures
+    run = Run(path)
+    run.check_finished()
+    found = asked.told(run.path) or run.signatures
     if as_json:
-        print_json({"signatures": {name: _tensors(info) for name, info in found.items()}})
+        print_json({"signatures": {name: asked.to_json(info) for name, info in found.items()}})
         return
     rows = [
         (name, kind, key, str(tensor))
@@ -273,6 +288,24 @@ def _text(value: np.ndarray) -> np.ndarray:
 
     words = [word.decode(errors="backslashreplace") for word in value.ravel().tolist()]
     return np.array(words, dtype=object).reshape(value.shape)
+
+
+def _named(values: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Returns the best classes of each row with their shares, as "Cars 0.81, Food 0.10".
+
+    Only of rows that are one probability a class: more of them would be no line to read.
+    """
+    import numpy as np
+
+    from kavc.serving.classes import best
+
+    if values.ndim != 2:
+        return values
+    words = [
+        ", ".join(f"{printable(name)} {share:.2f}" for name, share in best(row, classes))
+        for row in values
+    ]
+    return np.array([word.encode() for word in words], dtype=object)
 
 
 def _table(answers: Mapping[str, np.ndarray], caption: str) -> Table:

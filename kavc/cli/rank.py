@@ -26,7 +26,7 @@ from kavc.errors import ConfigError, DataError
 if TYPE_CHECKING:
     import numpy as np
 
-    from kavc.systems.music_match.ranking import Ask, Moments, Ranked
+    from kavc.systems.music_match.ranking import Ranked
     from kavc.training.run import Run
 
 SYSTEM = "music-match"
@@ -183,25 +183,20 @@ def _opened(path: str) -> Run:
 def _of_run(run: Run, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
     from kavc.extraction.weights import WeightFiles
     from kavc.systems.music_match import ranking, tracks
-    from kavc.training.asking import RunAnswers
 
     config: Any = run.config
     seen = list(config.streams) if asked.media is not None else []
     heard = [ranking.TRACK] if asked.clips is not None else []
     extractors = {}
+    video: Mapping[str, Any] = {}
+    if asked.media is None:
+        video = asked.arrays(config.streams)
+        _check_video(run, ranking.request(video))
     if seen or heard:
         weights = WeightFiles.parse(asked.weights or [])
         extractors = extractors_of_run(run, weights, [*seen, *heard])
     # What needs no network was asked for by now.
-    answers = RunAnswers(run)
-
-    def ask(signature: str, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
-        return answers.predict(signature, inputs)
-
-    video: Mapping[str, Any] = {}
-    if asked.media is None:
-        video = asked.arrays(config.streams)
-    elif seen:
+    if seen and asked.media is not None:
         video = features_of_clip(asked.media, {name: extractors[name] for name in seen}).arrays
     if asked.clips is None:
         made_by = (run.data.get("extractors") or {}).get(ranking.TRACK)
@@ -211,54 +206,49 @@ def _of_run(run: Run, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
         progress(f"{len(asked.clips)} tracks: {extractor.recipe.NAME}")
         found = tracks.of_media(asked.clips, extractor, workers=asked.workers, tell=asked.tell)
     names = [each.id for each in found]
+
+    def ask(signature: str, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
+        return run.predict(inputs, signature=signature)
+
     moments = ranking.moments(ask, found, seconds)
     return ranking.ranked(ask, ranking.request(video), names, moments)
 
 
-def _of_server(client: Any, model: str, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
+def _check_video(run: Run, given: Mapping[str, Any]) -> None:
+    """Raises unless the arrays of a video are what the network takes, if the run says what that is.
+
+    Raises:
+        DataError: they aren't.
+    """
+    from kavc.serving.client.cast import cast_all
+    from kavc.serving.signature import SignatureInfo
     from kavc.systems.music_match import ranking
+    from kavc.training.asked import told
+
+    taken = (told(run.path) or {}).get(ranking.RANK)
+    if taken is not None:
+        cast_all(given, SignatureInfo({name: taken.inputs[name] for name in given}, {}))
+
+
+def _of_server(client: Any, model: str, asked: _Asked, seconds: float | None) -> Sequence[Ranked]:
+    from kavc.systems.music_match import asking, ranking
 
     offered = client.signatures(model)
-    if ranking.RANK not in offered or ranking.EMBED not in offered:
-        raise ConfigError(f"{model}: has no signature 'rank' as {SYSTEM} has it; name its model")
+    asking.check_ranks(offered, model)
+    seen = asking.seen_by(offered)
     called: dict[str, str] = {}
-
-    def ask(signature: str, inputs: Mapping[str, Any]) -> Mapping[str, np.ndarray]:
-        return client.predict(model, inputs, signature=called.get(signature, signature))
-
-    seen = [
-        name for name in offered[ranking.RANK].inputs
-        if not name.endswith(ranking.LENGTH) and name != "tracks"
-    ]  # fmt: skip
-    if not seen:
-        video = {}
-    elif asked.media is None:
+    video: Mapping[str, Any] = {}
+    if seen and asked.media is None:
         video = ranking.request(asked.arrays(seen))
-    else:  # before the tracks, which take longer
-        called[ranking.RANK], video = served(client, model, ranking.RANK, asked.media)
-    names, moments = _tracks_of_server(client, model, asked, seconds, ask)
-    return ranking.ranked(ask, video, names, moments)
-
-
-def _tracks_of_server(
-    client: Any, model: str, asked: _Asked, seconds: float | None, ask: Ask
-) -> tuple[list[str], Moments]:
-    from kavc.extraction.served import what_to_send
-    from kavc.media.windows import Heard
-    from kavc.systems.music_match import ranking, tracks
-
+    elif seen:  # before the tracks, which take longer
+        called[ranking.RANK], video = served(client, model, ranking.RANK, Path(str(asked.media)))
+    more: Any = {"seconds": seconds, "tell": asked.tell}
     if asked.clips is None:
-        array = tracks.only_array(asked.tracks)
-        found = tracks.of_corpus(asked.tracks, array, tell=asked.tell)
-        return [each.id for each in found], ranking.moments(ask, found, seconds)
-    wanted = what_to_send(client, model, ranking.EMBED)
-    name, kind = next(iter(wanted.kinds.items()), ("", None))
-    if len(wanted.kinds) != 1 or not isinstance(kind, Heard):
-        raise DataError(f"{model}: takes no sound of a track; is it of another release?")
-    progress(f"{len(asked.clips)} tracks are sent")
-    return tracks.of_waveforms(
-        ask, wanted.signature, name, kind, asked.clips, seconds=seconds, tell=asked.tell
-    )
+        names, moments = asking.tracks_of_corpus(client, model, asked.tracks, **more)
+    else:
+        progress(f"{len(asked.clips)} tracks are sent")
+        names, moments = asking.tracks_of_media(client, model, asked.clips, **more)
+    return ranking.ranked(asking.asking(client, model, called), video, names, moments)
 
 
 def _write(file: Path, found: Sequence[Ranked]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -30,8 +31,10 @@ def ratings(
 ) -> None:
     """Analyse ratings of music with video: agreement, genres, clusters of videos."""
     from kavc.data.comparisons.ratings import NAME, TRACKS_NAME, read_genres, read_ratings
+    from kavc.evaluation.made import Made, command, now
     from kavc.folders import check_own
     from kavc.systems.music_match.ratings import rating_report
+    from kavc.training.run import versions
 
     if out is not None:
         check_own(out, "report")
@@ -46,6 +49,8 @@ def ratings(
     called = _called(file)
     title = f"Ratings of {called}" + (", each rater centred" if centre else "")
     report = rating_report(found, genres, title=title, source=called, centre=centre)
+    made = Made(commands=[command("rating_report", str(file))], date=now(), versions=versions(), source=str(file))
+    report = replace(report, made=made)
     if out is not None:
         report.save(out)
         progress(f"report: {out / 'report.md'}")

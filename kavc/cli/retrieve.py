@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from kavc.cli.index import HubCorrectionOption
-from kavc.cli.media import Media, WeightsOption, check_asked, features_of_run, served
+from kavc.cli.media import Media, WeightsOption, check_asked, features_of_run
 from kavc.cli.output import print_json, print_table
 from kavc.cli.train import AsJson
 from kavc.errors import ConfigError
@@ -16,9 +16,8 @@ from kavc.errors import ConfigError
 if TYPE_CHECKING:
     import numpy as np
 
+    from kavc.retrieval.hits import Hits
     from kavc.retrieval.index import Index
-
-RETRIEVES = "retrieve_"  # begins the name of a signature that searches
 
 
 def retrieve(
@@ -62,24 +61,27 @@ def retrieve(
         if not hub_correction:
             raise ConfigError("a server searches as its model was exported; for cosines export it"
                               " with an index that was built with --no-hub-correction")  # fmt: skip
-        ids, scores = _of_server(server, model, inputs, media, timeout, top)
+        ids, scores, labels = _of_server(server, model, inputs, media, timeout, top)
         caption, score = f"found by {model}", None
     else:
         from kavc.retrieval.index import COSINE, Index
 
         found = Index.load(Path(str(index)))
         found.check_k(top)
-        ids, scores = _of_run(str(place), found, inputs, media, weights, top, hub_correction)
+        hits = _of_run(str(place), found, inputs, media, weights, top, hub_correction)
+        ids, scores = hits.ids.tolist(), hits.scores.tolist()
+        labels = None if hits.labels is None else hits.labels.tolist()
         caption = f"{found.modality} of {index}"
         score = found.score if hub_correction else COSINE
     if as_json:
-        named = {} if score is None else {"score": score}  # a server says not what they are
-        print_json({"ids": ids, "scores": scores, **named})
+        more = {"labels": labels, "score": score}  # a server says not what scores are
+        known = {name: value for name, value in more.items() if value is not None}
+        print_json({"ids": ids, "scores": scores, **known})
         return
     from kavc.evaluation.table import Column, Table
 
     rows = [
-        (query, rank, id_, value)
+        (query, rank, id_, value, *([] if labels is None else [", ".join(labels[query][rank - 1])]))
         for query, places in enumerate(zip(ids, scores, strict=True))
         for rank, (id_, value) in enumerate(zip(*places, strict=True), 1)
     ]
@@ -88,6 +90,7 @@ def retrieve(
         Column("rank", "d"),
         Column("id"),
         Column(score or "score", ".3f"),
+        *([] if labels is None else [Column("labels")]),
     ]
     print_table(Table("retrieved", columns, rows, caption=caption))
 
@@ -100,7 +103,7 @@ def _of_run(
     weights: Any,
     top: int,
     hub_correction: bool,
-) -> tuple[list, list]:
+) -> Hits:
     from kavc.serving.arrays import load_inputs
     from kavc.training.index import retrieve as find
     from kavc.training.run import Run
@@ -116,32 +119,21 @@ def _of_run(
         }
     else:
         values = load_inputs(Path(str(inputs)))
-    ids, scores = find(found, opened, values, top, hub_correction=hub_correction)
-    return ids.tolist(), scores.tolist()
+    return find(found, opened, values, top, hub_correction=hub_correction)
 
 
 def _of_server(
     server: str, model: str, inputs: Path | None, media: Path | None, timeout: float, top: int
-) -> tuple[list, list]:
+) -> tuple[list, list, list | None]:
     """Asks a served catalogue, which finds as many as it was exported for."""
     from kavc.serving.arrays import load_inputs
     from kavc.serving.client.blocking import Client
+    from kavc.systems.cross_modal_embedding import asking
 
     values = load_inputs(inputs) if inputs is not None else {}
     with Client(server, timeout=timeout) as client:
-        offered = client.signatures(model)
-        searches = [
-            name for name, info in offered.items()
-            if name.startswith(RETRIEVES) and "ids" in info.outputs and "media" not in name
-        ]  # fmt: skip
-        if len(searches) != 1:
-            raise ConfigError(f"{model} at {server}: has no index; export it with --index")
-        called = searches[0]
-        if media is not None:
-            called, values = served(client, model, called, media)
-        answers = client.predict(model, values, signature=called)
-    ids = [[id_.decode(errors="backslashreplace") for id_ in row] for row in answers["ids"]]
-    return [row[:top] for row in ids], answers["scores"][:, :top].tolist()
+        found = asking.retrieve(client, model, features=values, clip=media, top=top)
+    return found.ids, found.scores, found.labels
 
 
 COMMANDS = (retrieve,)

@@ -148,26 +148,19 @@ def _asked(
 
 
 def _of_run(path: Path, signature: str) -> tuple[Ask, dict[str, int]]:
+    from kavc.systems.ms_vae.asking import widths_of
+    from kavc.training import asked
     from kavc.training.run import Run
 
     run = Run(path)
     if run.system.name != SYSTEM:
         raise ConfigError(f"{path}: a run of {run.system.name}; {SYSTEM} is what this asks")
     run.check_finished()
-    from kavc.systems.ms_vae.asking import widths_of
-
     config: Any = run.config
-    signatures = run.system.signatures(run.network, config)
-    if signature not in signatures:
+    if signature not in (asked.told(run.path) or run.signatures):
         raise ConfigError(f"{path}: the variant {config.variant!r} generates nothing")
-
-    def ask(name: str, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-        import tensorflow as tf
-
-        tensors = {key: tf.constant(value) for key, value in inputs.items()}
-        return {key: x.numpy() for key, x in signatures[name].function(**tensors).items()}
-
-    return ask, widths_of(config)
+    # The network is loaded by the first question, by which the features were checked.
+    return lambda name, inputs: run.predict(inputs, signature=name), widths_of(config)
 
 
 COMMANDS = (localize, generate)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -68,9 +69,21 @@ def export(
         from kavc.extraction.weights import WeightFiles
 
         extractors = extractors_of_run(opened, WeightFiles.parse(weights or []))
-    progress(f"exporting {run}")
     folder = export_run(opened, to, name=name, version=version, index=index, extractors=extractors)
     results.print(folder, highlight=False, soft_wrap=True)
+    for what, words in _asked(to, folder).items():
+        progress(f"{what}: {shlex.join(words)}")
+
+
+def _asked(models_dir: Path, folder: Path) -> dict[str, list[str]]:
+    """Returns the commands that serve a version, and ask it with the request that it brings."""
+    from kavc.export.example import EXAMPLE
+
+    ask = ["--server", "localhost:8500", "--model", folder.parent.name]
+    return {
+        "to serve it": ["kavc", "serve", str(models_dir)],
+        "to ask it": ["kavc", "predict", *ask, "--input", str(folder / EXAMPLE)],
+    }
 
 
 def serve(

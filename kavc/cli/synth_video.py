@@ -40,7 +40,8 @@ def synth_video(
         seconds=seconds, width=width, height=height, rate=rate, themes=themes, seed=seed
     )
     asked = Asked(triples, theta, raters)
-    write(out, settings, videos=videos, tracks=tracks, asked=asked, told=progress)
+    progress(f"{videos} films and {tracks} songs of {seconds:g} s, {size}, into {out}")
+    write(out, settings, videos=videos, tracks=tracks, asked=asked)
     results.print(str(out / "videos.csv"), highlight=False, soft_wrap=True)
 
 

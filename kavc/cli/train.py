@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kavc.cli.output import epoch_line, print_report, progress
+from kavc.cli.output import print_report, progress, resumable
 from kavc.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def train(
     if seeds is not None:
         raise ConfigError("--seeds goes with --from-sweep alone; see also `kavc reproduce`")
     from kavc.training.fit import train as fit
+    from kavc.training.run import CONFIG
 
     given = Given(system, data, splits, preset, changes, seed)
     if from_run is not None:
@@ -82,18 +84,18 @@ def train(
         given = given.resuming(out)
     if given.system is None or given.data is None:
         raise ConfigError("give a SYSTEM and --data LAYOUT:PATH, or --from-run RUN")
-    run = fit(
-        given.system,
-        given.data,
-        out,
-        preset=given.preset or "paper",
-        overrides=given.changes,
-        seed=given.seed or 0,
-        splits=given.splits,
-        resume=resume,
-        devices=devices,
-        after_epoch=epoch_line,
-    )
+    with resumable(f"kavc train --resume --out {shlex.quote(str(out))}", out / CONFIG):
+        run = fit(
+            given.system,
+            given.data,
+            out,
+            preset=given.preset or "paper",
+            overrides=given.changes,
+            seed=given.seed or 0,
+            splits=given.splits,
+            resume=resume,
+            devices=devices,
+        )
     print_report(run.report, as_json=as_json)
     progress(f"run folder: {run.path}")
 
@@ -185,9 +187,8 @@ def _train_winner(
     tuned = sweep.settings.system
     if system not in (None, tuned):
         raise ConfigError(f"{path} is a sweep of {tuned!r}, not of {system!r}")
-    report = train_winner(
-        sweep, out, seeds=seeds, after_epoch=epoch_line, progress=progress, **options
-    )
+    with resumable("the same command", out):
+        report = train_winner(sweep, out, seeds=seeds, **options)
     print_report(report, as_json=as_json)
     progress(f"report: {out / 'report.md'}")
     folders = [str(out / WINNER / f"seed-{n}") for n in fresh_seeds(sweep.settings.seed, seeds)]
@@ -218,19 +219,18 @@ def reproduce(
     from kavc.options import parse_overrides
     from kavc.training.reproduce import reproduce as run_all
 
-    report = run_all(
-        system,
-        data,
-        out,
-        seeds=seeds,
-        preset=preset,
-        overrides=parse_overrides(overrides or []),
-        splits=splits,
-        devices=devices,
-        only=only or (),
-        after_epoch=epoch_line,
-        progress=progress,
-    )
+    with resumable("the same command", out):
+        report = run_all(
+            system,
+            data,
+            out,
+            seeds=seeds,
+            preset=preset,
+            overrides=parse_overrides(overrides or []),
+            splits=splits,
+            devices=devices,
+            only=only or (),
+        )
     print_report(report, as_json=as_json)
     progress(f"report: {out / 'report.md'}")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 import signal
 import time
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from kavc.cli.output import epoch_line, print_json, print_report, print_table, progress
+from kavc.cli.output import print_json, print_report, print_table, progress, resumable
 from kavc.cli.train import AsJson, Data, Splits
 from kavc.errors import ConfigError
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 HELP = "Vary a system's options: sweeps that survive being killed."
 SUFFIXES = (".yaml", ".yml")
 TIME_UP_EXIT = 3
+RESUME = "kavc tune run --resume --out {out}"
 
 
 def run(
@@ -58,7 +60,8 @@ def run(
         ),
     ] = None,
     max_minutes: Annotated[
-        float, typer.Option("--max-minutes", min=0, help="End the sweep after so many.")
+        float,
+        typer.Option("--max-minutes", min=0, help="End the sweep after so many from now on."),
     ] = math.inf,
     max_trial_minutes: Annotated[
         float, typer.Option("--max-trial-minutes", min=0, help="A longer trial has failed.")
@@ -80,6 +83,7 @@ def run(
 
     Exits 3 if its time was up before it ended.
     """
+    began = time.monotonic()
     changes = {
         "data": data,
         "splits": None if splits is None else str(splits),
@@ -98,20 +102,18 @@ def run(
     from kavc.tuning.checks import check_sweep
 
     check_sweep(settings, out, resume=resume, source=own)
+    what = f"{settings.tuner} sweep of {settings.system}, preset {settings.preset}"
+    progress(f"{what}, on {own or settings.data}, into {out}")
     from kavc.tuning.attempt import Limits, minutes_since
 
-    began, limits = time.monotonic(), Limits(max_minutes, max_trial_minutes)
+    limits = Limits(max_minutes, max_trial_minutes, began)
     how: dict[str, Any] = {"resume": resume, "source": own, "limits": limits}
-    try:
-        with _terminable():
-            sweep = (
-                _alone(settings, out, how)
-                if workers is None
-                else _beside(settings, out, how, workers, cluster, gpus)
-            )
-    except KeyboardInterrupt:
-        progress(_how_to_resume(out))
-        raise
+    with resumable(RESUME.format(out=shlex.quote(str(out)))), _terminable():
+        sweep = (
+            _alone(settings, out, how)
+            if workers is None
+            else _beside(settings, out, how, workers, cluster, gpus)
+        )
     if _print(sweep, as_json) and minutes_since(began) >= max_minutes:
         raise typer.Exit(TIME_UP_EXIT)
 
@@ -126,10 +128,9 @@ def _check_places(workers: int | None, cluster: str | None, gpus: str | None) ->
 
 def _alone(settings: SweepSettings, out: Path, how: dict[str, Any]) -> Sweep:
     """Trains one trial after another, in this process."""
-    from kavc.tuning.progress import Progress
     from kavc.tuning.run import run_sweep
 
-    return run_sweep(settings, out, listener=Progress(progress, epoch_line), **how)
+    return run_sweep(settings, out, **how)
 
 
 def _beside(
@@ -141,19 +142,10 @@ def _beside(
     gpus: str | None,
 ) -> Sweep:
     """Has other processes train trials side by side."""
-    from kavc.tuning.progress import SharedProgress
     from kavc.tuning.shared import run_shared
 
-    return run_shared(
-        settings,
-        out,
-        workers,
-        cluster=cluster,
-        gpus=gpus.split(",") if gpus else (),
-        listener=SharedProgress(progress, epoch_line),
-        report=progress,
-        **how,
-    )
+    devices = gpus.split(",") if gpus else ()
+    return run_shared(settings, out, workers, cluster=cluster, gpus=devices, **how)
 
 
 @contextlib.contextmanager
@@ -278,12 +270,8 @@ def _print(sweep: Sweep, as_json: bool) -> int:
         progress(f"no trial had all epochs: the best one had {best.budget}")
     left = max(0, planned - completed - failed)
     if left:
-        progress(_how_to_resume(sweep.path))
+        progress(f"to go on: {RESUME.format(out=shlex.quote(str(sweep.path)))}")
     return left
-
-
-def _how_to_resume(out: Path) -> str:
-    return f"to go on: kavc tune run --resume --out {out}"
 
 
 def _range(parameter: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import scipy.sparse
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.damage import data_errors
 from kavc.data.pairing import distinct
 from kavc.errors import ConfigError, DataError
@@ -160,8 +161,9 @@ def _read(dataset: tf.data.Dataset) -> FeatureStore:
     parts: dict[str, list] = {
         name: [] for name in ("id", "audio", "visual", "silent", "labels", "lengths")
     }
-    with data_errors():
+    with data_errors(), progress.counting("reading videos", "videos") as told:
         for batch in dataset.ragged_batch(READ_AT_ONCE).prefetch(1):
+            told.advance(len(batch["id"]))
             for name in ("id", "audio", "visual", "silent"):
                 parts[name].append(batch[name].numpy())
             parts["labels"].append(batch["labels"].values.numpy())

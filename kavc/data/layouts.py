@@ -62,6 +62,11 @@ class View:
     tracks: Mapping[str, str] = field(default_factory=dict)
     split_by: str = "video"
 
+    def __repr__(self) -> str:  # as it is typed
+        plain = vars(View())
+        told = [f"{name}={value!r}" for name, value in vars(self).items() if value != plain[name]]
+        return f"View({', '.join(told)})"
+
     def check_rows(self, name: str, ids: Iterable[bytes], rows: Iterable[int], where: str) -> None:
         """Raises if a video has another number of rows of an array than `rows` allows.
 

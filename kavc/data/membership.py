@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data import splits as split_files
 from kavc.data.roster import Roster, check_apart, check_listed
 from kavc.data.source import Source
@@ -45,7 +46,9 @@ def read_rosters(
     chosen = {name: _among(name, files, source.path, parts) for name in names}
     wanted = set().union(*chosen.values())
     records = {file: count(file) for file in files if file in wanted}
-    found = divide(read(list(records)), records, chosen, parts)
+    with progress.counting(f"looking through {source}", "videos", sum(records.values())):
+        whole = read(list(records))
+    found = divide(whole, records, chosen, parts)
     check_apart(found, str(source))
     check_listed(parts, found, str(source.kept or source.splits))
     return found

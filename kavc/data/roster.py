@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.damage import data_errors
 from kavc.data.ids import shown, spelling_hint
 from kavc.data.pairing import distinct
@@ -161,8 +162,11 @@ def collect(batches: tf.data.Dataset, files: Sequence[Path] = ()) -> Roster:
         return batch["id"], labels.values, lengths, batch["heard"], batch["seen"]
 
     nothing: tuple[list, ...] = ([], [], [0], [], [])
-    with data_errors(files):
-        came = [nothing, *batches.map(flat).prefetch(2).as_numpy_iterator()]
+    came = [nothing]
+    with data_errors(files), progress.counting("looking at videos", "videos") as told:
+        for batch in batches.map(flat).prefetch(2).as_numpy_iterator():
+            came.append(batch)
+            told.advance(len(batch[0]))
     ids, labels, lengths, heard, seen = (
         np.concatenate([np.asarray(part, kind) for part in column])
         for column, kind in zip(zip(*came, strict=True), _KINDS, strict=True)

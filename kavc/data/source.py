@@ -161,6 +161,10 @@ class Source:
     def __str__(self) -> str:
         return f"{self.layout}:{self.path}"
 
+    def __repr__(self) -> str:
+        splits = "" if self.splits is None else f", splits={str(self.splits)!r}"
+        return f"Source({str(self)!r}{splits})"
+
 
 def _path(text: str | os.PathLike) -> Path:
     try:

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.damage import data_errors
 from kavc.data.pairing import distinct
 from kavc.errors import DataError
@@ -62,6 +63,12 @@ class VideoStore:
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def __repr__(self) -> str:
+        fields = ", ".join([*self.lengths, *self.columns])
+        gone = [f"{count:,} {why}" for why, count in self.dropped.items() if count]
+        dropped = f"; dropped {', '.join(gone)}" if gone else ""
+        return f"{type(self).__name__}({len(self):,} videos: {fields}{dropped})"
 
     @classmethod
     def from_dataset(cls, dataset: tf.data.Dataset, needed: Sequence[str] = ()) -> VideoStore:
@@ -197,8 +204,9 @@ def _read(
     varies = [name for name, of in spec.items() if _is_sequence(of.shape)]
     parts: dict[str, list] = {name: [] for name in spec}
     lengths: dict[str, list] = {name: [] for name in varies}
-    with data_errors():
+    with data_errors(), progress.counting("reading videos", "videos") as told:
         for batch in dataset.ragged_batch(READ_AT_ONCE).prefetch(1):
+            told.advance(len(batch["id"]))
             for name, part in batch.items():
                 if name not in lengths:
                     parts[name].append(part.numpy())

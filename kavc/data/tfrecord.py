@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.damage import Check, Where, row_of
 from kavc.data.manifest import manifest_path, write_manifest
 from kavc.data.schema import ExampleSpec, Field
@@ -54,10 +55,12 @@ def write_records(
     """
     name, records = name or str(path), 0
     with whole_file(path) as temporary:
-        with record_writer(temporary) as writer:
+        counted = progress.counting(f"writing {name}", "videos")
+        with record_writer(temporary) as writer, counted as told:
             for example in examples:
                 writer.write(_encode(example, spec, f"{name}, record {records}"))
                 records += 1
+                told.advance()
         if not records:
             raise DataError(f"{name}: there is no example to write")
         manifest_path(path).unlink(missing_ok=True)

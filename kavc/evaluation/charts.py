@@ -12,21 +12,28 @@ from kavc.errors import DataError
 from kavc.evaluation.delong import auc_interval
 from kavc.evaluation.estimate import Estimate
 from kavc.evaluation.figure import Figure
+from kavc.evaluation.proportions import wilson_interval
 from kavc.evaluation.style import (
     DARK,
+    DASHES,
     GREY,
     LIGHT,
     PALETTE,
+    SMALL,
     legend_above,
     literal,
     plain_axes,
 )
 from kavc.metrics.binary import check_binary
-from kavc.metrics.calibration import expected_calibration_error, reliability_bins
+from kavc.metrics.calibration import (
+    ReliabilityBins,
+    expected_calibration_error,
+    reliability_bins,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
+    from matplotlib.figure import FigureBase
 
 
 def bars(
@@ -44,18 +51,19 @@ def bars(
 ) -> Figure:
     """A share of each group, from 0 to 100 %: a pale bar, and at its end a dot with its interval.
 
-    Figure 2 of the Ti-AVC paper, where a group is a theme and the line the baseline's overall AUC.
+    Figure 2 of the Ti-AVC paper, where a group is a theme and the line the baseline's overall AUC;
+    lying, so that names of any length are read without turning the head.
 
     Args:
         name: file name of the figure.
-        groups: names, written in full below the bars.
+        groups: names, from above to below, written in full beside the bars.
         values: `(groups,)`, in per cent; NaN leaves the group without a bar and says "n/a".
         intervals: `(groups, 2)`, lower and upper ends in per cent, drawn as whiskers; NaN leaves
             them out, as does a group without a value. None for no whiskers at all.
         value_label: name of the value axis.
-        line: height of a horizontal line on the value axis, in per cent.
+        line: place of a line on the value axis, in per cent.
         line_label: what the line is, in the legend.
-        chance: height of a dashed line, what a guess gives, in per cent.
+        chance: place of a dashed line, what a guess gives, in per cent.
         caption, source: see `Figure`.
 
     Raises:
@@ -63,27 +71,26 @@ def bars(
             there is no group.
     """
     count = len(groups)
-    heights = _shares("values", values, (count,))
+    lengths = _shares("values", values, (count,))
     nothing = np.full((count, 2), np.nan)
     ends = _shares("intervals", nothing if intervals is None else intervals, (count, 2))
-    ends = np.where(np.isnan(heights)[:, None], np.nan, ends)
+    ends = np.where(np.isnan(lengths)[:, None], np.nan, ends)
 
-    def draw(canvas: Canvas) -> None:
-        axes = plain_axes(canvas.subplots(), "", value_label)
-        axes.set(ylim=(0, 100), xlim=(-0.6, count - 0.4))
-        axes.grid(False, axis="x")
-        _shares_of_groups(axes, heights, ends, value_label)
+    def draw(canvas: FigureBase) -> None:
+        axes = plain_axes(canvas.subplots(), value_label, "")
+        axes.set(xlim=(0, 100), ylim=(count - 0.4, -0.6))
+        axes.grid(False, axis="y")
+        _shares_of_groups(axes, lengths, ends, value_label)
         if chance is not None:
             label = f"chance: {chance:.4g} %"
-            axes.axhline(chance, color=GREY, linestyle="--", linewidth=1, label=label)
+            axes.axvline(chance, color=GREY, linestyle="--", linewidth=1, label=label)
         if line is not None:
             label = f"{literal(line_label)}: {line:.2f} %".removeprefix(": ")
-            axes.axhline(line, color=PALETTE[1], linewidth=1.8, label=label)
-        _group_names(axes, groups)
+            axes.axvline(line, color=PALETTE[1], linewidth=1.8, label=label)
+        axes.set_yticks(range(count), [literal(group) for group in groups])
         legend_above(canvas, [axes])
 
-    slant = 0.0 if _fit_upright(groups) else 0.05 * max(map(len, groups))
-    size = max(6.0, 1.6 + 0.42 * count, 3 + slant), max(4.4, 3.6 + slant)
+    size = max(7.0, 4.6 + 0.075 * max(map(len, groups))), 1.4 + 0.26 * count
     return Figure(name, caption, draw, (min(size[0], 40.0), min(size[1], 40.0)), source)
 
 
@@ -102,78 +109,14 @@ def _shares(what: str, numbers: ArrayLike, shape: tuple[int, ...]) -> np.ndarray
     return numbers
 
 
-def _shares_of_groups(axes: Axes, heights: np.ndarray, ends: np.ndarray, label: str) -> None:
-    at = np.arange(len(heights))
-    axes.bar(at, heights, 0.6, color=LIGHT)
-    axes.vlines(at, *ends.T, color=DARK, linewidth=1.4, clip_on=False)
-    # A dot is seen where a bar has no height; nothing cuts it off at the ends of the axis.
-    axes.plot(at, heights, "o", color=DARK, markersize=5, clip_on=False, zorder=4, label=label)
-    for group in np.flatnonzero(np.isnan(heights)):
-        axes.text(group, 1, "n/a", ha="center", va="bottom", fontsize=8, color=GREY)
-
-
-def _group_names(axes: Axes, groups: Sequence[str]) -> None:
-    names = [literal(group) for group in groups]
-    if _fit_upright(groups):
-        axes.set_xticks(range(len(names)), names)
-    else:
-        axes.set_xticks(range(len(names)), names, rotation=45, ha="right", rotation_mode="anchor")
-
-
-def _fit_upright(groups: Sequence[str]) -> bool:
-    """Whether names are short and few enough to stand side by side."""
-    return max(map(len, groups)) * len(groups) <= 60
-
-
-def curves(
-    name: str,
-    stages: Mapping[str, Mapping[str, Sequence[float]]],
-    metrics: Sequence[str] = ("loss", "val_loss"),
-    *,
-    best: Mapping[str, int] | None = None,
-    value_label: str = "loss",
-    caption: str = "",
-    source: str = "",
-) -> Figure:
-    """Training curves, one panel a stage, each with its own value axis.
-
-    Args:
-        name: file name of the figure.
-        stages: stage name to {metric name: one value an epoch}, as Keras' `History.history`.
-        metrics: which of them to draw, the first with the first colour and so on; a stage that
-            lacks one leaves it out.
-        best: stage name to the epoch, from 1, whose weights were kept; marked by a dashed line.
-        value_label: name of the value axes.
-        caption, source: see `Figure`.
-
-    Raises:
-        DataError: there is no stage.
-    """
-    if not stages:
-        raise DataError(f"figure {name!r} has no stage to draw; expected one or more")
-    best = best or {}
-
-    def draw(canvas: Canvas) -> None:
-        from matplotlib.ticker import MaxNLocator
-
-        panels = canvas.subplots(1, len(stages), squeeze=False)[0]
-        for axes, (stage, history) in zip(panels, stages.items(), strict=True):
-            plain_axes(axes, "epoch", value_label if axes is panels[0] else "", literal(stage))
-            for metric, colour in zip(metrics, PALETTE, strict=False):
-                if metric in history:
-                    epochs = np.arange(1, len(history[metric]) + 1)
-                    axes.plot(epochs, history[metric], ".-", color=colour, label=literal(metric))
-            if stage in best:
-                axes.axvline(
-                    best[stage], color=GREY, linestyle="--", linewidth=1, label="epoch kept"
-                )
-            longest = max((len(history.get(metric, ())) for metric in metrics), default=0)
-            axes.set_xlim(0.5, max(longest, 1) + 0.5)
-            axes.xaxis.set_major_locator(MaxNLocator(6, integer=True, min_n_ticks=1))
-            axes.margins(y=0.1)
-        legend_above(canvas, list(panels))
-
-    return Figure(name, caption, draw, (min(2.2 + 3.4 * len(stages), 40.0), 3.8), source)
+def _shares_of_groups(axes: Axes, lengths: np.ndarray, ends: np.ndarray, label: str) -> None:
+    at = np.arange(len(lengths))
+    axes.barh(at, lengths, 0.6, color=LIGHT)
+    axes.hlines(at, *ends.T, color=DARK, linewidth=1.4, clip_on=False)
+    # A dot is seen where a bar has no length; nothing cuts it off at the ends of the axis.
+    axes.plot(lengths, at, "o", color=DARK, markersize=5, clip_on=False, zorder=4, label=label)
+    for group in np.flatnonzero(np.isnan(lengths)):
+        axes.text(1, group, "n/a", ha="left", va="center", fontsize=SMALL, color=GREY)
 
 
 def reliability(
@@ -187,6 +130,8 @@ def reliability(
 ) -> Figure:
     """Observed frequency over predicted probability, in bins of equal mass, and what is predicted.
 
+    Each bin has Wilson's 95 % interval, which says how much of a deviation is its few examples.
+
     Args:
         name: file name of the figure.
         labels, probabilities, bins: see `kavc.metrics.reliability_bins`.
@@ -195,30 +140,42 @@ def reliability(
     found = reliability_bins(labels, probabilities, bins)
     error = expected_calibration_error(labels, probabilities, bins)
     labels, probabilities = check_binary(labels, probabilities)
+    model = f"model, calibration error {error:.3f} ({len(labels):,} examples)"
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         upper, lower = canvas.subplots(2, 1, sharex=True, height_ratios=(3, 1))
-        plain_axes(upper, "", "observed frequency of 1")
+        plain_axes(upper, "", "observed share of label 1")
         upper.plot([0, 1], [0, 1], "--", color=GREY, linewidth=1, label="perfectly calibrated")
-        upper.plot(
+        look = {"color": PALETTE[0], "clip_on": False}
+        upper.vlines(
             found.probability,
-            found.frequency,
-            "o-",
-            color=PALETTE[0],
-            clip_on=False,
-            label=f"model (calibration error {error:.3f})",
+            *_ends(found).T,
+            linewidth=1.2,
+            label="95 % interval",
+            **look,
         )
-        upper.set(xlim=(0, 1), ylim=(0, 1.02))
-        plain_axes(lower, "predicted probability of 1", "examples")
+        upper.plot(found.probability, found.frequency, "o", markersize=5, label=model, **look)
+        upper.set(xlim=(0, 1), ylim=(0, 1))
+        plain_axes(lower, "predicted probability of label 1", "examples")
         edges = np.linspace(0, 1, 21)
         both = [probabilities[labels], probabilities[~labels]]
         lower.hist(
             both, edges, stacked=True, color=[DARK, LIGHT], label=["labelled 1", "labelled 0"]
         )
+        lower.yaxis.set_major_locator(MaxNLocator(4, integer=True))
         canvas.align_ylabels()
         legend_above(canvas, [upper, lower])
 
-    return Figure(name, caption, draw, (5.2, 5.6), source)
+    return Figure(name, caption, draw, (5.6, 5.8), source)
+
+
+def _ends(found: ReliabilityBins) -> np.ndarray:
+    """`(bins, 2)`: lower and upper ends of each bin's interval."""
+    hits = np.rint(found.frequency * found.count).astype(int)
+    pairs = zip(hits.tolist(), found.count.tolist(), strict=True)
+    return np.array([wilson_interval(*pair).interval for pair in pairs])
 
 
 def roc(
@@ -247,21 +204,27 @@ def roc(
     found = {system: auc_interval(*pair) for system, pair in checked.items()}
     if np.isnan(next(iter(found.values())).value):
         raise DataError(f"figure {name!r}: a ROC curve needs both classes; labels are of one")
+    positives = int(np.sum(next(iter(checked.values()))[0]))
+    negatives = len(next(iter(checked.values()))[0]) - positives
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         from sklearn.metrics import roc_curve
 
-        axes = plain_axes(canvas.subplots(), "false positive rate (%)", "true positive rate (%)")
-        for (system, pair), colour in zip(checked.items(), PALETTE, strict=False):
+        axes = plain_axes(
+            canvas.subplots(),
+            f"false positive rate (% of {negatives:,} labelled 0)",
+            f"true positive rate (% of {positives:,} labelled 1)",
+        )
+        for (system, pair), colour, dash in zip(checked.items(), PALETTE, DASHES, strict=False):
             label = f"{literal(system)}: AUC {_percent(found[system])}"
             false_positives, true_positives, _ = roc_curve(*pair)
             rates = 100 * false_positives, 100 * true_positives
-            axes.plot(*rates, color=colour, linewidth=1.8, label=label)
-        axes.plot([0, 100], [0, 100], "--", color=GREY, linewidth=1, label="chance: AUC 50 %")
+            axes.plot(*rates, color=colour, linestyle=dash, linewidth=1.8, label=label)
+        axes.plot([0, 100], [0, 100], ":", color=GREY, linewidth=1, label="chance: AUC 50 %")
         axes.set(xlim=(0, 100), ylim=(0, 100.5), aspect="equal")
         legend_above(canvas, [axes])
 
-    return Figure(name, caption, draw, (5.0, 5.4 + 0.2 * len(checked)), source)
+    return Figure(name, caption, draw, (5.0, 4.9 + 0.2 * len(checked)), source)
 
 
 def _percent(auc: Estimate) -> str:

@@ -16,11 +16,11 @@ from kavc.metrics.clustering import Clustering
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.colors import Colormap
-    from matplotlib.figure import Figure as Canvas
+    from matplotlib.figure import FigureBase
 
-LEGIBLE = 0.115  # inches that a line of the labels' letters takes
-LETTERS = 7.0  # points
-LETTER = 0.058  # inches, of such letters on average
+LEGIBLE = 0.13  # inches that a line of the labels' letters takes
+LETTERS = 8.0  # points
+LETTER = 0.066  # inches, of such letters on average
 LONGEST = 28  # letters of a label; what is longer ends in "..."
 TREE = 0.9  # inches
 MAP = (3.0, 13.0)  # inches of a side of the map, least and most
@@ -82,7 +82,7 @@ def clustered_heatmap(
     if table.shape[0] == table.shape[1]:
         height = width = max(height, width)
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         axes, left, above = _places(canvas, width, height, rows is not None, columns is not None)
         low, high = _limits(table, limits, middle)
         image = axes.imshow(
@@ -134,7 +134,7 @@ def _room(labels: Sequence[str] | None) -> float:
 
 
 def _places(
-    canvas: Canvas, width: float, height: float, left: bool, above: bool
+    canvas: FigureBase, width: float, height: float, left: bool, above: bool
 ) -> tuple[Axes, Axes | None, Axes | None]:
     """Axes of the map, of the tree at its left and of the tree above it."""
     engine = canvas.get_layout_engine()

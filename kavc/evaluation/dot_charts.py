@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from kavc.errors import DataError
 from kavc.evaluation.figure import Figure
-from kavc.evaluation.style import DARK, GREY, legend_above, literal, plain_axes
+from kavc.evaluation.style import DARK, GREY, SMALL, legend_above, literal, plain_axes
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure as Canvas
+    from matplotlib.figure import FigureBase
 
 MARGIN = 0.06  # of the range, on either side
 
@@ -58,7 +58,7 @@ def dots(
     low, high = np.nanmin(shown), np.nanmax(shown)
     room = MARGIN * (high - low or 1.0)
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         axes = plain_axes(canvas.subplots(), value_label, "")
         axes.set(xlim=(low - room, high + room), ylim=(count - 0.4, -0.6))
         axes.grid(False, axis="y")
@@ -66,10 +66,11 @@ def dots(
         axes.hlines(at, *ends.T, color=DARK, linewidth=1.4)
         axes.plot(numbers, at, "o", color=DARK, markersize=5, zorder=4)
         for group in np.flatnonzero(np.isnan(numbers)):
-            axes.text(low, group, "n/a", ha="left", va="center", fontsize=8, color=GREY)
+            axes.text(low, group, "n/a", ha="left", va="center", fontsize=SMALL, color=GREY)
         axes.set_yticks(at, [literal(group) for group in groups])
         if chance is not None:
-            label = f"chance: {chance:.4g}"
+            unit = " %" if value_label.endswith("(%)") else ""
+            label = f"chance: {chance:.4g}{unit}"
             axes.axvline(chance, color=GREY, linestyle="--", linewidth=1, label=label)
             legend_above(canvas, [axes])
 

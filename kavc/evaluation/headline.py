@@ -61,6 +61,9 @@ class Headline:
             interval = f", 95 % interval {low:.4g} to {high:.4g}{unit}"
         return f"{self.name} {self.value:.4g}{unit}{interval} ({BETTER[self.direction]})"
 
+    def __repr__(self) -> str:
+        return f"Headline({str(self)!r})"
+
     def better_than(self, other: Headline) -> bool:
         """Whether this value is the better one; NaN is better than nothing and worse than all."""
         if self.value != self.value or other.value != other.value:

@@ -11,11 +11,15 @@ from numpy.typing import ArrayLike
 
 from kavc.errors import DataError
 from kavc.evaluation.figure import Figure
-from kavc.evaluation.style import DARK, GRID, LIGHT, PALETTE, legend_above, literal, plain_axes
+from kavc.evaluation.style import GREY, LIGHT, PALETTE, legend_above, literal, plain_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
+    from matplotlib.figure import FigureBase
+
+
+ABREAST = 2  # panels side by side; more begin a new row
+LONGEST = 30  # letters of a panel's title; what is longer ends in "..."
 
 
 @dataclass(frozen=True)
@@ -51,25 +55,31 @@ def searches(name: str, shown: Sequence[Search], *, caption: str = "", source: s
     if not shown:
         raise DataError(f"figure {name!r}: expected a query")
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         panels = canvas.subplots(1, len(shown), squeeze=False)[0]
         for axes, one in zip(panels, shown, strict=True):
             _search(axes, one)
         legend_above(canvas, list(panels))
 
-    return Figure(name, caption, draw, (min(3.6 * len(shown) + 0.6, 40.0), 3.4), source)
+    return Figure(name, caption, draw, (min(max(3.7 * len(shown), 5.0), 40.0), 3.4), source)
 
 
 def _search(axes: Axes, one: Search) -> None:
     costs = np.asarray(one.costs, np.float64)
-    plain_axes(axes, "window from second", "distance", literal(one.title))
+    title = one.title if len(one.title) <= LONGEST else f"{one.title[: LONGEST - 3]}..."
+    plain_axes(axes, "window begins at (s)", "distance (no unit)", literal(title))
     windows = np.flatnonzero(np.isfinite(costs))
     found = int(windows[costs[windows].argmin()])
-    axes.plot(windows, costs[windows], "o-", color=LIGHT, markersize=5)
-    axes.axvspan(one.start - 0.35, one.start + 0.35, color=GRID, zorder=0, label="true place")
-    axes.plot(found, costs[found], "o", color=PALETTE[0], markersize=8, label="found")
+    axes.axvspan(
+        one.start - 0.35, one.start + 0.35, color=LIGHT, linewidth=0, zorder=0, label="true place"
+    )
+    axes.plot(windows, costs[windows], "o-", color=GREY, markersize=4, label="each window")
+    axes.plot(
+        found, costs[found], "D", color=PALETTE[0], markersize=8, label="found: the least distance"
+    )
     axes.set_xticks(range(len(costs)))
     axes.set_xlim(-0.6, len(costs) - 0.4)
+    axes.margins(y=0.12)
     axes.grid(False, axis="x")
 
 
@@ -99,14 +109,29 @@ def two_clouds(
     if not points:
         raise DataError(f"figure {name!r}: expected a panel")
 
-    def draw(canvas: Canvas) -> None:
-        axes_of = canvas.subplots(1, len(points), squeeze=False)[0]
-        for axes, (title, pair) in zip(axes_of, points.items(), strict=True):
-            axes.set_title(literal(title), fontsize=10, color=DARK)
-            for cloud, colour, label in zip(pair, PALETTE, ("audio", "visual"), strict=False):
-                axes.plot(*cloud.T, "o", color=colour, markersize=2.5, alpha=0.6, label=label)
-            axes.set_xticks([])
-            axes.set_yticks([])
-        legend_above(canvas, list(axes_of))
+    columns, rows = min(ABREAST, len(points)), -(-len(points) // ABREAST)
 
-    return Figure(name, caption, draw, (min(4.2 * len(points), 40.0), 4.4), source)
+    def draw(canvas: FigureBase) -> None:
+        grid = canvas.add_gridspec(rows, columns)
+        panels = [
+            canvas.add_subplot(grid[at // ABREAST, at % ABREAST]) for at in range(len(points))
+        ]
+        for axes, (title, pair) in zip(panels, points.items(), strict=True):
+            _clouds(axes, title, pair)
+        legend_above(canvas, panels)
+
+    return Figure(name, caption, draw, (4.0 * columns, min(0.6 + 3.9 * rows, 40.0)), source)
+
+
+def _clouds(axes: Axes, title: str, pair: Sequence[np.ndarray]) -> None:
+    """Sounds filled and pictures hollow, so that either can be told without colours."""
+    plain_axes(axes, "", "", literal(title))
+    axes.set(xticks=[], yticks=[], aspect="equal", adjustable="datalim")
+    axes.spines[:].set_visible(True)
+    axes.spines[:].set_color(LIGHT)
+    sound, picture = pair
+    axes.plot(*sound.T, "o", color=PALETTE[0], markersize=3, markeredgewidth=0, label="audio")
+    axes.plot(
+        *picture.T, "^", color=PALETTE[1], markersize=3.6, markerfacecolor="none",
+        markeredgewidth=0.7, label="visual",
+    )  # fmt: skip

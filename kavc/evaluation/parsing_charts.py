@@ -11,11 +11,22 @@ from numpy.typing import ArrayLike
 
 from kavc.errors import DataError
 from kavc.evaluation.figure import Figure
-from kavc.evaluation.style import DARK, GREY, LIGHT, PALETTE, legend_above, literal, plain_axes
+from kavc.evaluation.style import (
+    DARK,
+    DASHES,
+    GREY,
+    LIGHT,
+    MARKERS,
+    PALETTE,
+    SMALL,
+    legend_above,
+    literal,
+    plain_axes,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
+    from matplotlib.figure import FigureBase
 
 STREAMS = ("audio", "visual", "audio-visual")
 MODALITIES = STREAMS[:2]
@@ -31,7 +42,7 @@ def events_of_classes(
 
     Args:
         name: file name of the figure.
-        classes: names, in the order that they are drawn in.
+        classes: names, from above to below.
         counts: `(3, classes)`: audio, visual, audio-visual.
         caption, source: see `Figure`.
 
@@ -40,27 +51,25 @@ def events_of_classes(
     """
     counts = _shaped("counts", counts, (len(STREAMS), len(classes)))
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         from matplotlib.ticker import StrMethodFormatter
 
-        axes = plain_axes(canvas.subplots(), "", "events")
+        axes = plain_axes(canvas.subplots(), "events (linear up to 1, then logarithmic)", "")
         places = np.arange(len(classes))
-        for stream, row, marker, colour in zip(STREAMS, counts, "os^", PALETTE, strict=False):
+        for at, (stream, row) in enumerate(zip(STREAMS, counts, strict=True)):
             axes.plot(
-                places, row, f"{marker}-", color=colour, markersize=4.5, linewidth=1.4,
-                clip_on=False, label=stream,
+                row, places + 0.22 * (at - 1), MARKERS[at], color=PALETTE[at], markersize=4.5,
+                clip_on=False, zorder=3, label=f"{stream} ({int(row.sum()):,} events)",
             )  # fmt: skip
         # Linear up to 1: a class can be without an event.
-        axes.set_yscale("symlog", linthresh=1, linscale=0.4)
-        axes.set_ylim(0, 1.3 * max(counts.max(), 1))
-        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        axes.set_xlim(-0.5, len(classes) - 0.5)
-        axes.set_xticks(places, list(map(literal, classes)), rotation=45, ha="right",
-                        rotation_mode="anchor")  # fmt: skip
+        axes.set_xscale("symlog", linthresh=1, linscale=0.4)
+        axes.set_xlim(0, 1.3 * max(counts.max(), 1))
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.set_ylim(len(classes) - 0.4, -0.6)
+        axes.set_yticks(places, list(map(literal, classes)))
         legend_above(canvas, [axes])
 
-    width = max(5.0, 1.6 + 0.32 * len(classes))
-    return Figure(name, caption, draw, (min(width, 40.0), 4.8), source)
+    return Figure(name, caption, draw, (7.0, min(1.4 + 0.26 * len(classes), 40.0)), source)
 
 
 def scores_of_classes(
@@ -92,7 +101,7 @@ def scores_of_classes(
         system: _shares(system, found, (2, len(classes))) for system, found in systems.items()
     }
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         panels = canvas.subplots(1, 2, sharey=True)
         for m, axes in enumerate(panels):
             plain_axes(axes, value_label, "", MODALITIES[m])
@@ -101,7 +110,7 @@ def scores_of_classes(
                 # Side by side, so that none hides another.
                 places = np.arange(len(classes)) + 0.2 * (at - (len(values) - 1) / 2)
                 axes.plot(
-                    found[m], places, "o", color=PALETTE[at], markersize=5,
+                    found[m], places, MARKERS[at], color=PALETTE[at], markersize=4.5,
                     clip_on=False, zorder=3, label=literal(system),
                 )  # fmt: skip
         panels[0].set_yticks(range(len(classes)), list(map(literal, classes)))
@@ -118,7 +127,7 @@ def _best_scores(axes: Axes, scores: np.ndarray) -> None:
     best = np.where(known, np.nanmax(np.where(np.isnan(scores), -1, scores), axis=0), np.nan)
     axes.barh(places, best, 0.6, color=LIGHT)
     for place in places[~known]:
-        axes.text(1, place, "n/a", va="center", fontsize=8, color=GREY)
+        axes.text(1, place, "n/a", va="center", fontsize=SMALL, color=GREY)
     axes.set_xlim(0, RIGHT)
     axes.grid(False, axis="y")
 
@@ -152,10 +161,10 @@ def timeline(
     seconds = len(true)
     rows = np.flatnonzero((true | found).any(axis=(0, 1)))
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         panels = canvas.subplots(2, 1, sharex=True, sharey=True)
         for m, axes in enumerate(panels):
-            plain_axes(axes, "seconds" if m else "", "", MODALITIES[m])
+            plain_axes(axes, "time (s)" if m else "", "", MODALITIES[m])
             for place, c in enumerate(rows):
                 _runs(axes, true[:, m, c], place - 0.36, GREY, "truth")
                 _runs(axes, found[:, m, c], place + 0.02, PALETTE[0], "predicted")
@@ -221,14 +230,14 @@ def systems_over_seeds(
         _shares("values", one.values, (len(one.values),))
     _check_colours(name, 1 + max(map(len, lines.values()), default=0))
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         axes_of = canvas.subplots(1, len(panels), squeeze=False, sharey=True)[0]
         for axes, (title, systems) in zip(axes_of, panels.items(), strict=True):
             plain_axes(axes, value_label, "", literal(title))
             _seeds(axes, list(systems.values()), published_label)
             for at, (label, value) in enumerate(lines.get(title, {}).items()):
-                axes.axvline(value, color=PALETTE[1 + at], linestyle="--", linewidth=1.2,
-                             label=literal(label))  # fmt: skip
+                axes.axvline(value, color=PALETTE[1 + at], linestyle=DASHES[1 + at],
+                             linewidth=1.4, label=literal(label))  # fmt: skip
             axes.set_xlim(0, RIGHT)
             axes.grid(False, axis="y")
         names = list(next(iter(panels.values())))

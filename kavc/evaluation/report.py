@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 
 from kavc.errors import DataError, unknown
+from kavc.evaluation import html
 from kavc.evaluation.figure import Figure, StoredFigure
 from kavc.evaluation.headline import Headline
+from kavc.evaluation.made import Made
 from kavc.evaluation.predictions import check_predictions, read_predictions, write_predictions
 from kavc.evaluation.table import Table, escape_markdown
 from kavc.files import sweep_partials, whole_files, write_json, write_text
@@ -42,6 +44,8 @@ class Report:
         tables, figures: in the order shown; names are distinct within each.
         notes: sentences on what was dropped, what differs from the paper, and the like.
         predictions: name to array: what the numbers were computed from, example by example.
+        made: how it was made, which a report begins with; None where that isn't known, as of one of
+            an earlier version.
 
     Raises:
         DataError: two tables or two figures share a name, or a prediction can't be stored.
@@ -53,6 +57,7 @@ class Report:
     figures: Sequence[Figure | StoredFigure] = ()
     notes: Sequence[str] = ()
     predictions: Mapping[str, np.ndarray] = field(default_factory=dict)
+    made: Made | None = None
 
     def __post_init__(self) -> None:
         for kind in ("tables", "figures"):
@@ -64,6 +69,24 @@ class Report:
             object.__setattr__(self, kind, tuple(getattr(self, kind)))
         object.__setattr__(self, "notes", tuple(self.notes))
         object.__setattr__(self, "predictions", check_predictions(self.predictions))
+
+    def __repr__(self) -> str:
+        parts = {"table": len(self.tables), "figure": len(self.figures)}
+        counts = ", ".join(f"{n} {part}{'' if n == 1 else 's'}" for part, n in parts.items())
+        return f"Report({self.title!r}, {self.headline}, {counts})"
+
+    def _repr_html_(self) -> str:  # what a notebook shows
+        made = html.grid((), self.made.lines(self.notes)) if self.made else ""
+        figures = ((one._repr_png_, one.caption or one.name, one.source) for one in self.figures)
+        parts = [
+            html.paragraph(self.title, html.TITLE),
+            html.paragraph(str(self.headline), html.STRONG),
+            html.folded("How this was made", made) if made else "",
+            *(table._repr_html_() for table in self.tables),
+            *(html.picture(*figure) for figure in figures),
+            html.bullets("Notes", self.notes),
+        ]
+        return f'<div style="max-width:70em">{"".join(parts)}</div>'
 
     def table(self, name: str) -> Table:
         """Returns the table of that name.
@@ -92,9 +115,13 @@ class Report:
         )
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain values: figures by file and caption, predictions by name, NaN as None."""
+        """Returns plain values: figures by file and caption, predictions by name, NaN as None.
+
+        Two equal trainings differ in "made" alone.
+        """
         return {
             "format": FORMAT,
+            **({"made": self.made.to_json()} if self.made else {}),
             "title": self.title,
             "headline": self.headline.to_json(),
             "tables": [table.to_json() for table in self.tables],
@@ -142,13 +169,17 @@ class Report:
                 [Table.from_json(table) for table in value["tables"]],
                 figures,
                 value["notes"],
+                made=Made.from_json(value["made"]) if value.get("made") else None,
             )
         except (TypeError, KeyError) as error:
             raise DataError(f"not a report: {error!r}; expected Report.to_json's") from None
 
     def to_markdown(self) -> str:
-        """Returns title, headline, tables, figures as relative images, and notes."""
+        """Returns title, headline, how it was made, tables, figures as images, and notes."""
         parts = [f"# {escape_markdown(self.title)}", f"**{escape_markdown(str(self.headline))}**"]
+        if self.made:
+            lines = (f"- {what}: {_said(what, text)}" for what, text in self.made.lines(self.notes))
+            parts += ["## How this was made", "\n".join(lines), "## Results"]
         parts += [table.to_markdown().rstrip() for table in self.tables]
         for figure in self.figures:
             caption = escape_markdown(figure.caption or figure.name)
@@ -213,3 +244,9 @@ class Report:
             found = read_predictions(folder / "predictions.npz")
             object.__setattr__(report, "predictions", found)
         return report
+
+
+def _said(heading: str, text: str) -> str:
+    """Returns a text on how a report was made for Markdown, a command as code where it can be."""
+    code = heading == "Command" and "`" not in text and text.isprintable()
+    return f"`{text}`" if code else escape_markdown(text)

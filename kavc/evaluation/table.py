@@ -17,12 +17,16 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kavc.errors import DataError
+from kavc.evaluation import html
 from kavc.evaluation.plain import check_name, from_json_number, to_json_number
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MISSING = "–"
 FORMAT = re.compile(r"\+?,?(d|\.\d{1,2}[efg%])")
@@ -61,6 +65,13 @@ class Column:
     def label(self) -> str:
         """Name and unit."""
         return f"{self.name} ({self.unit})" if self.unit else self.name
+
+    @property
+    def pandas_type(self) -> str:
+        """What a data frame holds it as, a missing value included."""
+        if not self.format:
+            return "string"
+        return "Int64" if self.format.endswith("d") else "float64"
 
     def check(self, value: Any) -> Value:
         """Returns `value` as the plain type that the column holds; None where it is missing.
@@ -133,6 +144,16 @@ class Table:
         for field, value in values.items():
             object.__setattr__(self, field, value)
 
+    def __repr__(self) -> str:
+        rows, columns = len(self.rows), len(self.columns)
+        counts = f"{rows} row{'' if rows == 1 else 's'} x {columns} column"
+        return f"Table({self.name!r}, {counts}{'' if columns == 1 else 's'})"
+
+    def _repr_html_(self) -> str:  # what a notebook shows
+        labels = [column.label for column in self.columns]
+        right = [bool(column.format) for column in self.columns]
+        return html.table(self.caption, labels, self.shown_rows(), right, self.source)
+
     def shown_rows(self) -> list[list[str]]:
         """Returns the rows as a reader sees them: formatted, a missing value as a dash."""
         return [
@@ -144,6 +165,32 @@ class Table:
         """Returns a dict of column name to value for each row; None where one is missing."""
         names = [column.name for column in self.columns]
         return [dict(zip(names, row, strict=True)) for row in self.rows]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Returns a data frame with numbers in full precision, and columns headed as in the CSV.
+
+        Text is of type "string", whole numbers are "Int64" and others float64; a missing value is
+        NA, of the last NaN. Its `attrs` hold "name", "caption" and "source" of the table, and
+        "units": heading to unit, of the columns that have one.
+
+        >>> frame = Table("t", ["system", Column("AUC", ".1f", "%")], [["a", 78.73]]).to_frame()
+        >>> float(frame["AUC (%)"].max()), frame.attrs["units"]
+        (78.73, {'AUC (%)': '%'})
+        """
+        import pandas as pd
+
+        columns = {
+            column.label: pd.Series([row[at] for row in self.rows], dtype=column.pandas_type)
+            for at, column in enumerate(self.columns)
+        }
+        frame = pd.DataFrame(columns)
+        frame.attrs = {
+            "name": self.name,
+            "caption": self.caption,
+            "source": self.source,
+            "units": {column.label: column.unit for column in self.columns if column.unit},
+        }
+        return frame
 
     def to_markdown(self) -> str:
         """Returns the caption, a pipe table with numbers to the right, and the source."""
@@ -157,7 +204,7 @@ class Table:
         source = f"*Source: {escape_markdown(self.source)}*" if self.source else ""
         return "\n\n".join(part for part in (caption, table, source) if part) + "\n"
 
-    _repr_markdown_ = to_markdown  # what a notebook shows
+    _repr_markdown_ = to_markdown
 
     def to_csv(self) -> str:
         """Returns CSV with numbers in full precision, and the source as a last column."""

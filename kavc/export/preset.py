@@ -6,6 +6,7 @@ import dataclasses
 import io
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,14 @@ import numpy as np
 
 from kavc.errors import ConfigError, ExportError, unknown
 from kavc.evaluation.report import Report
+from kavc.export.calls import training_command
 from kavc.export.portable import file_name, source_name, without_paths
 from kavc.export.run_card import paths_of, run_card
 from kavc.export.write_error import written
 from kavc.files import write_json, write_text, write_with_digest
 from kavc.inputs.json_files import read_json
 from kavc.partials import new_folder
+from kavc.training.made import made_of
 from kavc.training.run import CARD, CONFIG, DATA, REPORT, VERSIONS, WEIGHTS, Run
 from kavc.training.weights import save_weights
 
@@ -75,7 +78,7 @@ def write_preset(
         report.write_into(temporary)
         signatures = run.system.signatures(preset.network, run.config)
         name = f"{run.system.name}/{Path(folder).name}"
-        card = run_card(preset, report, signatures, name=name, version=1)
+        card = run_card(preset, report, signatures, name=name, version=1, ships=True)
         write_text(temporary / CARD, card)
     return Path(folder)
 
@@ -92,13 +95,20 @@ def _portable(data: dict[str, Any], known: Sequence[str] = ()) -> dict[str, Any]
 
 def _tested(preset: Run, run: Run, dtype: str) -> Report:
     """Returns the report of a preset on the run's data, without figures and predictions."""
+    began = time.monotonic()
     report = run.system.evaluate(preset.network, run.source_for(), run.config)
+    made = made_of(
+        [run],
+        _portable(run.data, paths_of(run)),
+        command=training_command(run),
+        evaluation=time.monotonic() - began,
+    )
     note = (
         f"The weights are stored as {dtype}. As trained: {run.report.headline}. "
         f"As stored: {report.headline}."
     )
     notes = without_paths([*report.notes, note], paths_of(run))
-    return dataclasses.replace(report, figures=(), predictions={}, notes=notes)
+    return dataclasses.replace(report, figures=(), predictions={}, notes=notes, made=made)
 
 
 def _write_weights(network: keras.Model, path: Path, dtype: str) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kavc import progress
 from kavc.errors import ConfigError
 from kavc.export.config_files import check_config_files, write_config_files
 from kavc.files import PARTIAL
+from kavc.terminal import Verbose, showing
 from kavc.training.run import REPORT, Run
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ def export_run(
     version: int | None = None,
     index: str | os.PathLike | None = None,
     extractors: Mapping[str, Extractor] | None = None,
+    verbose: Verbose = "auto",
 ) -> Path:
     """Exports a run's network as `MODELS_DIR/NAME/VERSION`.
 
@@ -43,6 +46,7 @@ def export_run(
         index: folder of an index that the system's signatures search.
         extractors: by the name of the array; with them there are signatures that take sound and
             frames, see `kavc.export.front_end`.
+        verbose: how progress is shown, as of `kavc.train`.
 
     Returns:
         The new version's folder.
@@ -58,35 +62,42 @@ def export_run(
     run.check_finished()
     if index is not None and INDEX not in run.system.assets:
         raise ConfigError(f"{run.system.name} serves no index; export it without --index")
-    # What needs no TensorFlow was asked for by now.
-    from kavc.export.run_card import run_card
-    from kavc.export.savedmodel import export, next_version, no_empty_parents
-    from kavc.export.write_error import written
-
-    name = name or run.system.name
-    version = next_version(models_dir, name) if version is None else version
-    classes = tuple(run.data["classes"])
-    assets = {"classes": classes} | ({} if index is None else {INDEX: Path(index)})
-    check_config_files(models_dir, name)
-    report = run.report if (run.path / REPORT).is_file() else None
-    signatures = run.system.signatures(run.network, run.config, assets)
-    if extractors is not None:
-        from kavc.export.front_end import media_signatures
-
-        signatures |= media_signatures(signatures, run.system.media, extractors)
-    card = run_card(run, report, signatures, name=name, version=version)
-    with no_empty_parents(Path(models_dir) / name / str(version)):
-        folder = export(
-            run.network,
-            signatures,
-            models_dir,
-            name=name,
-            card=card,
-            assets={run.system.class_file: "".join(f"{label}\n" for label in classes)},
-            version=version,
+    with showing(verbose):
+        progress.announce(
+            f"exporting {run.path} into {Path(models_dir) / (name or run.system.name)}"
         )
-        with _withdrawn_on_error(folder), written(models_dir):
-            write_config_files(models_dir, name, signatures)
+        # What needs no TensorFlow was asked for by now.
+        from kavc.export.class_names import class_signature
+        from kavc.export.run_card import run_card
+        from kavc.export.savedmodel import export, next_version, no_empty_parents
+        from kavc.export.write_error import written
+
+        name = name or run.system.name
+        version = next_version(models_dir, name) if version is None else version
+        classes = tuple(run.data["classes"])
+        assets = {"classes": classes} | ({} if index is None else {INDEX: Path(index)})
+        check_config_files(models_dir, name)
+        report = run.report if (run.path / REPORT).is_file() else None
+        signatures = run.system.signatures(run.network, run.config, assets)
+        named = class_signature(classes, signatures)
+        if extractors is not None:
+            from kavc.export.front_end import media_signatures
+
+            signatures |= media_signatures(signatures, run.system.media, extractors)
+        signatures |= named
+        card = run_card(run, report, signatures, name=name, version=version)
+        with no_empty_parents(Path(models_dir) / name / str(version)):
+            folder = export(
+                run.network,
+                signatures,
+                models_dir,
+                name=name,
+                card=card,
+                assets={run.system.class_file: "".join(f"{label}\n" for label in classes)},
+                version=version,
+            )
+            with _withdrawn_on_error(folder), written(models_dir):
+                write_config_files(models_dir, name, signatures)
     return folder
 
 

@@ -3,7 +3,8 @@
 saved_model.pb, variables/   what TensorFlow Serving loads
 assets/                      text files that belong to the answers, as the names of classes
 assets.extra/                model_card.md; signatures.json: inputs and outputs explained; warm-up
-                             requests, which a server runs on the version before it answers
+                             requests, which a server runs on the version before it answers;
+                             example_request.npz, to be asked for a try
 """
 
 from __future__ import annotations
@@ -21,13 +22,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kavc import keras_settings
+from kavc import keras_settings, progress
 from kavc.data.schema import Field
 from kavc.errors import DataError, ExportError, ServingError
+from kavc.export.example import write_example
 from kavc.export.write_error import written
 from kavc.files import write_json, write_text
 from kavc.partials import new_folder
 from kavc.serving import wire
+from kavc.serving.client.cast import cast
 from kavc.serving.inspection import inspect
 from kavc.serving.server.graph import ServedGraph
 from kavc.serving.signature import SignatureInfo, TensorInfo
@@ -83,14 +86,18 @@ def export(
         raise ExportError(f"version {version} is not a positive number up to {MAX_VERSION}")
     folder = Path(target) / name / str(version)
     with _new_folder(folder) as temporary:
-        with _without_cudnn(network):
+        with _without_cudnn(network), progress.task("writing the graph"):
             _write(network, signatures, assets, temporary)
-        inspect(temporary)
+        with progress.task("checking the graph"):
+            inspect(temporary)
         extra = temporary / "assets.extra"
         write_text(extra / "model_card.md", card)
         write_json(extra / "signatures.json", _explained(name, version, signatures, assets))
-        write_warmup(temporary, name, {k: _example(k, s) for k, s in signatures.items()})
-        _run_warmup(temporary)
+        examples = {k: _example(k, s) for k, s in signatures.items()}
+        write_warmup(temporary, name, examples)
+        request = write_example(temporary, examples[DEFAULT_SIGNATURE])
+        with progress.task("asking the examples"):
+            _run_examples(temporary, request)
     return folder
 
 
@@ -160,7 +167,7 @@ def _write(
     # What endpoints use of Keras' layers is kept by itself; of those that are tracked, too, Keras
     # 3.15 writes every weight twice.
     archive = keras.export.ExportArchive()
-    for key, signature in signatures.items():
+    for key, signature in progress.track(signatures.items(), "tracing", unit="signatures"):
         for resource in signature.resources:
             if not isinstance(resource, keras.layers.Layer):
                 archive.track(resource)
@@ -241,15 +248,24 @@ def _example(key: str, signature: Signature) -> Mapping[str, np.ndarray]:
     }
 
 
-def _run_warmup(folder: Path) -> None:
-    """Proves that a server, which refuses a version over one bad request, will take this one."""
+def _run_examples(folder: Path, request: Mapping[str, np.ndarray]) -> None:
+    """Proves that a server, which refuses a version over one bad request, will take this one.
+
+    Args:
+        folder: of the version.
+        request: the one that it brings for a try.
+    """
+    key = DEFAULT_SIGNATURE
     try:
         graph = ServedGraph(folder)
         try:
-            for request in read_warmup(folder):
-                key = request.model_spec.signature_name
-                inputs = {name: wire.to_array(p, name) for name, p in request.inputs.items()}
-                graph(key, inputs)
+            for warmup in read_warmup(folder):
+                key = warmup.model_spec.signature_name
+                graph(key, {name: wire.to_array(p, name) for name, p in warmup.inputs.items()})
+            key, info = DEFAULT_SIGNATURE, graph.signatures[DEFAULT_SIGNATURE]
+            graph(
+                key, {name: cast(value, info.inputs[name], name) for name, value in request.items()}
+            )
         finally:
             graph.close()
     except tf.errors.OpError as error:

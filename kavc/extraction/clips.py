@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from kavc.data.features import header
 from kavc.data.features.table import Row, check_id, class_names, read_videos
 from kavc.errors import ConfigError, DataError
+from kavc.inputs.json_files import read_json
 from kavc.inputs.opening import named
 from kavc.inputs.table import read_table
 
@@ -93,6 +95,20 @@ def find_clips(
         where = ", ".join(map(str, named_places)) or str(table)
         raise DataError(f"{where}: no media files ({', '.join(SUFFIXES)})")
     return found
+
+
+def are_synthetic(clips: Iterable[Clip]) -> bool:
+    """Returns whether all clips lie in folders of what `kavc synth-video` made, as these say."""
+    beside = {clip.path.absolute().parent.parent / header.NAME for clip in clips}
+    return bool(beside) and all(map(_says_synthetic, beside))
+
+
+def _says_synthetic(path: Path) -> bool:
+    try:
+        found = read_json(path)
+    except DataError:
+        return False
+    return isinstance(found, dict) and found.get(header.SYNTHETIC) is True
 
 
 def _files(place: Path, unread: list[tuple[str, str, str]]) -> list[Path]:

@@ -10,17 +10,20 @@ from pathlib import Path
 from typing import Any
 
 from kavc import __version__
+from kavc import progress as told
 from kavc.cluster import engines
+from kavc.data.features import header
 from kavc.data.schema import Field
 from kavc.errors import ConfigError, KavcError
 from kavc.extraction.asked import check_arrays
-from kavc.extraction.clips import Clips
+from kavc.extraction.clips import Clips, are_synthetic
 from kavc.extraction.folder import FAILED, KIND, ExtractionFolder
 from kavc.extraction.weights import WeightFiles
 from kavc.folders import check_own
 from kavc.inputs.opening import named, sha256
 from kavc.media.choice import NO_TRACK
 from kavc.media.extractors.base import Extractor, Recipe
+from kavc.terminal import Verbose, showing
 
 SECONDS = 600.0  # for what comes at once of a file
 DEFAULT_WORKERS = 2
@@ -75,6 +78,11 @@ class Outcome:
     failed: Sequence[tuple[str, str, str]]
     truncated: Sequence[tuple[str, str]] = ()
 
+    def __repr__(self) -> str:
+        counts = f"{self.clips:,} clips, {self.made:,} made now, {len(self.failed):,} failed"
+        cut = f", {len(self.truncated):,} cut short" if self.truncated else ""
+        return f"Outcome({str(self.folder)!r}: {counts}{cut})"
+
 
 def extract(
     clips: Clips,
@@ -88,6 +96,7 @@ def extract(
     seconds: float = SECONDS,
     report: Callable[[Progress], None] = lambda progress: None,
     tell: Callable[[str], None] = lambda line: None,
+    verbose: Verbose = "auto",
 ) -> Outcome:
     """Makes the features of clips, into a corpus of named arrays, `features:OUT`.
 
@@ -106,6 +115,7 @@ def extract(
         seconds: within which a file must give what comes next, after which it is given up.
         report: told after each clip.
         tell: told a line of what goes wrong, when it does.
+        verbose: how progress is shown, as of `kavc.train`.
 
     Raises:
         ConfigError: weights are missing, the folder is another's, or an array and what is kept of
@@ -126,13 +136,34 @@ def extract(
     check_own(out, KIND)  # before what is slow
     if cluster is not None:
         engines.Cluster(cluster)  # raises where it can't be joined
-    extractors = {name: recipe.load(files[name]) for name, recipe in recipes.items()}
+    with showing(verbose):
+        return _extract(
+            clips, recipes, Path(out), files, table, workers, cluster, seconds, report, tell
+        )
+
+
+def _extract(
+    clips: Clips,
+    recipes: Mapping[str, Recipe],
+    out: Path,
+    files: Mapping[str, Any],
+    table: str | os.PathLike | None,
+    workers: int,
+    cluster: str | None,
+    seconds: float,
+    report: Callable[[Progress], None],
+    tell: Callable[[str], None],
+) -> Outcome:
+    """Makes the features of what was asked for, which all fits; args as of `extract`."""
+    told.announce(f"{len(clips.clips):,} clips, {', '.join(recipes)}, into {out}")
+    with told.task("loading networks"):
+        extractors = {name: recipe.load(files[name]) for name, recipe in recipes.items()}
     arrays = {name: extractor.provenance for name, extractor in extractors.items()}
     settings = {
         "arrays": arrays, "table": None if table is None else sha256(table),
         "kept": list(clips.kept),
     }  # fmt: skip
-    folder = ExtractionFolder(Path(out), settings)
+    folder = ExtractionFolder(out, settings)
 
     def engine(todo: Any) -> Iterator[Any]:
         from kavc.extraction.engines import cluster as elsewhere
@@ -181,27 +212,32 @@ def _run(
     progress = Progress(len(clips.clips), len(clips.clips) - len(todo))
     begin = time.monotonic()
     report(progress)
-    for event in engine(todo) if todo else ():
-        file = named(event.clip.path)
-        if isinstance(event, Made):
-            folder.add(event.clip, event.arrays, event.tracks)
-            progress = replace(
-                progress, made=progress.made + 1, media=progress.media + event.seconds
-            )
-            reasons = (track["truncated"] for track in event.tracks.values())
-            for reason in dict.fromkeys(filter(None, reasons)):
-                truncated.append((file, reason))
-                tell(f"warning: {file}: it ends too early ({reason}); what came is kept")
-        else:
-            folder.drop(event.clip.id)
-            reason = event.reason + _instead(event.reason, recipes)
-            failed.append((event.clip.id, file, reason))
-            progress = replace(progress, failed=progress.failed + 1)
-            tell(f"error: {file}: {reason}")
-        progress = replace(progress, seconds=time.monotonic() - begin)
-        report(progress)
+    with told.task("extracting", unit="clips", total=progress.total, done=progress.there) as task:
+        for event in engine(todo) if todo else ():
+            file = named(event.clip.path)
+            if isinstance(event, Made):
+                folder.add(event.clip, event.arrays, event.tracks)
+                progress = replace(
+                    progress, made=progress.made + 1, media=progress.media + event.seconds
+                )
+                reasons = (track["truncated"] for track in event.tracks.values())
+                for reason in dict.fromkeys(filter(None, reasons)):
+                    truncated.append((file, reason))
+                    tell(f"warning: {file}: it ends too early ({reason}); what came is kept")
+            else:
+                folder.drop(event.clip.id)
+                reason = event.reason + _instead(event.reason, recipes)
+                failed.append((event.clip.id, file, reason))
+                progress = replace(progress, failed=progress.failed + 1)
+                tell(f"error: {file}: {reason}")
+            progress = replace(progress, seconds=time.monotonic() - begin)
+            task.note = _in_words(progress)
+            task.reach(progress.there + progress.made + progress.failed)
+            report(progress)
     folder.note_failures(failed)
     made_by = {"made_by": f"kavc {__version__}", "arrays": folder.settings["arrays"]}
+    if set(folder.clips) <= {clip.id for clip in clips.clips} and are_synthetic(clips.clips):
+        made_by |= {header.SYNTHETIC: True}
     if progress.made or not folder.complete:
         count = folder.finish(clips, fields, made_by)
     else:
@@ -209,6 +245,12 @@ def _run(
     if not count:
         raise KavcError(f"no clip gave features; {folder.path / FAILED} says why")
     return Outcome(folder.path, count, progress.made, failed, truncated)
+
+
+def _in_words(progress: Progress) -> str:
+    """Returns what the counts of an extraction don't say."""
+    times = f"{progress.media / progress.seconds:.3g} x real time" if progress.seconds else ""
+    return ", ".join(filter(None, [f"{progress.failed} failed" if progress.failed else "", times]))
 
 
 def _instead(reason: str, recipes: Mapping[str, Recipe]) -> str:

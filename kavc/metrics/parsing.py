@@ -143,9 +143,10 @@ class ParsingMetrics:
     """The ten numbers of audio-visual video parsing, in per cent.
 
     Args:
-        segment_audio, segment_visual, segment_audio_visual, segment_type_at_av,
-            segment_event_at_av, event_audio, event_visual, event_audio_visual, event_type_at_av,
-            event_event_at_av: as the module says.
+        segment_audio, segment_visual, segment_audio_visual: of segments, as the module says.
+        segment_type_at_av, segment_event_at_av: of segments, both modalities in one number.
+        event_audio, event_visual, event_audio_visual, event_type_at_av, event_event_at_av: the
+            same of events.
         per_video: `(videos, 10) float64`: what each video contributes to each, in this order.
             Each number is its column's mean, so `kavc.evaluation.mean_bootstrap` gives intervals.
     """

@@ -10,6 +10,7 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "CatalogueSearch": ".served",
+        "Hits": ".hits",
         "Index": ".index",
         "exact_search": ".exact",
         "top_k": ".served",

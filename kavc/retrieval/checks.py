@@ -1,9 +1,9 @@
-"""What may go into an index: vectors with a direction, and ids that a line of text can hold."""
+"""What may go into an index: vectors with a direction; ids and labels that a line can hold."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from kavc.serving.arrays import NO_FLOATS, is_no_float
 ROWS = 8192  # normalised at a time, in float64
 UNIT_TOLERANCE = 1e-4  # float32 rows of 65,536 stay within 1e-5
 MAX_ID_BYTES = 256
+MAX_LABELS = 256  # of an item; the most of a video of YouTube-8M are 31
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -83,6 +84,39 @@ def check_ids(ids: Iterable[str]) -> list[str]:
             raise DataError(f"id {str(each)[:MAX_ID_BYTES]!r} (number {row}) {fault}")
         seen.add(each)
     return found
+
+
+def check_labels(labels: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
+    """Returns the labels of items, each fit for a line of a file.
+
+    Args:
+        labels: of each item the names of its labels: at most 256, each as an id must be. An item
+            without any has an empty sequence.
+
+    Raises:
+        DataError: an item's labels are one text, too many, or one is unfit; names the first.
+    """
+    found, known = [], set[str]()
+    for row, names in enumerate(labels):
+        if isinstance(names, str | bytes) or len(names) > MAX_LABELS:
+            got = f"{len(names)} of them" if len(names) > MAX_LABELS else f"one: {names!r}"
+            raise DataError(f"labels of item {row}: expected up to {MAX_LABELS} texts, got {got}")
+        for each in names:
+            if each not in known and (fault := _fault(each)):
+                raise DataError(f"label {str(each)[:MAX_ID_BYTES]!r} of item {row} {fault}")
+            known.add(each)
+        found.append(tuple(names))
+    return found
+
+
+def line_text(text: str) -> str:
+    r"""Returns a name as a label can be: without control characters, of 256 bytes at most.
+
+    >>> line_text("dog\tand cat")
+    'dog and cat'
+    """
+    plain = CONTROL.sub(" ", text).encode(errors="replace")[:MAX_ID_BYTES]
+    return plain.decode(errors="ignore").strip()
 
 
 def _norms(name: str, rows: np.ndarray, start: int) -> np.ndarray:

@@ -2,9 +2,11 @@
 
 index.json            format, dim, count, modality, model, backend; which data, how long, SHA-256
 data-XXXXXXXXXXXX/    vectors.npy (float32, C order: can be mapped), ids.txt (UTF-8, an id a line);
-                      with a correction of hubs bias.npy (float32), and hubs/, the correction
+                      with a correction of hubs bias.npy (float32), and hubs/, the correction;
+                      with labels labels.txt (UTF-8, a line an item, tabs between its names)
 
-An index without a correction has format 1, which earlier versions read; one with it has format 2.
+An index without a correction has format 1, one with it format 2, which earlier versions read. One
+with labels has format 3, with or without a correction.
 
 A state of the index is one data folder, written whole under a new name; replacing `index.json` by
 one rename makes it the state that readers see, and only then the former one is removed. A reader
@@ -18,6 +20,7 @@ import os
 import re
 import shutil
 import uuid
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -34,11 +37,13 @@ from kavc.retrieval import hubs
 from kavc.retrieval.checks import are_units
 from kavc.retrieval.hubs import HubCorrection
 from kavc.retrieval.id_file import read_ids, write_ids
+from kavc.retrieval.label_file import read_labels, write_labels
 
-PLAIN_FORMAT, CORRECTED_FORMAT = FORMATS = (1, 2)
 HEADER, VECTORS, IDS, BIAS, HUBS = "index.json", "vectors.npy", "ids.txt", "bias.npy", "hubs"
+LABELS = "labels.txt"
 PLAIN = (VECTORS, IDS)
 CORRECTED = (*PLAIN, BIAS, *(f"{HUBS}/{name}" for name in hubs.FILES))
+FILES = {1: (PLAIN,), 2: (CORRECTED,), 3: ((*PLAIN, LABELS), (*CORRECTED, LABELS))}  # of a format
 DATA = re.compile(r"data-[0-9a-f]{12}")
 MAX_COUNT, MAX_DIM = 2**31 - 1, 65_536  # positions are int32 in a served graph
 
@@ -77,6 +82,7 @@ class Content:
         vectors: `(count, dim) float32` of norm 1.
         hubs: the correction of hubs; None for none.
         bias: `(count,) float32`, what it takes off each vector's cosines; None likewise.
+        labels: of each vector the names of its labels; None where none has any.
     """
 
     dim: int
@@ -87,6 +93,7 @@ class Content:
     vectors: np.ndarray
     hubs: HubCorrection | None = None
     bias: np.ndarray | None = None
+    labels: Sequence[Sequence[str]] | None = None
 
 
 def write_index(folder: Path, content: Content) -> None:
@@ -132,13 +139,13 @@ def read_header(folder: Path) -> Header:
     if not os.path.lexists(path):
         raise DataError(f"{folder}: no index (it holds no {HEADER})")
     found = read_json(path)
-    if not isinstance(found, dict) or found.get("format") not in FORMATS:
-        raise DataError(f'{path}: expected an object with "format": 1 or 2')
+    if not isinstance(found, dict) or found.get("format") not in FILES:
+        raise DataError(f'{path}: expected an object with "format": 1, 2 or 3')
     header = record(Header, found, path)
     fits = {
         "dim": 1 <= header.dim <= MAX_DIM,
         "count": 0 <= header.count <= MAX_COUNT,
-        "sizes": set(header.sizes) == set(_names(header.format)),
+        "sizes": bool(_names(header.format, header.sizes)),
         "data": DATA.fullmatch(header.data),
     }
     for name, fit in fits.items():
@@ -147,9 +154,9 @@ def read_header(folder: Path) -> Header:
     return header
 
 
-def _names(format: int) -> tuple[str, ...]:
-    """Returns which files a data folder holds."""
-    return PLAIN if format == PLAIN_FORMAT else CORRECTED
+def _names(format: int, named: Collection[str]) -> tuple[str, ...]:
+    """Returns the files of a data folder in their order, if a format has these; nothing if not."""
+    return next((names for names in FILES[format] if set(names) == set(named)), ())
 
 
 def _write_data(folder: Path, content: Content) -> Header:
@@ -161,8 +168,11 @@ def _write_data(folder: Path, content: Content) -> Header:
         if content.hubs is not None:
             write_npy(temporary / BIAS, content.bias)
             content.hubs.save(temporary / HUBS)
-    format = PLAIN_FORMAT if content.hubs is None else CORRECTED_FORMAT
-    names = _names(format)
+        if content.labels is not None:
+            write_labels(temporary / LABELS, content.labels)
+    plain, labelled = content.hubs is None, content.labels is not None
+    names = (*(PLAIN if plain else CORRECTED), *([LABELS] if labelled else []))
+    format = next(each for each, kinds in FILES.items() if names in kinds)
     files = [folder / data / name for name in names]
     return Header(
         format=format,
@@ -179,7 +189,7 @@ def _write_data(folder: Path, content: Content) -> Header:
 
 def _read_data(folder: Path, header: Header) -> Content:
     place = folder / header.data
-    files = {name: place / name for name in _names(header.format)}
+    files = {name: place / name for name in _names(header.format, header.sizes)}
     for name, file in files.items():
         if not os.path.lexists(file):
             raise DataError(f"{file}: missing; the index is not whole")
@@ -189,7 +199,10 @@ def _read_data(folder: Path, header: Header) -> Content:
     if fingerprint(files.values()) != header.sha256:
         raise DataError(f"{place}: altered; it has not the SHA-256 of {HEADER}")
     vectors, ids = _read_vectors(files[VECTORS], header), read_ids(files[IDS], header.count)
-    plain = Content(header.dim, header.modality, header.model, header.backend, ids, vectors)
+    labels = read_labels(files[LABELS], header.count) if LABELS in files else None
+    plain = Content(
+        header.dim, header.modality, header.model, header.backend, ids, vectors, labels=labels
+    )
     if BIAS not in files:
         return plain
     correction = HubCorrection.load(place / HUBS)

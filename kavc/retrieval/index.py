@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from kavc.errors import ConfigError, DataError
-from kavc.retrieval.checks import check_ids, unit_rows
+from kavc.retrieval.checks import check_ids, check_labels, unit_rows
 from kavc.retrieval.exact import exact_search
 from kavc.retrieval.faiss_search import EXACT, FaissSearch, check_backend
 from kavc.retrieval.folder import MAX_COUNT, MAX_DIM, Content, read_index, write_index
+from kavc.retrieval.hits import Hits
 from kavc.retrieval.hubs import HubCorrection
 
 COSINE, CORRECTED = "cosine", "cosine less hub bias"  # what scores are
@@ -69,15 +70,26 @@ class Index:
         self.dim, self.modality, self.model, self.backend = dim, modality, model, backend
         self.hubs = hubs
         self._name = "the index"
-        self._set([], np.empty((0, dim), np.float32), np.empty(0, np.float32))
+        self._set([], np.empty((0, dim), np.float32), np.empty(0, np.float32), [])
 
     def __len__(self) -> int:
         return len(self._ids)
+
+    def __repr__(self) -> str:
+        what = " ".join(filter(None, [f"{len(self):,}", self.modality, "vectors"]))
+        labelled = "" if self.labels is None else "labelled"
+        told = [what, f"dim {self.dim}", self.backend, self.score, labelled]
+        return f"Index({', '.join(filter(None, told))})"
 
     @property
     def ids(self) -> list[str]:
         """The ids, in the order of `vectors`."""
         return self._ids.tolist()
+
+    @property
+    def labels(self) -> list[tuple[str, ...]] | None:
+        """Of each vector the names of its labels, () for none; None where no vector has any."""
+        return self._labels.tolist() if self._labelled else None
 
     @property
     def vectors(self) -> np.ndarray:
@@ -94,7 +106,12 @@ class Index:
         """What the scores of a search are: "cosine", or "cosine less hub bias"."""
         return COSINE if self.hubs is None else CORRECTED
 
-    def add(self, ids: Iterable[str], vectors: ArrayLike) -> None:
+    def add(
+        self,
+        ids: Iterable[str],
+        vectors: ArrayLike,
+        labels: Iterable[Sequence[str]] | None = None,
+    ) -> None:
         """Adds vectors behind those that are there. One call for many is fastest.
 
         With `hubs` each gets its bias; the query of an id that the bank holds, too, is left out.
@@ -103,15 +120,18 @@ class Index:
             ids: text, each of 1 to 256 bytes in UTF-8 without control characters.
             vectors: `(n, dim)` floats; their norms don't matter. Lists may hold small whole
                 numbers, too.
+            labels: optional. Of each vector the names of its labels, at most 256, text as ids are.
 
         Raises:
-            DataError: an id is unfit, given twice or there already; another number of ids than of
-                vectors; another width; whole numbers as quantised vectors have them; or a vector
-                that is zero or not finite.
+            DataError: an id is unfit, given twice or there already; another number of ids, or of
+                labels, than of vectors; an unfit label; another width; whole numbers as quantised
+                vectors have them; or a vector that is zero or not finite.
         """
         units, new = unit_rows("vectors", vectors, self.dim), check_ids(ids)
-        if len(new) != len(units):
-            raise DataError(f"{len(new)} ids for {len(units)} vectors; expected one each")
+        named = [()] * len(new) if labels is None else check_labels(labels)
+        for count, what in ((len(new), "ids"), (len(named), "items with labels")):
+            if count != len(units):
+                raise DataError(f"{count} {what} for {len(units)} vectors; expected one each")
         there = set(self._ids)
         for each in new:
             if each in there:
@@ -124,6 +144,7 @@ class Index:
             self.ids + new,
             np.concatenate([self._vectors, units]),
             np.concatenate([self._bias, bias]),
+            [*self._labels, *named],
         )
         for corrected, search in searches.items():
             search.add(self._vectors, self.bias if corrected else None)
@@ -142,11 +163,10 @@ class Index:
                 raise DataError(f"id {each!r} is not in {self._name}; nothing was removed")
         kept = np.ones(len(self), bool)
         kept[[row_of[each] for each in gone]] = False
-        self._set(self._ids[kept].tolist(), self._vectors[kept], self._bias[kept])
+        labels = self._labels[kept].tolist()
+        self._set(self._ids[kept].tolist(), self._vectors[kept], self._bias[kept], labels)
 
-    def search(
-        self, queries: ArrayLike, k: int, *, corrected: bool = True
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def search(self, queries: ArrayLike, k: int, *, corrected: bool = True) -> Hits:
         """Finds the nearest of each query.
 
         Args:
@@ -157,7 +177,8 @@ class Index:
 
         Returns:
             Ids `(n, k)` text and scores `(n, k) float32`, cosines or what `score` says, best
-            first; with the backend "exact", of equal ones that which was added first.
+            first; with the backend "exact", of equal ones that which was added first. A pair, of
+            which `labels` are an attribute.
 
         Raises:
             ConfigError: the index is empty, or `k` is out of range.
@@ -174,7 +195,8 @@ class Index:
             if corrected not in self._searches:
                 self._searches[corrected] = FaissSearch(self.backend, self._vectors, bias)
             positions, scores = self._searches[corrected].search(units, k)
-        return self._ids[positions].astype(str), scores
+        labels = self._labels[positions] if self._labelled else None
+        return Hits(self._ids[positions].astype(str), scores, labels)
 
     def check(
         self, *, model: str | None = None, modality: str | None = None, dim: int | None = None
@@ -224,7 +246,7 @@ class Index:
         """
         content = Content(
             self.dim, self.modality, self.model, self.backend, self.ids, self._vectors,
-            self.hubs, self.bias,
+            self.hubs, self.bias, self.labels,
         )  # fmt: skip
         write_index(Path(folder), content)
 
@@ -246,11 +268,20 @@ class Index:
         )  # fmt: skip
         index._name = os.fspath(folder)
         bias = np.zeros(len(content.ids), np.float32) if content.bias is None else content.bias
-        index._set(content.ids, content.vectors, bias)
+        labels = [()] * len(content.ids) if content.labels is None else content.labels
+        index._set(content.ids, content.vectors, bias, labels)
         return index
 
-    def _set(self, ids: list[str], vectors: np.ndarray, bias: np.ndarray) -> None:
+    def _set(
+        self,
+        ids: list[str],
+        vectors: np.ndarray,
+        bias: np.ndarray,
+        labels: Sequence[Sequence[str]],
+    ) -> None:
         self._ids = np.array(ids, dtype=object)
+        self._labels = np.fromiter(labels, dtype=object, count=len(ids))  # tuples, not an axis
+        self._labelled = any(labels)
         self._vectors, self._bias = vectors, bias  # without a correction the bias is 0, and unused
         for array in (vectors, bias):
             array.flags.writeable = False

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kavc.data.schema import Field
 from kavc.retrieval.index import CORRECTED, COSINE, Index
+from kavc.retrieval.label_file import joined
 
 K = 100
 CHUNK = 16  # vectors of which only the best score is looked at, at first
@@ -128,7 +129,8 @@ class CatalogueSearch(tf.Module):
     Returns:
         Dict of "ids" `(batch, k)` string and "scores" `(batch, k) float32`, cosines less the bias
         of the index's correction of hubs, if it has one, best first; of equal ones, that which was
-        added first.
+        added first. Where the index has labels, "labels" `(batch, k)` string too: the names of
+        each one's, with tabs between.
 
     Raises:
         ConfigError: the index is empty, or `k` is not between 1 and its size.
@@ -137,6 +139,8 @@ class CatalogueSearch(tf.Module):
         search = CatalogueSearch(Index.load("sounds"))
         function = lambda visual: search(network.visual_branch(visual))
     """
+
+    labels: tf.Variable | None = None
 
     def __init__(self, index: Index, k: int | None = None):
         super().__init__(name="catalogue")
@@ -147,15 +151,25 @@ class CatalogueSearch(tf.Module):
             blocks = columns(index.vectors, index.bias)
             self.vectors = tf.Variable(blocks, trainable=False, name="vectors")
             self.ids = tf.Variable(index.ids, trainable=False, name="ids")
+            if index.labels is not None:
+                texts = [joined(names) for names in index.labels]
+                self.labels = tf.Variable(texts, trainable=False, name="labels")
 
     @property
     def fields(self) -> dict[str, Field]:
         """The outputs, by name."""
-        return {
+        found = {
             "ids": Field((self.k,), "string", "the nearest of the catalogue, best first"),
             "scores": Field((self.k,), "float32", MEANING[self._score]),
         }
+        if self.labels is None:
+            return found
+        meaning = "names of the labels of each, with tabs between"
+        return found | {"labels": Field((self.k,), "string", meaning)}
 
     def __call__(self, embedding: tf.Tensor) -> dict[str, tf.Tensor]:
         positions, scores = top_k(tf.cast(embedding, tf.float32), self.vectors, self.k)
-        return {"ids": tf.gather(self.ids, positions), "scores": scores}
+        found = {"ids": tf.gather(self.ids, positions), "scores": scores}
+        if self.labels is not None:
+            found["labels"] = tf.gather(self.labels, positions)
+        return found

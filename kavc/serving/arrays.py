@@ -17,9 +17,10 @@ from kavc.errors import ConfigError, DataError
 from kavc.files import write_json, write_npz
 from kavc.inputs.arrays import read_npz
 from kavc.inputs.json_files import read_json
+from kavc.serving.interface import MAX_MESSAGE_BYTES
 from kavc.texts import listed, quoted
 
-MAX_BYTES = 256 * 2**20  # the local server's own limit
+MAX_BYTES = MAX_MESSAGE_BYTES
 KINDS = (".npz", ".json")
 LARGEST_WHOLE = 10  # beyond any dequantised (2) or standardised feature that is a whole number
 NO_FLOATS = (

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from kavc.errors import ConfigError
 from kavc.serving.configs import METRICS_PATH, BatchingConfig, TLSConfig
 from kavc.serving.inspection.allowed_ops import check_ops
+from kavc.serving.interface import MAX_MESSAGE_BYTES
 
-MAX_MESSAGE_BYTES = 256 * 2**20
 LONGEST = 2**31 - 1  # seconds: the real server's flag, and what threads can wait for
 
 

@@ -1,7 +1,7 @@
-"""The messages and stubs of TensorFlow Serving's gRPC interface, imported in one place.
+"""The messages and stubs of TensorFlow Serving's gRPC interface that a server uses, in one place.
 
-They import TensorFlow, which takes seconds: import this module only where a server or a client is
-made. They come with the extra `serve`.
+They import TensorFlow, which takes seconds: import this module only where a server is made; a
+client has `kavc.serving.messages`. They come with the extra `serve`.
 """
 
 from __future__ import annotations
@@ -10,6 +10,12 @@ import contextlib
 import importlib
 
 from kavc.errors import ServingError
+from kavc.serving.interface import (
+    DEFAULT_SIGNATURE,
+    MAX_MESSAGE_BYTES,
+    MODEL_SERVICE,
+    PREDICTION_SERVICE,
+)
 
 try:
     import grpc
@@ -46,11 +52,6 @@ except ImportError as error:
     raise ServingError(
         f"serving needs packages that are not installed ({error}); pip install 'kavc[serve]'"
     ) from error
-
-MAX_MESSAGE_BYTES = 256 * 2**20
-DEFAULT_SIGNATURE = "serving_default"
-PREDICTION_SERVICE = "tensorflow.serving.PredictionService"
-MODEL_SERVICE = "tensorflow.serving.ModelService"
 
 # Reflection shows the services from protobuf's pool, which importing their modules fills. Those of
 # tensorflow-serving-api 2.17 were generated for an older protobuf and stumble right after that.

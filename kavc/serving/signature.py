@@ -8,17 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from kavc.errors import DataError, unknown
+from kavc.serving.dtypes import name_of
 from kavc.texts import listed, quoted
-
-if TYPE_CHECKING:
-    from tensorflow.core.framework.tensor_shape_pb2 import TensorShapeProto
-    from tensorflow.core.protobuf.meta_graph_pb2 import TensorInfo as TensorInfoProto
-
-    from kavc.serving.protos import SignatureDef
-
 
 MAX_RANK = 254  # TensorFlow's own
 MAX_TENSORS = 10_000  # inputs or outputs of one function
@@ -59,7 +53,11 @@ class TensorInfo:
         """
         if dtype == self.dtype and self._takes(shape):
             return
-        raise DataError(f"{side} {quoted(name)} is {describe(dtype, shape)}; expected {self}")
+        came = f"{side} {quoted(name)} is {describe(dtype, shape)}; expected {self}"
+        alone = (1, *shape)
+        if side == "input" and self.batched and self._takes(alone):
+            came += f"; a single example has a batch axis, too: {describe(dtype, alone)}"
+        raise DataError(came)
 
     def _takes(self, shape: Sequence[int]) -> bool:
         if self.shape is None:
@@ -98,8 +96,8 @@ def describe(dtype: str, shape: Sequence[int | None]) -> str:
     return f"{dtype} ({sizes}{',' if len(shape) == 1 else ''})"
 
 
-def read_signature(signature: SignatureDef) -> SignatureInfo:
-    """Returns what a `SignatureDef` says about inputs and outputs.
+def read_signature(signature: Any) -> SignatureInfo:
+    """Returns what a `SignatureDef`, TensorFlow's or a client's, says about inputs and outputs.
 
     Raises:
         DataError: a dtype is none of TensorFlow's, a shape is no shape, or there are more than
@@ -108,23 +106,20 @@ def read_signature(signature: SignatureDef) -> SignatureInfo:
     return SignatureInfo(_tensors(signature.inputs, "input"), _tensors(signature.outputs, "output"))
 
 
-def _tensors(protos: Mapping[str, TensorInfoProto], side: str) -> dict[str, TensorInfo]:
+def _tensors(protos: Mapping[str, Any], side: str) -> dict[str, TensorInfo]:
     if len(protos) > MAX_TENSORS:
         raise DataError(f"{len(protos):,} {side}s; expected at most {MAX_TENSORS:,}")
     return {name: _tensor(info, f"{side} {quoted(name)}") for name, info in sorted(protos.items())}
 
 
-def _tensor(info: TensorInfoProto, where: str) -> TensorInfo:
-    import tensorflow as tf
-
-    try:
-        dtype = tf.dtypes.as_dtype(info.dtype).base_dtype.name
-    except TypeError:
-        raise DataError(f"{where} has dtype {info.dtype}, which TensorFlow hasn't") from None
+def _tensor(info: Any, where: str) -> TensorInfo:
+    dtype = name_of(info.dtype)
+    if dtype is None:
+        raise DataError(f"{where} has dtype {info.dtype}, which TensorFlow hasn't")
     return TensorInfo(dtype, _shape(info.tensor_shape, where))
 
 
-def _shape(shape: TensorShapeProto, where: str) -> tuple[int | None, ...] | None:
+def _shape(shape: Any, where: str) -> tuple[int | None, ...] | None:
     if shape.unknown_rank:
         return None
     if len(shape.dim) > MAX_RANK:

@@ -1,60 +1,35 @@
 """NumPy arrays to `TensorProto` and back. What comes off the wire is checked before it is unpacked.
 
 `describe` gives dtype and shape as the message claims them, `to_array` the values, after a check
-that they fill the shape exactly, and `to_proto` goes the other way.
+that they fill the shape exactly, and `fill` goes the other way.
+
+Nothing here needs TensorFlow: a message is anything with the fields of `TensorProto`, TensorFlow's
+own in a server, and that of `kavc.serving.messages` in a client.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tensorflow as tf
 
 from kavc.errors import DataError
-from kavc.serving.protos import MAX_MESSAGE_BYTES, TensorProto
-from kavc.texts import one_line, quoted
+from kavc.serving.dtypes import ENUM, KINDS, Kind
+from kavc.serving.interface import MAX_MESSAGE_BYTES
+from kavc.texts import quoted
 
-# The field of the message in which TensorFlow lists values of a dtype one by one. Any other dtype
-# (resources, variants, quantised and complex numbers) is refused.
-FIELDS = {
-    tf.bool: "bool_val",
-    tf.bfloat16: "half_val",
-    tf.float16: "half_val",
-    tf.float32: "float_val",
-    tf.float64: "double_val",
-    tf.int8: "int_val",
-    tf.int16: "int_val",
-    tf.int32: "int_val",
-    tf.int64: "int64_val",
-    tf.uint8: "int_val",
-    tf.uint16: "int_val",
-    tf.uint32: "uint32_val",
-    tf.uint64: "uint64_val",
-    tf.string: "string_val",
-}
+if TYPE_CHECKING:
+    from kavc.serving.protos import TensorProto
+
 MAX_RANK = 16
 MAX_TENSOR_BYTES = 2**31 - 1  # protobuf holds no more
-STRING = tf.string.as_datatype_enum
-
-
-class Kind(NamedTuple):
-    """A dtype on the wire: its name, the field of its values, and NumPy's dtype for it."""
-
-    name: str
-    field: str
-    numpy: np.dtype
-
-
-KINDS = {
-    dtype.as_datatype_enum: Kind(dtype.name, field, np.dtype(dtype.as_numpy_dtype))
-    for dtype, field in FIELDS.items()
-}
+STRING = ENUM["DT_STRING"]
 NUMBERS = {kind.numpy: enum for enum, kind in KINDS.items() if enum != STRING}
 
 
-def describe(proto: TensorProto, name: str, *, side: str = "input") -> tuple[str, tuple[int, ...]]:
+def describe(proto: Any, name: str, *, side: str = "input") -> tuple[str, tuple[int, ...]]:
     """Returns the dtype and shape that a message claims; reads no value.
 
     Args:
@@ -76,7 +51,7 @@ def describe(proto: TensorProto, name: str, *, side: str = "input") -> tuple[str
     return KINDS[proto.dtype].name, shape
 
 
-def to_array(proto: TensorProto, name: str, *, side: str = "input") -> np.ndarray:
+def to_array(proto: Any, name: str, *, side: str = "input") -> np.ndarray:
     """Returns the values of a message as an array, which may be read-only.
 
     Unlike TensorFlow, which repeats the last value, this refuses a message whose values do not
@@ -112,26 +87,79 @@ def to_array(proto: TensorProto, name: str, *, side: str = "input") -> np.ndarra
         return np.frombuffer(content, kind.numpy).reshape(shape)
     if math.prod(max(size, 1) for size in shape) > MAX_MESSAGE_BYTES:  # (0, 10**12)
         raise DataError(f"{where} is empty and claims {shape}; that is too large")
-    try:
-        return tf.make_ndarray(proto)
-    except (ValueError, TypeError, OverflowError) as error:  # 300 as a uint8, say
-        reason = one_line(str(error), 200)
-        raise DataError(f"{where} can't be read as {kind.name}: {reason}") from None
+    values = _values(kind, getattr(proto, kind.field))
+    if values is None:
+        raise DataError(f"{where} can't be read as {kind.name}: it lists a value that is none")
+    return values.reshape(shape)
+
+
+def _values(kind: Kind, listed: Iterable) -> np.ndarray | None:
+    """Returns values that came one by one; None if one doesn't fit, as 300 as a uint8."""
+    if kind.field == "string_val":
+        return _objects(list(listed))
+    if kind.field == "half_val":  # the bits of each
+        bits = np.fromiter(listed, np.int32)
+        return bits.astype(np.uint16).view(kind.numpy) if _fits(bits, np.uint16) else None
+    if kind.field == "int_val":
+        values = np.fromiter(listed, np.int32)
+        return values.astype(kind.numpy) if _fits(values, kind.numpy) else None
+    return np.fromiter(listed, kind.numpy)
+
+
+def _fits(values: np.ndarray, dtype: Any) -> bool:
+    limits = np.iinfo(dtype)
+    return not values.size or (values.min() >= limits.min and values.max() <= limits.max)
+
+
+def _objects(words: list) -> np.ndarray:
+    array = np.empty(len(words), object)
+    array[:] = words
+    return array
+
+
+def fill(proto: Any, array: np.ndarray) -> None:
+    """Writes an array into an empty message; text is sent as UTF-8, numbers as bytes.
+
+    Args:
+        proto: the message.
+        array: of a dtype that travels, in any byte order; text as str or as bytes.
+
+    Raises:
+        DataError: the array is over 2 GiB, or of a dtype that doesn't travel.
+    """
+    if array.dtype not in NUMBERS:
+        array = array.astype(array.dtype.newbyteorder("="))
+    number = NUMBERS.get(array.dtype)
+    if number is not None and array.nbytes > MAX_TENSOR_BYTES:
+        raise DataError(f"{array.nbytes} bytes do not fit one message of {MAX_TENSOR_BYTES}")
+    if number is None and array.dtype.kind not in "OSU":
+        raise DataError(f"an array is {array.dtype}, which no message holds")
+    proto.dtype = STRING if number is None else number
+    proto.tensor_shape.SetInParent()  # of a single number it is empty, and not missing
+    for size in array.shape:
+        proto.tensor_shape.dim.add(size=size)
+    if number is not None:
+        proto.tensor_content = array.tobytes()
+    else:
+        proto.string_val.extend(_bytes(word) for word in array.ravel().tolist())
+
+
+def _bytes(word: object) -> bytes:
+    if isinstance(word, str):
+        return word.encode()
+    if isinstance(word, bytes):
+        return word
+    raise DataError(f"an array of texts holds {word!r:.100}, which is none")
 
 
 def to_proto(array: np.ndarray) -> TensorProto:
-    """Returns an array as a message; text is sent as UTF-8, numbers as bytes.
+    """Returns an array as TensorFlow's message, which takes TensorFlow.
 
     Raises:
-        DataError: the array is over 2 GiB.
+        DataError: as `fill`.
     """
-    number = NUMBERS.get(array.dtype)
-    if number is None:
-        return tf.make_tensor_proto(array.astype(array.dtype.newbyteorder("=")))
-    if array.nbytes > MAX_TENSOR_BYTES:
-        raise DataError(f"{array.nbytes} bytes do not fit one message of {MAX_TENSOR_BYTES}")
-    return TensorProto(
-        dtype=number,
-        tensor_shape={"dim": [{"size": size} for size in array.shape]},
-        tensor_content=array.tobytes(),
-    )
+    from kavc.serving.protos import TensorProto
+
+    proto = TensorProto()
+    fill(proto, array)
+    return proto

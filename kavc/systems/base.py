@@ -245,6 +245,7 @@ class System(abc.ABC):
 
     Attributes:
         name, summary, paper: what it is called, answers and comes from.
+        limits: sentences on what it can't do, and must not be used for; model cards have them.
         Config: its settings.
         data_options: names of the config's options that decide what `describe`, `read` and the
             stages' `load` return. Under other values data are read again.
@@ -260,6 +261,7 @@ class System(abc.ABC):
 
     name: ClassVar[str]
     summary: ClassVar[str]
+    limits: ClassVar[Sequence[str]] = ()
     paper: ClassVar[Paper]
     Config: ClassVar[type[Config]]
     data_options: ClassVar[Sequence[str]] = ()
@@ -269,6 +271,9 @@ class System(abc.ABC):
     class_file: ClassVar[str] = "labels.txt"
     likenesses: ClassVar[Sequence[str]] = ()
     evaluated_on: ClassVar[Sequence[str]] = ("test",)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name}: {self.summary})"
 
     @abc.abstractmethod
     def examples(self, config: Any) -> ExampleSpec:

@@ -7,35 +7,29 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from kavc.errors import ConfigError, DataError, unknown
+from kavc.serving.arrays import NO_FLOATS, is_no_float
 from kavc.serving.signature import SignatureInfo, TensorInfo
-from kavc.training.run import Run
+from kavc.systems.base import Signature
 
 SHOWN = 300  # characters of what a graph said
 
 
-class RunAnswers:
-    """The signatures of a run's network.
+class Answers:
+    """Functions of a network, asked as a server is asked; `Run.answers` makes it.
 
     Args:
-        run: a finished run.
+        functions: name to signature, as `kavc.systems.base.System.signatures` gives them.
+        where: names what has them, in messages.
 
     Attributes:
         signatures: name to what it takes and gives, with a batch axis in front.
-
-    Raises:
-        ConfigError: training has not ended.
-
-    Example:
-        RunAnswers(Run("runs/a")).predict("serving_default", load_inputs("request.npz"))
     """
 
-    def __init__(self, run: Run):
-        run.check_finished()
-        self.run = run
-        classes = tuple(run.data["classes"])
-        self._found = run.system.signatures(run.network, run.config, {"classes": classes})
+    def __init__(self, functions: Mapping[str, Signature], where: object):
+        self._functions, self._where = functions, where
         self._graphs: dict[str, Any] = {}
         self.signatures = {
             name: SignatureInfo(
@@ -44,7 +38,7 @@ class RunAnswers:
                     for fields in (signature.inputs, signature.outputs)
                 )
             )
-            for name, signature in self._found.items()
+            for name, signature in functions.items()
         }
 
     def info(self, signature: str) -> SignatureInfo:
@@ -54,7 +48,7 @@ class RunAnswers:
             ConfigError: there is none of this name.
         """
         if signature not in self.signatures:
-            raise ConfigError(f"{self.run.path}: {unknown('signature', signature, self._found)}")
+            raise ConfigError(f"{self._where}: {unknown('signature', signature, self.signatures)}")
         return self.signatures[signature]
 
     def predict(self, signature: str, inputs: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -62,7 +56,8 @@ class RunAnswers:
 
         Args:
             signature: its name.
-            inputs: name to array or nested lists, each with a batch in front.
+            inputs: name to array or nested lists, each with a batch in front. A NAME_length that
+                is missing is that of the whole sequences.
 
         Raises:
             ConfigError: there is no such signature.
@@ -70,23 +65,57 @@ class RunAnswers:
         """
         import tensorflow as tf
 
-        from kavc.serving.client.cast import cast
+        from kavc.serving.client.cast import cast_all
 
-        info = self.info(signature)
-        info.check_names(inputs)
-        given = {
-            name: tf.constant(cast(value, info.inputs[name], name))
-            for name, value in inputs.items()
-        }
+        fitting = cast_all(inputs, self.info(signature))
+        given = {name: tf.constant(value) for name, value in fitting.items()}
         try:
             if signature not in self._graphs:  # traced for one shape, then for all
-                function = self._found[signature].function
+                function = self._functions[signature].function
                 self._graphs[signature] = tf.function(function, reduce_retracing=True)
             answers = self._graphs[signature](**given)
         except tf.errors.InvalidArgumentError as error:
             told = _reason(error.message or "")[:SHOWN]
             raise DataError(f"signature {signature!r} refuses its inputs: {told}") from None
         return {name: np.asarray(value) for name, value in answers.items()}
+
+
+def rows_of(name: str, given: ArrayLike, width: int) -> np.ndarray:
+    """Returns features that are to be embedded, a row an item, checked.
+
+    >>> rows_of("audio", [[0.5, 1.0]], 2).dtype
+    dtype('float32')
+
+    Args:
+        name: of the array.
+        given: `(n, width)` floats, n at least 1. Lists may hold small whole numbers, as
+            `kavc.serving.arrays.is_no_float` has it.
+        width: what the network takes.
+
+    Returns:
+        `(n, width) float32`.
+
+    Raises:
+        DataError: another shape, whole numbers as quantised features are, no row, or values that
+            are not finite.
+    """
+    try:
+        features = np.asarray(given)
+    except ValueError:
+        raise DataError(f"{name}: got a ragged list; expected numbers (n, {width})") from None
+    what = f"{features.dtype} {features.shape}"
+    if features.ndim != 2 or features.shape[1] != width or features.dtype.kind not in "biuf":
+        cure = f"; a single item is (1, {width})" if features.shape == (width,) else ""
+        raise DataError(
+            f"{name}: expected numbers (n, {width}), as the network reads them; got {what}{cure}"
+        )
+    if is_no_float(given):
+        raise DataError(f"{name}: got {what}; expected {NO_FLOATS}")
+    with np.errstate(over="ignore"):
+        features = features.astype(np.float32)
+    if not len(features) or not np.isfinite(features).all():
+        raise DataError(f"{name}: holds no row, or values that are not finite")
+    return features
 
 
 def _reason(message: str) -> str:

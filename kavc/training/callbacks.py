@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from kavc.errors import KavcError
+from kavc.progress import Task
 from kavc.systems.base import Stage
 from kavc.training.checkpoint import BestInMemory, Checkpoints, FitState, reseed
 
@@ -115,3 +116,45 @@ class Checkpoint(keras.callbacks.Callback):
                 f"stage {self.stage.name!r} follows {self.stage.monitor!r}, which the fit does "
                 f"not report; it reports {', '.join(logs)}"
             )
+
+
+class Progress(keras.callbacks.Callback):
+    """Tells how far a fit is, and after each epoch the values that decide; stands last.
+
+    Args:
+        task: that counts the fit's steps.
+        stage: that is fitted.
+        state: where the fit stands, as `Checkpoint` keeps it.
+        steps: of an epoch.
+    """
+
+    def __init__(self, task: Task, stage: Stage, state: FitState, steps: int):
+        super().__init__()
+        self.task = task
+        self.stage = stage
+        self.state = state
+        self.steps = steps
+
+    def on_epoch_begin(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.task.at = f"epoch {epoch + 1} of {self.stage.epochs}"
+
+    def on_train_batch_begin(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        # At the end of a batch Keras would wait for its logs first, if somebody asked.
+        self.task.reach(self.state.epoch * self.steps + batch)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        self.task.reach(self.state.epoch * self.steps)
+        self.task.tell(deciding(self.stage, self.state))
+
+
+def deciding(stage: Stage, state: FitState) -> str:
+    """Returns a stage's values that decide, after an epoch, in a few words."""
+    logs = state.history[-1]
+    others = [name for name, _ in [stage.headline or ("", "")] if name not in ("", stage.monitor)]
+    told = [f"{stage.monitor} {logs[stage.monitor]:.4f} (best {best_so_far(state)})"]
+    return ", ".join([*told, *(f"{name} {logs[name]:.4f}" for name in others if name in logs)])
+
+
+def best_so_far(state: FitState) -> str:
+    """Returns the best value of a fit, and its epoch."""
+    return f"{state.best:.4f} at epoch {state.best_epoch}"

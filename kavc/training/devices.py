@@ -13,6 +13,10 @@ gradients (`clipnorm`) on each device, before they are added up.
 from __future__ import annotations
 
 import contextlib
+import os
+import platform
+from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
@@ -52,6 +56,30 @@ def strategy_for(devices: int | None) -> tf.distribute.Strategy:
         f"{devices} devices were asked for, this process has {counts}; ask for fewer, or, for "
         "logical CPUs where there is no GPU, do it before anything runs on TensorFlow"
     )
+
+
+def described(strategy: tf.distribute.Strategy | None = None) -> list[str]:
+    """Returns on what a fit runs, as a report says it: "NVIDIA H200", or "CPU, MODEL, 2 cores".
+
+    Args:
+        strategy: as `strategy_for` gives it; None for TensorFlow's default one.
+    """
+    count = 1 if strategy is None else strategy.num_replicas_in_sync
+    if not (gpus := tf.config.list_physical_devices("GPU")):
+        cores = len(os.sched_getaffinity(0))
+        shared = f", as {count} logical devices" if count > 1 else ""
+        return [f"CPU, {_processor()}, {cores} core{'s' if cores > 1 else ''}{shared}"]
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus[:count]]
+    names = Counter(each.get("device_name", "GPU") for each in details)
+    return [f"{found} x {name}" if found > 1 else name for name, found in names.items()]
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
 
 
 def share_out(dataset: tf.data.Dataset, devices: int) -> tf.data.Dataset:

@@ -4,27 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import time
 from collections.abc import Sequence
 
+from kavc import progress
 from kavc.data.source import Source
 from kavc.errors import ConfigError
+from kavc.evaluation.made import command
 from kavc.evaluation.report import Report
+from kavc.terminal import Verbose, showing
 from kavc.training.data_facts import ASSIGNMENT, check_same, difference
+from kavc.training.made import made_of
 from kavc.training.run import Run
+
+OneRun = Run | str | os.PathLike
 
 
 def evaluate(
-    runs: Sequence[str | os.PathLike],
+    runs: OneRun | Sequence[OneRun],
     *,
     data: str | Source | None = None,
     splits: str | os.PathLike | None = None,
+    verbose: Verbose = "auto",
 ) -> Report:
-    """Evaluates runs on the test split of some data.
+    """Evaluates a run on the test split of some data, or several side by side.
 
     Args:
-        runs: run folders, all of one system.
+        runs: a run or its folder, or several of one system.
         data: source, as "youtube8m:PATH"; by default the one that the first run was trained on.
         splits: optional splits file, when `data` is text; alone, of the first run's own data.
+        verbose: how progress is shown, as of `kavc.train`.
 
     Returns:
         The report of the only run, or the system's comparison of all. Its title says so if a run
@@ -34,8 +43,15 @@ def evaluate(
     Raises:
         ConfigError: no run, runs of several systems, or data that don't fit a run's network.
         DataError: no data are named, and those of the first run are not what a run was trained on.
+
+    Example:
+        kavc.evaluate("runs/ti-avc").headline
+        kavc.evaluate("runs/ti-avc", data="features:others").save("report")
+        kavc.evaluate(["runs/a", "runs/b"]).tables[0]
     """
-    opened = [Run(path) for path in runs]
+    began = time.monotonic()
+    given = [runs] if isinstance(runs, Run | str | os.PathLike) else runs
+    opened = [run if isinstance(run, Run) else Run(run) for run in given]
     if not opened:
         raise ConfigError("give at least one run folder")
     if len({run.path.resolve() for run in opened}) < len(opened):
@@ -43,19 +59,41 @@ def evaluate(
     names = sorted({run.settings.system for run in opened})
     if len(names) > 1:
         raise ConfigError(f"the runs are of several systems: {', '.join(names)}; compare one kind")
+    with showing(verbose):
+        source, reports, remarks = _evaluated(opened, data, splits)
+    alone = len(reports) == 1
+    report = next(iter(reports.values())) if alone else opened[0].system.compare(reports)
+    from kavc.training.devices import described  # TensorFlow is loaded by now
+
+    made = made_of(
+        opened,
+        opened[0].facts_now(source),
+        command=command(
+            "kavc.evaluate", [str(run.path) for run in opened], data=data, splits=splits
+        ),
+        devices=described(),
+        evaluation=time.monotonic() - began,
+    )
+    return _remarked(dataclasses.replace(report, made=made), remarks)
+
+
+def _evaluated(
+    runs: Sequence[Run], data: str | Source | None, splits: str | os.PathLike | None
+) -> tuple[Source, dict[str, Report], dict[str, str | None]]:
+    """Returns the data; and by the label of each run its report and in what its own data differ."""
+    on = "its own data" if data is None else str(data)
+    progress.announce(f"evaluating {', '.join(str(run.path) for run in runs)} on {on}")
     named = data is not None or splits is not None
     # Its own are checked below, run by run.
-    source = opened[0].source_for(data, splits) if named else opened[0].source.settled()
+    source = runs[0].source_for(data, splits) if named else runs[0].source.settled()
     reports: dict[str, Report] = {}
     remarks: dict[str, str | None] = {}
-    for run in opened:
+    for run in progress.track(runs, "evaluating", unit="runs"):
         label = run.path.resolve().name
         label = str(run.path) if label in reports else label
         remarks[label] = _check(run, source, named=named)
         reports[label] = run.system.evaluate(run.network, source, run.config)
-    one = len(reports) == 1
-    report = next(iter(reports.values())) if one else opened[0].system.compare(reports)
-    return _remarked(report, remarks)
+    return source, reports, remarks
 
 
 def _check(run: Run, source: Source, *, named: bool) -> str | None:

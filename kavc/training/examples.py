@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from kavc import progress
 from kavc.data.source import Source
 from kavc.systems.base import SourceInfo, Stage, System
 
@@ -29,14 +30,21 @@ class Examples:
 
     def info(self, config: Any) -> SourceInfo:
         """Returns what the data fix."""
-        return self._of(config, "info", lambda: self.system.describe(self.source, config))
+        return self._of(config, "info", lambda: self._describe(config))
 
     def load(self, stage: Stage, split: str, config: Any) -> Any:
         """Returns one split, as the stage loads it."""
         key = split, type(stage).load
-        return self._of(
-            config, key, lambda: stage.load(self.system.read(self.source, split, config))
-        )
+        return self._of(config, key, lambda: self._read(stage, split, config))
+
+    def _describe(self, config: Any) -> SourceInfo:
+        with progress.task(f"looking through {self.source}", unit="videos"):
+            return self.system.describe(self.source, config)
+
+    def _read(self, stage: Stage, split: str, config: Any) -> Any:
+        total = self.info(config).counts.get(split)
+        with progress.task(f"reading {self.source}, {split}", unit="videos", total=total):
+            return stage.load(self.system.read(self.source, split, config))
 
     def _of(self, config: Any, key: Any, read: Callable[[], Any]) -> Any:
         options = tuple(getattr(config, name) for name in self.system.data_options)

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from kavc import progress
 from kavc.data.ids import shown
 from kavc.data.pairing import distinct
 from kavc.data.source import Source
-from kavc.errors import ConfigError, DataError, unknown
+from kavc.errors import DataError
 from kavc.files import sweep_partials
 from kavc.folders import check_new
+from kavc.retrieval.checks import MAX_LABELS, line_text
 from kavc.retrieval.faiss_search import check_backend
 from kavc.retrieval.folder import read_header
+from kavc.retrieval.hits import Hits
 from kavc.retrieval.index import CORRECTED, COSINE, Index
-from kavc.serving.arrays import NO_FLOATS, is_no_float
+from kavc.terminal import Verbose, showing
 from kavc.training.run import Run, lock
 
 READ_AT_ONCE = 1024  # examples that are embedded at a time
-Progress = Callable[[str], None]
 
 
 def build_index(
@@ -36,12 +38,13 @@ def build_index(
     split: str = "test",
     backend: str = "exact",
     hub_correction: bool = True,
-    progress: Progress = lambda text: None,
+    verbose: Verbose = "auto",
 ) -> Index:
     """Embeds one modality of a split, and writes the index.
 
     Of equal ids the first is kept. From a catalogue of sounds, silent videos are left out: nobody
-    looks for silence, and all of it has one vector.
+    looks for silence, and all of it has one vector. Names of labels are kept with the videos that
+    the data give them to, and stand beside what a search finds.
 
     Args:
         run: a finished run, or its folder.
@@ -53,7 +56,7 @@ def build_index(
         backend: as `kavc.retrieval.Index` takes it.
         hub_correction: whether the index takes off what the run's correction of hubs says, if it
             has one.
-        progress: called with a line of text on what was left out, and one on what scores will be.
+        verbose: how progress is shown, as of `kavc.train`.
 
     Returns:
         The index, as written.
@@ -66,15 +69,17 @@ def build_index(
     out = Path(out)
     check_new(out)
     run = run if isinstance(run, Run) else Run(run)
-    _check_modality(run, modality)
+    run.check_embeds(modality)
     check_backend(backend)
-    ids, vectors = _embed_split(run, modality, run.source_for(data, splits), split, progress)
-    hubs = run.system.hub_correction(run.network, modality) if hub_correction else None
-    progress(f"scores: {COSINE}" if hubs is None else f"scores: {CORRECTED}, {hubs}")
+    with showing(verbose):
+        progress.announce(f"index of {modality}, {split} split, by {run.path}, into {out}")
+        ids, vectors, labels = _embed_split(run, modality, run.source_for(data, splits), split)
+        hubs = run.system.hub_correction(run.network, modality) if hub_correction else None
+        progress.say(f"scores: {COSINE}" if hubs is None else f"scores: {CORRECTED}, {hubs}")
     index = Index(
         vectors.shape[1], modality=modality, model=_model_of(run), backend=backend, hubs=hubs
     )
-    index.add(ids, vectors)
+    index.add(ids, vectors, labels)
     index.save(out)
     return index
 
@@ -86,14 +91,14 @@ def add_to_index(
     data: str | Source | None = None,
     splits: str | os.PathLike | None = None,
     split: str = "test",
-    progress: Progress = lambda text: None,
+    verbose: Verbose = "auto",
 ) -> Index:
     """Embeds a split of some data with the network that made an index, and adds it to that.
 
     Args:
         folder: the index.
         run: the run that made it, or its folder.
-        data, splits, split, progress: as `build_index`.
+        data, splits, split, verbose: as `build_index`.
 
     Returns:
         The index, as written.
@@ -104,11 +109,12 @@ def add_to_index(
         DataError: as `build_index`; or the index is damaged, or holds one of the ids.
     """
     run = run if isinstance(run, Run) else Run(run)
-    with _changing(folder) as index:
+    with showing(verbose), _changing(folder) as index:
+        progress.announce(f"adding to {folder}, {split} split, by {run.path}")
         index.check(model=_model_of(run))
-        _check_modality(run, index.modality)
+        run.check_embeds(index.modality)
         source = run.source_for(data, splits)
-        index.add(*_embed_split(run, index.modality, source, split, progress))
+        index.add(*_embed_split(run, index.modality, source, split))
         index.save(folder)
     return index
 
@@ -133,7 +139,7 @@ def retrieve(
     k: int = 10,
     *,
     hub_correction: bool = True,
-) -> tuple[np.ndarray, np.ndarray]:
+) -> Hits:
     """Embeds queries of the other modality, and searches an index.
 
     Args:
@@ -146,7 +152,7 @@ def retrieve(
 
     Returns:
         Ids `(n, k)` text and scores `(n, k) float32`, best first: cosines, or what `index.score`
-        says.
+        says. Labels are an attribute of the pair.
 
     Raises:
         ConfigError: another run made the index, or `k` is larger than it.
@@ -155,14 +161,14 @@ def retrieve(
     index.check_k(k)
     run = run if isinstance(run, Run) else Run(run)
     index.check(model=_model_of(run))
-    _check_modality(run, index.modality)
+    run.check_embeds(index.modality)
     (other,) = (name for name in run.system.modalities if name != index.modality)
     if set(inputs) != {other}:
         raise DataError(
             f"expected the array {other!r} alone, since the index is of {index.modality!r}; got "
             f"{', '.join(map(repr, sorted(inputs)))}"
         )
-    return index.search(_embed(run, other, inputs[other]), k, corrected=hub_correction)
+    return index.search(run.embed(other, inputs[other]), k, corrected=hub_correction)
 
 
 def _model_of(run: Run) -> str:
@@ -173,25 +179,57 @@ def _model_of(run: Run) -> str:
 
 
 def _embed_split(
-    run: Run, modality: str, source: Source, split: str, progress: Progress
-) -> tuple[list[str], np.ndarray]:
-    """Returns ids and embeddings, without duplicates and, among sounds, silent videos."""
+    run: Run, modality: str, source: Source, split: str
+) -> tuple[list[str], np.ndarray, list[tuple[str, ...]] | None]:
+    """Returns ids, embeddings and labels, without duplicates and, among sounds, silent videos."""
     from kavc.data.damage import data_errors
 
     ids, vectors, silent = [], [], 0
-    with data_errors():
+    own = str(source.absolute()) == run.data["source"]
+    told = progress.task(
+        f"embedding {source}, {split}",
+        unit="videos",
+        total=run.data["counts"].get(split) if own else None,
+    )
+    with data_errors(), told as task:
         for batch in _batches(run, modality, source, split):
+            task.advance(len(batch["id"]))
             kept = ~batch.pop("silent", np.zeros(len(batch["id"]), bool))
             silent += int(np.sum(~kept))
             if kept.any():
                 ids.append(batch["id"][kept])
-                vectors.append(_embed(run, modality, batch[modality][kept]))
+                vectors.append(run.embed(modality, batch[modality][kept]))
     if not ids:
         raise DataError(f"{source}, split {split!r}: holds nothing to embed as {modality!r}")
     names, rows = np.concatenate(ids), np.concatenate(vectors)
     first = distinct(names)
-    progress(f"{len(first)} embedded; left out {silent} silent, {len(names) - len(first)} twice")
-    return [shown(name) for name in names[first]], rows[first]
+    twice = len(names) - len(first)
+    progress.say(f"{len(first)} embedded; left out {silent} silent, {twice} twice")
+    texts = [shown(name) for name in names[first]]
+    return texts, rows[first], _labels_of(run, source, split, texts)
+
+
+def _labels_of(
+    run: Run, source: Source, split: str, ids: Sequence[str]
+) -> list[tuple[str, ...]] | None:
+    """Returns the names of each video's labels, as an index holds them; None where none has any."""
+    try:
+        info = run.system.describe(source, run.config)
+    except DataError as error:  # what is embedded needs no names, nor other splits
+        progress.say(f"labels are left out: {error}")
+        return None
+    roster = info.rosters.get(split)
+    if roster is None or not len(roster.labels):
+        return None
+    names = [line_text(name) for name in info.classes]
+    ends = roster.label_splits.tolist()
+    row_of = {shown(roster.ids[row]): row for row in reversed(range(len(roster)))}
+    found = []
+    for id_ in ids:
+        row = row_of.get(id_)
+        own = () if row is None else roster.labels[ends[row] : ends[row + 1]].tolist()
+        found.append(tuple(filter(None, (names[label] for label in own[:MAX_LABELS]))))
+    return found
 
 
 def _batches(
@@ -205,24 +243,6 @@ def _batches(
     yield from chosen.batch(READ_AT_ONCE).prefetch(1).as_numpy_iterator()
 
 
-def _embed(run: Run, modality: str, given: ArrayLike) -> np.ndarray:
-    width, features = run.data["widths"][modality], np.asarray(given)
-    what = f"{features.dtype} {features.shape}"
-    if features.ndim != 2 or features.shape[1] != width or features.dtype.kind not in "biuf":
-        raise DataError(
-            f"{modality}: expected numbers (n, {width}), as the network reads them; got {what}"
-        )
-    if is_no_float(given):
-        raise DataError(f"{modality}: got {what}; expected {NO_FLOATS}")
-    features = features.astype(np.float32)
-    if not len(features) or not np.isfinite(features).all():
-        raise DataError(f"{modality}: holds no row, or values that are not finite")
-    try:
-        return run.system.embed(run.network, modality, features, run.config)
-    except NotImplementedError as error:
-        raise ConfigError(str(error)) from None
-
-
 @contextlib.contextmanager
 def _changing(folder: str | os.PathLike) -> Iterator[Index]:
     """Yields an index that no other command changes meanwhile."""
@@ -231,11 +251,3 @@ def _changing(folder: str | os.PathLike) -> Iterator[Index]:
     with lock(folder):
         sweep_partials(folder)
         yield Index.load(folder)
-
-
-def _check_modality(run: Run, modality: str) -> None:
-    system = run.system
-    if not system.modalities:
-        raise ConfigError(f"{run.path}: {system.name} embeds no modality alone; it has no index")
-    if modality not in system.modalities:
-        raise ConfigError(unknown("modality", modality, system.modalities))

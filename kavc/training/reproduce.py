@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kavc import progress
 from kavc.data.source import Source
 from kavc.errors import ConfigError, unknown
+from kavc.evaluation.made import command
 from kavc.evaluation.report import Report
 from kavc.folders import check_own, claim
 from kavc.systems.base import Row, System
+from kavc.terminal import Verbose, showing
 from kavc.training.data_facts import check_alike
+from kavc.training.examples import Examples
 from kavc.training.fit import train
+from kavc.training.made import made_of
 from kavc.training.resolve import resolve
 
 if TYPE_CHECKING:
+    from kavc.training.run import Run
     from kavc.training.stages import AfterEpoch
 
 
@@ -32,7 +40,7 @@ def reproduce(
     devices: int | None = None,
     only: Sequence[str] = (),
     after_epoch: AfterEpoch | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    verbose: Verbose = "auto",
 ) -> Report:
     """Trains all rows of the paper's main table and reports them together.
 
@@ -44,11 +52,10 @@ def reproduce(
         data: source, as "youtube8m:PATH".
         out: folder of all runs and of the report.
         seeds: runs of each row, with seeds 0, 1, ...
-        preset, overrides, splits, devices, after_epoch: as `train`. `overrides` holds for every
-            row.
+        preset, overrides, splits, devices, after_epoch, verbose: as `train`. `overrides` holds
+            for every row.
         only: labels of the rows to train, as one of several machines has them; all, if empty. The
             report is of these alone, until the folder is called with all.
-        progress: called with a line of text before each run.
 
     Returns:
         The report over all rows and seeds, also written to `out`.
@@ -66,15 +73,20 @@ def reproduce(
     if clash:
         raise ConfigError(f"option {clash[0]!r} tells the rows of the table apart; leave it out")
     rows = _chosen(rows, only)
-    for row in rows:  # before hours are spent on the first
-        config = base.replace(**row.overrides)
-        info = system.describe(source, config)
-        system.check(info, system.adapt(config, info))
-    reports: dict[str, list[Report]] = {}
-    facts: dict[Path, dict[str, Any]] = {}
-    for number, row in enumerate(rows):
-        for seed in range(seeds):
-            progress(f"[{number * seeds + seed + 1}/{len(rows) * seeds}] {row.label}, seed {seed}")
+    with showing(verbose):
+        progress.announce(
+            f"{system.name}, preset {preset}, {len(rows)} rows, {seeds} seeds each, on {source}, "
+            f"into {out}"
+        )
+        for row in rows:  # before hours are spent on the first
+            config = base.replace(**row.overrides)
+            info = Examples(system, source).info(config)
+            system.check(info, system.adapt(config, info))
+        reports: dict[str, list[Report]] = {}
+        runs: list[Run] = []
+        pairs = list(itertools.product(rows, range(seeds)))
+        for number in tracked_runs([(row.label, seed) for row, seed in pairs], runs):
+            row, seed = pairs[number]
             run = train(
                 system,
                 source,
@@ -87,12 +99,33 @@ def reproduce(
                 after_epoch=after_epoch,
             )
             claim(out, "reproduction", folders)
-            facts[run.path] = run.data
+            runs.append(run)
             reports.setdefault(row.label, []).append(run.report)
-    check_alike(facts)
+    check_alike({run.path: run.data for run in runs})
+    called = command(
+        "kavc.training.reproduce", system.name, str(data), str(out), seeds=seeds, preset=preset,
+        overrides=overrides, splits=splits, devices=devices, only=only,
+    )  # fmt: skip
     report = system.summarise(reports, source, run.config)
+    report = dataclasses.replace(report, made=made_of(runs, run.data, command=called))
     report.write_into(out)
     return report
+
+
+def tracked_runs(asked: Sequence[tuple[str, int]], runs: Sequence[Run]) -> Iterator[int]:
+    """Yields numbers from 0, and tells how far many runs are.
+
+    Args:
+        asked: label and seed of each.
+        runs: those that have ended, of which each is the last one once the next is asked for.
+    """
+    with progress.task("training", unit="runs", total=len(asked)) as told:
+        for number, (label, seed) in enumerate(asked):
+            told.at = f"run {number + 1} of {len(asked)}, {label}, seed {seed}"
+            yield number
+            told.advance()
+            which = f"[{number + 1}/{len(asked)}] {label}, seed {seed}"
+            progress.say(f"{which}: {runs[-1].report.headline}")
 
 
 def _chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:

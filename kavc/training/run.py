@@ -1,7 +1,8 @@
 """The run folder: what a training leaves, enough to repeat it, evaluate it and export it.
 
 config.json  versions.json  data.json  splits-used.json  history.csv  tensorboard/  checkpoints/
-artefacts/  model.keras  report.json  report.md  tables/  figures/  predictions.npz
+artefacts/  model.keras  signatures.json  made.json  report.json  report.md  tables/  figures/
+predictions.npz
 
 Beside these a folder of what is fitted to the trained network, if its system fits something:
 hubs/ (`kavc.systems.cross_modal_embedding.hubs`).
@@ -26,9 +27,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kavc import keras_settings
+from kavc import keras_settings, progress
 from kavc.data.source import Source
-from kavc.errors import ConfigError, DataError, KavcError
+from kavc.errors import ConfigError, DataError, KavcError, unknown
 from kavc.files import write_json, write_text
 from kavc.inputs.json_files import read_json
 from kavc.inputs.opening import read_text
@@ -36,12 +37,17 @@ from kavc.inputs.records import record
 from kavc.presets.folders import folder as preset_folder
 from kavc.systems.base import SourceInfo, Stage, System
 from kavc.systems.registry import get
+from kavc.training import shown
 from kavc.training.data_facts import check_same, facts_in, facts_of, keep_splits, source_of
 
 if TYPE_CHECKING:
     import keras
+    import numpy as np
+    from numpy.typing import ArrayLike
 
     from kavc.evaluation.report import Report
+    from kavc.serving.signature import SignatureInfo
+    from kavc.training.asking import Answers
 
 CONFIG, DATA, VERSIONS, MODEL = "config.json", "data.json", "versions.json", "model.keras"
 WEIGHTS, CARD = "model.weights.h5", "model_card.md"
@@ -69,18 +75,27 @@ class RunConfig:
     seed: int
     options: dict[str, Any]
 
+    def __repr__(self) -> str:
+        told = [self.system, f"preset {self.preset}", shown.options(self.overrides)]
+        return f"RunConfig({', '.join(filter(None, told))}, seed {self.seed})"
+
 
 class Run:
-    """A run folder, opened for reading.
+    """A run folder, opened for reading: what was trained, asked like a served model.
 
     Args:
         path: the folder, or "preset:NAME" for that of a trained network that ships.
 
     Attributes:
-        path, settings (`RunConfig`), system, config, source.
+        path, settings, system, config, source: of the run; `settings` is a `RunConfig`.
 
     Raises:
         ConfigError: the folder is no run folder, or there is no such preset.
+
+    Example:
+        run = kavc.Run("runs/ti-avc")
+        answers = run.predict(audio=sounds, visual=pictures, theme=themes)
+        answers["match_score"]
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -98,6 +113,31 @@ class Run:
             self.config = self.system.Config().replace(**self.settings.options)
         except (TypeError, ConfigError) as error:
             raise ConfigError(f"{path}: not a run's settings ({error})") from None
+        self._named = text
+
+    def __repr__(self) -> str:
+        settings = self.settings
+        told = [settings.system, f"preset {settings.preset}", self._state]
+        headline = shown.headline(shown.json_object(self.path / REPORT))
+        return f"Run({', '.join(filter(None, [repr(self._named), *told, headline]))})"
+
+    def _repr_html_(self) -> str:
+        report, settings = shown.json_object(self.path / REPORT), self.settings
+        rows = [
+            ("system", settings.system),
+            ("preset", settings.preset),
+            ("options", shown.options(settings.overrides)),
+            ("seed", str(settings.seed)),
+            ("data", shown.data(shown.json_object(self.path / DATA))),
+            ("training", self._state),
+            ("headline", shown.headline(report)),
+            ("figures", ", ".join(shown.figures(report))),
+        ]
+        return shown.page(f"Run {self._named}", rows)
+
+    @property
+    def _state(self) -> str:
+        return "finished" if self.finished else "not finished"
 
     @property
     def finished(self) -> bool:
@@ -153,7 +193,8 @@ class Run:
 
     def facts_now(self, source: Source) -> dict[str, Any]:
         """Returns what would be kept of some data now, as this run reads them."""
-        return facts_of(source, self.system.describe(source, self.config))
+        with progress.task(f"looking through {source}", unit="videos"):
+            return facts_of(source, self.system.describe(source, self.config))
 
     def _own_data(self) -> str:
         text = self.data["source"]
@@ -163,6 +204,99 @@ class Run:
                 f"{self.path}: a preset brings no data; name yours, --data {layout}:PATH"
             )
         return text
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, or themes, that answers are over, by index."""
+        return tuple(self.data["classes"])
+
+    @property
+    def signatures(self) -> dict[str, SignatureInfo]:
+        """What the network can be asked: signature name to what it takes and gives.
+
+        The same as an export of the run serves, but for the names of its classes: `classes`.
+
+        Raises:
+            ConfigError: training has not ended.
+        """
+        return dict(self.answers.signatures)
+
+    def predict(
+        self,
+        inputs: Mapping[str, ArrayLike] | None = None,
+        /,
+        *,
+        signature: str = "serving_default",
+        **named: ArrayLike,
+    ) -> dict[str, np.ndarray]:
+        """Asks the network, as a server is asked that has an export of it.
+
+        Args:
+            inputs: input name to array or nested lists, each with a batch in front. `signatures`
+                says which there are. A NAME_length that is missing is that of the whole sequences.
+            signature: name of the function.
+            **named: inputs by keyword, in place of `inputs` or beside them.
+
+        Returns:
+            Output name to array, each with a batch in front; text as bytes.
+
+        Example:
+            run.predict(audio=sounds, visual=pictures, theme=[3, 5])["match_score"]
+            run.predict({"audio": sounds}, signature="embed_audio")["embedding"]
+
+        Raises:
+            ConfigError: training has not ended, or there is no such signature.
+            DataError: an input is missing, unknown, of another shape or dtype, or not finite.
+        """
+        return self.answers.predict(signature, {**(inputs or {}), **named})
+
+    def embed(self, modality: str, features: ArrayLike) -> np.ndarray:
+        """Embeds one modality alone, in the space of all.
+
+        Args:
+            modality: one of the system's `modalities`, as "audio".
+            features: `(n, width)` floats, an item a row, as the network reads them. Lists may hold
+                small whole numbers, too.
+
+        Returns:
+            `(n, dim) float32` of norm 1: the product of two such matrices holds cosines.
+
+        Example:
+            cosines = run.embed("audio", sounds) @ run.embed("visual", pictures).T
+
+        Raises:
+            ConfigError: training has not ended, or the system embeds no such modality alone.
+            DataError: another width, no row, whole numbers as quantised features have them, or
+                values that are not finite.
+        """
+        from kavc.training.asking import rows_of
+
+        self.check_embeds(modality)
+        rows = rows_of(modality, features, self.data["widths"][modality])
+        return self.system.embed(self.network, modality, rows, self.config)
+
+    def check_embeds(self, modality: str) -> None:
+        """Raises unless the system embeds a modality alone.
+
+        Raises:
+            ConfigError: it does not.
+        """
+        system = self.system
+        if not system.modalities:
+            raise ConfigError(
+                f"{self.path}: {system.name} embeds no modality alone; it has no index, and is "
+                "asked by its signatures (`kavc predict --list`)"
+            )
+        if modality not in system.modalities:
+            raise ConfigError(f"{self.path}: {unknown('modality', modality, system.modalities)}")
+
+    @cached_property
+    def answers(self) -> Answers:
+        """The functions of the network, ready to be asked; `predict` and `signatures` use it."""
+        from kavc.training.asking import Answers
+
+        assets = {"classes": self.classes}
+        return Answers(self.system.signatures(self.network, self.config, assets), self.path)
 
     @cached_property
     def network(self) -> keras.Model:
@@ -247,7 +381,7 @@ class Run:
 
 
 def load_run(path: str | os.PathLike) -> Run:
-    """Opens a run folder.
+    """Opens a run folder: the same as `kavc.Run(path)`, in words.
 
     Args:
         path: what `kavc train --out` wrote, or "preset:NAME".

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -12,12 +13,20 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from kavc import progress
 from kavc.layers.fingerprint import weights_fingerprint
 from kavc.systems.base import Stage
 from kavc.training.artefacts import made_by
-from kavc.training.callbacks import AveragedWeights, Checkpoint, EpochSeeds, averages
+from kavc.training.callbacks import (
+    AveragedWeights,
+    Checkpoint,
+    EpochSeeds,
+    Progress,
+    averages,
+    best_so_far,
+)
 from kavc.training.checkpoint import BestInMemory, Checkpoints, FitState
-from kavc.training.devices import gather, share_out
+from kavc.training.devices import described, gather, share_out
 from kavc.training.examples import Examples
 from kavc.training.memory import freed
 from kavc.training.run import checkpoints_of, write_history
@@ -50,6 +59,9 @@ def fit_stages(
     keras.utils.set_random_seed(seed)
     with strategy.scope():
         network = system.build(config)
+    stages = system.stages(config)
+    progress.announce(_counted(examples.info(config).counts))
+    progress.announce(_planned(network, stages, config, strategy))
 
     def report(stage: Stage, state: FitState) -> None:
         _write_histories(out, fits.states)
@@ -65,7 +77,7 @@ def fit_stages(
         after_epoch=report,
         strategy=strategy,
     )
-    fits.run(network, system.stages(config))
+    fits.run(network, stages)
     _write_histories(out, fits.states)  # also of fits that had ended when they were killed
     return network
 
@@ -160,13 +172,14 @@ class Fits:
             Checkpoint(checkpoints, state, stage, self._after(stage)),
         ]
         if not state.stopped:
-            with freed(model):
+            epoch = int(batches[0].cardinality())
+            with freed(model), _told(stage, state, epoch) as told:
                 model.fit(
                     batches[0],
                     initial_epoch=state.epoch,
                     epochs=stage.epochs,
                     validation_data=batches[1],
-                    callbacks=callbacks,
+                    callbacks=[*callbacks, told],
                     shuffle=False,
                     verbose=0,
                 )
@@ -206,6 +219,47 @@ def _weights_of(
     fingerprints.append(weights_fingerprint(network))
     yield
     network.set_weights(own)
+
+
+@contextlib.contextmanager
+def _told(stage: Stage, state: FitState, steps: int) -> Iterator[Progress]:
+    """Yields what tells how far a stage's fit is."""
+    first = state.epoch
+    task = progress.task(
+        stage.name,
+        unit="steps",
+        total=stage.epochs * steps,
+        done=state.epoch * steps,
+        at_most=stage.patience is not None,
+    )
+    with task as told:
+        yield Progress(told, stage, state, steps)
+    count = state.epoch - first
+    done = f"{count} epoch{'' if count == 1 else 's'} in {progress.duration(told.seconds)}"
+    progress.announce(f"{stage.name}: {done}, best {stage.monitor} {best_so_far(state)}")
+
+
+def _counted(counts: Mapping[str, int]) -> str:
+    by_split = ", ".join(f"{split} {count:,}" for split, count in counts.items())
+    return f"{sum(counts.values()):,} examples: {by_split}"
+
+
+def _planned(
+    network: keras.Model, stages: Sequence[Stage], config: Any, strategy: tf.distribute.Strategy
+) -> str:
+    """Says what is trained, how long and on what, in one line."""
+    every = network.count_params()
+    trained = sum(math.prod(weight.shape) for weight in network.trainable_weights)
+    epochs = ", ".join(f"{stage.name} {stage.epochs}" for stage in stages)
+    batch = getattr(config, "batch_size", None)
+    return "; ".join(
+        [
+            f"{every:,} parameters" + (f", {trained:,} of them trained" if trained < every else ""),
+            f"epochs at most: {epochs}",
+            *([f"batches of {batch}"] if batch else []),
+            *described(strategy),
+        ]
+    )
 
 
 def epochs_of(stage: Stage, examples: Any, counter: tf.Variable, seed: int) -> tf.data.Dataset:

@@ -57,10 +57,13 @@ class Limits:
         minutes: of the sweep, in this process. At its end the running trial is stopped after its
             epoch and discarded: a sweep that is resumed begins it anew.
         trial_minutes: of a trial, which has failed after the first epoch that ends later.
+        began: since when `minutes` are counted, by `time.monotonic`, as a command counts what it
+            imports and reads, too; None for the beginning of `run_sweep`.
     """
 
     minutes: float = math.inf
     trial_minutes: float = math.inf
+    began: float | None = None
 
 
 class Listener:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kavc.evaluation.figure import Figure
-from kavc.evaluation.style import DARK, GREY, LIGHT, PALETTE, legend_above, literal, plain_axes
+from kavc.evaluation.style import (
+    DARK,
+    DASHES,
+    GREY,
+    LIGHT,
+    PALETTE,
+    legend_above,
+    literal,
+    plain_axes,
+)
 from kavc.evaluation.table import logged_unit
 from kavc.tuning.importance import Importance
 from kavc.tuning.sweep import Sweep, best_of
@@ -18,7 +27,7 @@ from kavc.tuning.trial import COMPLETED, FAILED, RUNNING, Trial
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Canvas
+    from matplotlib.figure import FigureBase
 
 MAGNITUDES = 20.0  # the largest over the smallest score from which on an axis is logarithmic
 
@@ -27,10 +36,10 @@ def importance_bars(sweep: Sweep, importance: Importance) -> Figure:
     """A bar a parameter, with the spread over cross-validations."""
     at = np.arange(len(importance.names))
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         axes = plain_axes(canvas.subplots(), "drop of R² when its values are shuffled", "")
         axes.barh(
-            at, importance.mean, 0.6, xerr=importance.std, color=PALETTE[0], ecolor=DARK, capsize=3
+            at, importance.mean, 0.6, xerr=importance.std, color=LIGHT, ecolor=DARK, capsize=3
         )
         axes.axvline(0, color=GREY, linewidth=1)
         axes.set_yticks(at, [literal(name) for name in importance.names])
@@ -38,9 +47,9 @@ def importance_bars(sweep: Sweep, importance: Importance) -> Figure:
         axes.grid(False, axis="y")
 
     caption = (
-        f"Importance of each parameter to a random forest, whose R² on trials that it has not seen "
-        f"is {importance.r2:.2f}; {importance.trials} trials. Whiskers: standard deviation over "
-        "cross-validations."
+        f"Importance of each parameter to {sweep.objective}, by a random forest. Its R² on trials "
+        f"that it has not seen is {importance.r2:.2f}; {importance.trials} trials; whiskers: "
+        "standard deviation over cross-validations."
     )
     size = (6.5, min(40.0, 1.4 + 0.32 * len(at)))
     return Figure("importance", caption, draw, size, source_of(sweep))
@@ -53,7 +62,7 @@ def learning_curves(sweep: Sweep) -> Figure:
     curves = [(trial, curve) for trial, curve in curves if curve]
     curves.sort(key=lambda pair: pair[0].number != (best and best.number))  # first in the legend
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         from matplotlib.ticker import MaxNLocator
 
         axes = plain_axes(canvas.subplots(), "epoch", _score_label(sweep))
@@ -64,7 +73,10 @@ def learning_curves(sweep: Sweep) -> Figure:
         axes.xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         legend_above(canvas, [axes])
 
-    caption = "Learning curves of all trials; each ends where its last stage stopped, or failed."
+    caption = (
+        f"Learning curves of {len(curves)} trials. Each ends where its last stage stopped, or "
+        "failed."
+    )
     return Figure("learning_curves", caption, draw, (7.0, 4.4), source_of(sweep))
 
 
@@ -75,7 +87,7 @@ def best_so_far(sweep: Sweep) -> Figure:
     hours = np.cumsum([trial.seconds["whole"] for trial in trials]) / seconds
     completed = ranked(sweep)
 
-    def draw(canvas: Canvas) -> None:
+    def draw(canvas: FigureBase) -> None:
         from matplotlib.ticker import MaxNLocator
 
         panels = canvas.subplots(1, 2, sharey=True)
@@ -90,9 +102,10 @@ def best_so_far(sweep: Sweep) -> Figure:
         panels[0].xaxis.set_major_locator(MaxNLocator(8, integer=True, min_n_ticks=1))
         legend_above(canvas, list(panels))
 
+    failed = sum(trial.status == FAILED for trial in trials)
     caption = (
-        "The best score so far over trials and over their time, one after another; "
-        f"trials on {completed[0].budget} epochs count."
+        "The best score so far, over trials and over their time, one after another. Completed: "
+        f"{len(completed)}, failed: {failed}; those on {completed[0].budget} epochs count."
     )
     return Figure("best_so_far", caption, draw, (8.0, 4.0), source_of(sweep))
 
@@ -120,7 +133,8 @@ def _style(trial: Trial, best: Trial | None) -> tuple[dict, str | None]:
         label = f"best: trial {trial.number}"
         return {"color": PALETTE[0], "linewidth": 2.4, "zorder": 4}, label
     if trial.number == 1:
-        return {"color": PALETTE[1], "linewidth": 1.8, "zorder": 3}, "first trial"
+        look = {"color": PALETTE[1], "linestyle": DASHES[1], "linewidth": 1.8, "zorder": 3}
+        return look, "first trial"
     if trial.status == COMPLETED:
         return {"color": LIGHT, "linewidth": 1, "zorder": 2}, "other trials"
     return {"color": PALETTE[3], "linestyle": ":", "marker": ".", "zorder": 2}, "not completed"
@@ -159,7 +173,8 @@ def _draw_progress(
 
 def _score_label(sweep: Sweep) -> str:
     unit = logged_unit(sweep.objective)
-    return literal(f"{sweep.objective} ({unit})" if unit else sweep.objective)
+    what = literal(f"{sweep.objective} ({unit})" if unit else sweep.objective)
+    return f"{what}\n{'lower' if sweep.direction == 'min' else 'higher'} is better"
 
 
 def _score_axis(axes: Axes, values: Sequence[float | None], direction: str) -> None:

@@ -7,14 +7,17 @@ from collections.abc import Iterator
 
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.headline import Headline
+from kavc.evaluation.made import Made, command, now
 from kavc.evaluation.report import Report
 from kavc.evaluation.table import Table
 from kavc.files import write_text
+from kavc.progress import duration
+from kavc.training.made import commands_of, of_data
 from kavc.tuning.figures import best_so_far, importance_bars, learning_curves
 from kavc.tuning.hparams import write_hparams
 from kavc.tuning.importance import Importance, importance_of
 from kavc.tuning.parallel import parallel_coordinates
-from kavc.tuning.progress import duration, listed
+from kavc.tuning.progress import listed
 from kavc.tuning.sweep import Sweep
 from kavc.tuning.tables import (
     best_table,
@@ -68,6 +71,24 @@ def report_of(sweep: Sweep) -> Report:
         _tables(sweep, importance),
         _figures(sweep, importance),
         [*_counts(sweep), *_comparison(sweep), *_doubts(sweep, importance)],
+        made=_made(sweep),
+    )
+
+
+def _made(sweep: Sweep) -> Made:
+    """Returns how a sweep was made; of one of an earlier version, what reported it."""
+    settings = sweep.settings
+    asked = command("kavc.tuning.write_report", str(sweep.path))
+    return Made(
+        commands=commands_of(sweep.path) or [asked],
+        date=now(),
+        system=settings.system,
+        presets=[settings.preset],
+        changes=settings.set,
+        seeds=[settings.seed],
+        versions=sweep.described["versions"],
+        seconds={"training": round(_spent(sweep), 1)},
+        **of_data(sweep.facts),
     )
 
 
@@ -96,16 +117,20 @@ def _counts(sweep: Sweep) -> Iterator[str]:
         status: sum(trial.status == status for trial in trials)
         for status in (COMPLETED, FAILED, RUNNING)
     }
-    spent = sum(trial.seconds.get("whole", 0.0) for trial in trials)
     yield (
         f"{count[COMPLETED]} of {planned} trials completed, {count[FAILED]} failed, in "
-        f"{duration(spent)}."
+        f"{duration(_spent(sweep))}."
     )
     if count[RUNNING]:
         yield f"Running, or left by a process that died: {count[RUNNING]}."
     best, epochs = sweep.best, sweep.described["epochs"]
     if best is not None and best.budget < epochs:
         yield f"No trial had all {epochs} epochs: the best one is the best of {best.budget}."
+
+
+def _spent(sweep: Sweep) -> float:
+    """Returns the seconds of all trials together."""
+    return sum(trial.seconds.get("whole", 0.0) for trial in sweep.trials)
 
 
 def _comparison(sweep: Sweep) -> Iterator[str]:

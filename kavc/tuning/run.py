@@ -17,15 +17,19 @@ import keras_tuner
 
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
+from kavc.evaluation.made import command
 from kavc.files import sweep_partials, write_json
 from kavc.folders import claim
 from kavc.inputs.json_files import read_json
 from kavc.inputs.records import entries, mapping
+from kavc.terminal import Verbose, showing
 from kavc.training.data_facts import ASSIGNMENT, KEPT, check_same, facts_of, keep_splits
+from kavc.training.made import CALLS, KeptCall
 from kavc.training.run import lock, versions
 from kavc.tuning.checks import check_sweep
 from kavc.tuning.hypermodel import SystemHyperModel
 from kavc.tuning.oracles import make_oracle, planned
+from kavc.tuning.progress import told
 from kavc.tuning.settings import SweepSettings
 from kavc.tuning.space import describe
 from kavc.tuning.sweep import SWEEP, Sweep
@@ -43,6 +47,7 @@ def run_sweep(
     source: Source | None = None,
     limits: Limits | None = None,
     listener: Listener | None = None,
+    verbose: Verbose = "auto",
 ) -> Sweep:
     """Runs the trials of a sweep; leaves everything in a sweep folder.
 
@@ -58,6 +63,7 @@ def run_sweep(
             (`Sweep.source`), to go on with splits that the user has edited since.
         limits: how long it, and each trial, may take.
         listener: is told how it goes.
+        verbose: how progress is shown, as of `kavc.train`.
 
     Returns:
         The sweep: at its end, or where its time was up.
@@ -75,7 +81,7 @@ def run_sweep(
     opened = open_sweep(
         settings, out, resume=resume, source=source, limits=limits, listener=listener
     )
-    with opened as tuner, contextlib.suppress(OutOfTime):
+    with showing(verbose), opened as tuner, contextlib.suppress(OutOfTime):
         tuner.search()
     return Sweep(out)
 
@@ -92,9 +98,10 @@ def open_sweep(
 ) -> Iterator[SweepTuner]:
     """Yields the tuner of a sweep folder that is this process's own until the block ends.
 
-    Args and errors are those of `run_sweep`, but for those of trials.
+    Args and errors are those of `run_sweep`, but for those of trials. Tells how it goes.
     """
-    began, out = time.monotonic(), Path(out)
+    limits, out = limits or Limits(), Path(out)
+    began = time.monotonic() if limits.began is None else limits.began
     check_sweep(settings, out, resume=resume, source=source)
     hypermodel = make_hypermodel(settings, source)
     oracle = oracle_of(settings, hypermodel)
@@ -108,13 +115,15 @@ def open_sweep(
         else:
             _forget_begun(out)
         _begin(out, settings, hypermodel, oracle)
-        listener = listener or Listener()
-        listener.on_sweep_begin(Sweep(out))
-        with contextlib.redirect_stdout(io.StringIO()):  # KerasTuner says what it reloads
-            tuner = SweepTuner(
-                oracle, hypermodel, out, limits=limits, listener=listener, began=began
-            )
-        yield tuner
+        KeptCall(out, command("kavc.tuning.run_sweep", settings, str(out)), began=began)
+        sweep = Sweep(out)
+        with told(sweep, listener or Listener()) as teller:
+            teller.on_sweep_begin(sweep)
+            with contextlib.redirect_stdout(io.StringIO()):  # KerasTuner says what it reloads
+                tuner = SweepTuner(
+                    oracle, hypermodel, out, limits=limits, listener=teller, began=began
+                )
+            yield tuner
 
 
 def make_hypermodel(settings: SweepSettings, source: Source | None = None) -> SystemHyperModel:
@@ -207,7 +216,13 @@ def _forget_begun(out: Path) -> None:
     for folder in out.glob("trial_*"):
         if any((folder / name).exists() for name in ("trial.json", RECORD)):
             shutil.rmtree(folder)
-    for name in ("tuner0.json", "oracle.json", KEPT, SWEEP):  # without the last one it's no sweep
+    for name in (
+        "tuner0.json",
+        "oracle.json",
+        KEPT,
+        CALLS,
+        SWEEP,
+    ):  # without the last one it's no sweep
         (out / name).unlink(missing_ok=True)
 
 

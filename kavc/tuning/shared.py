@@ -19,9 +19,11 @@ from typing import Any
 import keras_tuner
 import tensorflow as tf
 
+from kavc import progress
 from kavc.cluster import Died, Ended, Slots
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
+from kavc.terminal import Verbose, showing
 from kavc.training.data_facts import difference, facts_of
 from kavc.training.run import versions
 from kavc.tuning.attempt import MOST_ATTEMPTS, Limits, Listener, TrialRunner, minutes_since
@@ -48,7 +50,7 @@ def run_shared(
     source: Source | None = None,
     limits: Limits | None = None,
     listener: Listener | None = None,
-    report: Callable[[str], None] = lambda line: None,
+    verbose: Verbose = "auto",
 ) -> Sweep:
     """Runs a sweep by several processes; call it as `kavc.tuning.run.run_sweep`.
 
@@ -61,20 +63,20 @@ def run_shared(
         workers: how many processes train trials.
         cluster: "HOST:PORT" of the head of a Ray cluster; None for processes of this machine.
         gpus: names of this machine's GPUs, dealt out evenly; each worker sees all, if empty.
-        report: told, a line each, of processes that die and nodes that can't take part.
+        verbose: as of `run_sweep`; lines also say which processes die and nodes can't take part.
 
     Raises:
         ConfigError, DataError, KavcError: as `run_sweep` and `kavc.cluster.Slots`; or no process
             can take part.
     """
-    slots = Slots(workers, address=cluster, gpus=gpus, report=report)
+    slots = Slots(workers, address=cluster, gpus=gpus, report=progress.say)
     limits = limits or Limits()
     with contextlib.suppress(RuntimeError):  # TensorFlow has begun: then it is as it is
         tf.config.set_visible_devices([], "GPU")  # those are for the workers
     opened = open_sweep(
         settings, out, resume=resume, source=source, limits=limits, listener=listener
     )
-    with opened as tuner:
+    with showing(verbose), opened as tuner:
         examples = tuner.hypermodel.examples
         facts = facts_of(examples.source, examples.info(tuner.hypermodel.base))
         ready = partial(

@@ -6,17 +6,24 @@ over them lies in `OUT` itself.
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kavc import progress
 from kavc.data.source import Source
 from kavc.errors import ConfigError
+from kavc.evaluation.made import command
 from kavc.evaluation.report import Report
 from kavc.folders import check_own, claim
+from kavc.terminal import Verbose, showing
 from kavc.training.data_facts import check_alike, check_files, check_same, facts_of
 from kavc.training.fit import train
+from kavc.training.made import made_of
+from kavc.training.reproduce import tracked_runs
 from kavc.training.run import Run
 from kavc.tuning.contest import START, WINNER, report_of_runs
 from kavc.tuning.settings import LARGEST_SEED
@@ -37,7 +44,7 @@ def train_winner(
     overrides: Mapping[str, Any] | None = None,
     devices: int | None = None,
     after_epoch: AfterEpoch | None = None,
-    progress: Callable[[str], None] = lambda text: None,
+    verbose: Verbose = "auto",
 ) -> Report:
     """Trains a sweep's winner and its first trial's configuration, and tells a gain from luck.
 
@@ -51,8 +58,7 @@ def train_winner(
         seeds: runs of each.
         data, splits: other data than the sweep's, or its data in other splits.
         overrides: options that differ in both, by name.
-        devices, after_epoch: as `kavc.training.fit.train`.
-        progress: called with a line of text before each run.
+        devices, after_epoch, verbose: as `kavc.training.fit.train`.
 
     Returns:
         The report, also written to `out`: the sweep's objective on validation and the headline on
@@ -76,15 +82,18 @@ def train_winner(
     if not best.changed:
         del rows[START]
     runs: dict[str, list[Run]] = {row: [] for row in rows}
-    for number, seed in enumerate(fresh_seeds(sweep.settings.seed, seeds)):
-        for at, (row, options) in enumerate(rows.items(), 1):
-            progress(f"[{number * len(rows) + at}/{len(rows) * seeds}] {row}, seed {seed}")
+    every: list[Run] = []
+    pairs = list(itertools.product(fresh_seeds(sweep.settings.seed, seeds), rows))
+    with showing(verbose):
+        progress.announce(f"winner of {sweep.path}, {seeds} seeds, on {source}, into {out}")
+        for number in tracked_runs([(row, seed) for seed, row in pairs], every):
+            seed, row = pairs[number]
             run = train(
                 sweep.settings.system,
                 source,
                 out / row / f"seed-{seed}",
                 preset=sweep.settings.preset,
-                overrides=overrides_of(sweep, options) | overrides,
+                overrides=overrides_of(sweep, rows[row]) | overrides,
                 seed=seed,
                 resume=True,
                 devices=devices,
@@ -92,8 +101,15 @@ def train_winner(
             )
             claim(out, "winner", (WINNER, START))
             runs[row].append(run)
-    check_alike({run.path: run.data for row in runs.values() for run in row})
+            every.append(run)
+    check_alike({run.path: run.data for run in every})
+    called = command(
+        "kavc.tuning.train_winner", str(sweep.path), str(out), seeds=seeds, data=data,
+        splits=splits, overrides=overrides, devices=devices,
+    )  # fmt: skip
     report = report_of_runs(sweep, best, runs)
+    made = made_of(every, every[0].data, command=called)
+    report = dataclasses.replace(report, made=made)
     report.write_into(out)
     return report
 

@@ -14,7 +14,9 @@ from kavc.cli.main import DEBUG_VARIABLE, app
 def cli(monkeypatch) -> Callable:
     """Runs `kavc` with arguments; gives exit_code, stdout, stderr."""
     monkeypatch.setenv(DEBUG_VARIABLE, "")  # --debug sets it: so it is unset again
-    return lambda *arguments: CliRunner().invoke(app, [str(a) for a in arguments])
+    return lambda *arguments, **options: CliRunner().invoke(
+        app, [str(a) for a in arguments], **options
+    )
 
 
 @pytest.fixture

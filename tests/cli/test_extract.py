@@ -150,7 +150,7 @@ def test_an_interrupt(clips, weights, tmp_path):
         _, told = process.communicate(timeout=60)
     assert process.returncode == 130, told
     assert told.splitlines()[-2:] == [
-        f"what was done is kept in {out}; the same command goes on", "error: interrupted",
+        f"to go on: the same command; what was done is kept in {out}", "error: interrupted",
     ]  # fmt: skip
     assert list(out.glob("parts/[!.]*.npz")) and not (out / "corpus.json").exists()
 

@@ -29,7 +29,7 @@ def query(tmp_path):
 def test_info(cli, folder):
     facts = {
         "vectors": 3, "dim": 2, "modality": "audio", "model": "ab" * 32, "backend": "exact",
-        "scores": "cosine", "hub correction": "none",
+        "scores": "cosine", "labelled": 0, "hub correction": "none",
     }  # fmt: skip
     assert json.loads(cli("index", "info", folder, "--json").stdout) == facts
     shown = cli("index", "info", folder)

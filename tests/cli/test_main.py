@@ -75,35 +75,58 @@ def test_brackets_in_a_help_are_no_markup(cli):
     [
         (
             ("evaluat",),
-            "No such command 'evaluat'. Did you mean 'evaluate'? (kavc --help says more)",
+            "unknown command 'evaluat'; did you mean 'evaluate'? (kavc --help says more)",
         ),
-        (("train",), "Missing option '--out' (kavc train --help says more)"),
-        (("evaluate",), "Missing argument 'runs' (kavc evaluate --help says more)"),
-        (("--no-such",), "No such option: --no-such (kavc --help says more)"),
+        (
+            ("data", "syth"),
+            "unknown command 'syth'; did you mean 'synth'? Known: convert, describe, ratings, "
+            "refined, synth (kavc data --help says more)",
+        ),
+        (("train",), "missing option --out (kavc train --help says more)"),
+        (("evaluate",), "missing argument RUNS (kavc evaluate --help says more)"),
+        (("index", "remove", "x"), "missing argument ID (kavc index remove --help says more)"),
+        (
+            ("predict", "--serve", "a:1"),
+            "unknown option '--serve'; did you mean '--server'? (kavc predict --help says more)",
+        ),
+        (("predict", "--server"), "--server: expected a value (kavc predict --help says more)"),
+        (("predict", "--list=3"), "--list takes no value (kavc predict --help says more)"),
+        (("predict", "a", "b c"), "unexpected argument 'b c' (kavc predict --help says more)"),
+        (
+            ("predict", "--timeout", "soon"),
+            "--timeout is 'soon'; expected a number (kavc predict --help says more)",
+        ),
+        (
+            ("serve", "x", "--port", "65536"),
+            "--port is 65536; expected at most 65535 (kavc serve --help says more)",
+        ),
+        (
+            ("train", "ti-avc", "--out", "x", "--seed", "1.5"),
+            "--seed is '1.5'; expected a whole number (kavc train --help says more)",
+        ),
         (
             ("data", "synth", "ti-avc", "--out", "x", "--videos", "3"),
-            "Invalid value for '--videos': Input should be greater than or equal to 10 "
-            "(kavc data synth --help says more)",
+            "--videos is 3; expected at least 10 (kavc data synth --help says more)",
         ),
         (
             ("data", "synth", "ti-avc", "--out", "x", "--seed", "99999999999999999999"),
-            "Invalid value for '--seed': 99999999999999999999 is not a finite number of 64 bits "
+            "--seed: 99999999999999999999 is not a finite number of 64 bits "
             "(kavc data synth --help says more)",
         ),
         (
             ("data", "synth", "ti-avc", "--out", "x\udcff"),
-            "Invalid value for '--out': 'x\\udcff' is not UTF-8, the only text that "
+            "--out: 'x\\udcff' is not UTF-8, the only text that "
             "TensorFlow takes (kavc data synth --help says more)",
         ),
         (
             ("train", "ti-avc", "--out", "x", "--set", "a=1", "--set", "b=\udcff"),
-            "Invalid value for '--set': 'b=\\udcff' is not UTF-8, the only text that "
+            "--set: 'b=\\udcff' is not UTF-8, the only text that "
             "TensorFlow takes (kavc train --help says more)",
         ),
         *(
             (
                 (*command, option, "inf"),
-                f"Invalid value for '{option}': inf is not a finite number of 64 bits "
+                f"{option}: inf is not a finite number of 64 bits "
                 f"(kavc {' '.join(command[:words])} --help says more)",
             )
             for words, command, option in (
@@ -116,6 +139,20 @@ def test_brackets_in_a_help_are_no_markup(cli):
 )
 def test_a_wrong_command_line_is_a_users_mistake(refused, arguments, line):
     assert refused(*arguments) == line
+
+
+def test_an_unknown_option_is_answered_with_those_there_are(refused):
+    assert refused("--no-such").startswith("unknown option '--no-such'. Known: --debug, --help, ")
+
+
+@pytest.mark.parametrize("quiet", [(), ("--quiet",), ("-q",)])
+def test_quiet_commands_print_results_and_no_progress(cli, tmp_path, quiet):
+    words = ["data", "synth", "cross-modal-embedding", "--videos", 20, "--out", tmp_path / "c"]
+    result = cli(*quiet, *words)
+    assert (result.exit_code, result.stdout) == (0, f"synthetic:{tmp_path / 'c'}\n")
+    assert result.stderr.startswith("generating 20 videos for ") == (not quiet)
+    assert bool(result.stderr) == (not quiet)
+    assert cli(*quiet, *words).stderr.startswith("error: ") == bool(quiet)
 
 
 def test_a_command_line_without_a_command_is_answered_with_help(cli):

@@ -140,6 +140,7 @@ def asked(embedding_run, random_weights, tmp_path, monkeypatch):
 
 def test_retrieval_by_a_clip_and_by_features(cli, embedding_run, clip, tmp_path, asked):
     index = tmp_path / "index"
+    from kavc.retrieval.index import Index
     from kavc.training.run import Run
 
     data = Run(embedding_run).data["source"]
@@ -155,6 +156,11 @@ def test_retrieval_by_a_clip_and_by_features(cli, embedding_run, clip, tmp_path,
     found = [json.loads(each.stdout) for each in (new, old, by_clip)]
     assert found[0] == found[1] and found[0]["ids"] == found[2]["ids"]
     assert len(found[0]["ids"][0]) == 3
+    kept = Index.load(index)
+    own = dict(zip(kept.ids, map(list, kept.labels or ()), strict=True))
+    assert found[0]["labels"] == [[own[id_] for id_ in found[0]["ids"][0]]]
+    shown = cli("retrieve", embedding_run, "--index", index, *by_file[:-1]).stdout
+    assert "labels" in shown and found[0]["labels"][0][0][0] in shown
 
 
 @pytest.fixture(scope="module")

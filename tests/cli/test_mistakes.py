@@ -9,6 +9,8 @@ import sys
 import numpy as np
 import pytest
 
+from kavc import __version__
+
 HEAVY = ("tensorflow", "keras", "keras_tuner", "sklearn", "matplotlib", "pandas")
 # Arguments: [[WORD, ...], ...]. Prints a line of JSON for each: exit code, and what was loaded.
 SCRIPT = f"""
@@ -68,6 +70,23 @@ MISTAKES = {
     ("parse", "{}/parser", "--input", "{}/nope.npz"): "no such file",
     ("parse", "{}/parser", "--input", "{}/arrays/v.npz"): "training has not ended",
     ("parse", "--server", "localhost", "--input", "{}/arrays/v.npz"): "is not an address",
+    ("predict", "{}/asked", "--input", "{}/nope.npz"): "no such file",
+    ("predict", "{}/asked", "--input", "{}/arrays/v.npz"): "missing input 'visual', float32 (?, 4)",
+    ("predict", "{}/asked", "--input", "{}/arrays/v.npz", "--signature", "hear"): "mean 'heard'?",
+    ("predict", "{}/asked", "--input", "{}/arrays/v.npz", "--outputs", "a"): "unknown output 'a'",
+    ("predict", "{}/asked", "--input", "{}/arrays/v.npz", "--signature", "heard"):
+        "input 'audio' is float32 (2, 3); expected float32 (?, 4)",
+    ("predict", "{}/parser", "--list"): "training has not ended",
+    ("predict", "--server", "localhost", "--model", "m", "--list"): "is not an address",
+    ("rank", "{}/asked", "--input", "{}/arrays/v.npz", "--tracks", "{}/nope"): "no such folder",
+    ("rank", "{}/asked", "--input", "{}/arrays/v.npz", "--tracks", "{}/songs"):
+        "music-match is what ranks",
+    ("localize", "{}/asked", "--input", "{}/arrays/v.npz"): "ms-vae is what this asks",
+    ("generate", "{}/asked", "--input", "{}/arrays/v.npz", "--from", "sound"): "audio or visual",
+    ("retrieve", "{}/asked", "--index", "{}/nope", "--input", "{}/arrays/v.npz"): "no index",
+    ("evaluat",): "did you mean 'evaluate'",
+    ("predict", "--serve", "localhost:1"): "did you mean '--server'",
+    ("predict", "--timeout", "soon"): "expected a number",
     ("parse", "{}/trained", "--input", "{}/arrays/v.npz"): "expected (seconds, 128), of one video",
     ("parse", "{}/trained", "--input", "{}/arrays/v.npz", "--gate", "vidio"): "one of video, moda",
 }  # fmt: skip
@@ -85,10 +104,18 @@ def answers(tmp_path_factory):
     (folder / "llp/AVVP_train.csv").write_text("filename\tevent_labels\n-a_b-c_d-e0_0_10\tDgo\n")
     (folder / "cut.json").write_text('{"train": [')
     settings = {"system": "av-parsing", "preset": "paper", "overrides": {}, "seed": 0}
-    for name in ("parser", "trained"):
+    for name in ("parser", "trained", "asked"):
         (folder / name).mkdir()
         (folder / name / "config.json").write_text(json.dumps(settings | {"options": {}}))
-    (folder / "trained/model.keras").touch()  # that it is none is not reached
+    for name in ("trained", "asked"):
+        (folder / name / "model.keras").touch()  # that it is none is not reached
+    rows = {"dtype": "float32", "shape": [None, 4]}
+    heard = {"inputs": {"audio": rows}, "outputs": {"score": rows}}
+    said = {"serving_default": {**heard, "inputs": {"audio": rows, "visual": rows}}, "heard": heard}
+    asked = {"kavc": __version__, "signatures": said}
+    (folder / "asked/signatures.json").write_text(json.dumps(asked))
+    (folder / "songs").mkdir()
+    (folder / "songs/a.wav").touch()
     commands = [[word.format(folder) for word in words] for words in MISTAKES]
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, json.dumps(commands)],

@@ -89,6 +89,11 @@ def test_a_server_and_a_run_answer_alike(cli, parser_run, server, saved, seconds
     np.testing.assert_allclose(*scores, atol=FLOAT32)
 
 
+def test_a_server_is_asked_without_tensorflow(alone, cli, server, saved):
+    words = "parse", "--server", server, "--input", saved(**video()), "--json"
+    assert json.loads(alone(*words)) == found(cli(*words))
+
+
 def test_a_video_and_its_windows_have_the_same_events(cli, parser_run, saved):
     """Of 20 seconds, each half is parsed as if it were alone."""
     whole = video(20)
@@ -179,7 +184,7 @@ def test_another_system_at_the_server(refused, server, saved):
     assert refused(*words, "--model", "ti-avc") == (
         f"ti-avc at {server}: has no signature 'parse' as av-parsing has it; name its model"
     )
-    assert "NOT_FOUND" in refused(*words, "--model", "av-parsng", code=1)
+    assert "NOT_FOUND" in refused(*words, "--model", "av-parsng")
 
 
 def test_no_server(refused, saved):

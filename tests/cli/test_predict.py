@@ -68,6 +68,51 @@ def test_json_is_strict(cli, predict):
     assert all(0 < score < 1 for score in answers["match_score"])
 
 
+def test_a_server_is_asked_without_tensorflow(alone, cli, predict, server):
+    words = predict(request(), "--json")
+    assert json.loads(alone(*words)) == json.loads(cli(*words).stdout)
+    words = "predict", "--server", server, "--model", "ti-avc", "--list"
+    assert alone(*words) == cli(*words).stdout
+
+
+def table(result):
+    """The cells of a printed table, without what draws it."""
+    return re.sub(r"[\s\u2500-\u257f]+", " ", result.stdout)
+
+
+def test_lengths_of_whole_sequences_may_be_left_out(cli, predict, tiny_run):
+    whole = {"audio_length": np.full(VIDEOS, 5), "visual_length": np.full(VIDEOS, 8)}
+    expected = json.loads(cli(*predict(request(**whole), "--json")).stdout)
+    left_out = predict(request(audio_length=None, visual_length=None), "--json")
+    assert json.loads(cli(*left_out).stdout) == expected
+    own = json.loads(cli("predict", tiny_run, *left_out[5:]).stdout)
+    np.testing.assert_allclose(own["match_score"], expected["match_score"], atol=2e-5)
+
+
+def test_classes_by_their_names(cli, predict, tiny_run):
+    from kavc.training.run import Run
+
+    names = list(Run(tiny_run).classes)
+    words = predict(request(), "--outputs", "theme_probabilities")
+    for asked in (words, ["predict", tiny_run, *words[5:]]):
+        told = json.loads(cli(*asked, "--json").stdout)
+        assert told["class_names"] == names
+        shown = table(cli(*asked))
+        for row in told["theme_probabilities"]:
+            best = sorted(range(len(row)), key=lambda at: -row[at])[:3]
+            assert ", ".join(f"{names[at]} {row[at]:.2f}" for at in best) in shown
+    assert "class_names" not in json.loads(
+        cli(*predict(request(), "--outputs", "match_score", "--json")).stdout
+    )
+
+
+def test_a_model_that_does_not_name_its_classes(cli, predict, monkeypatch):
+    monkeypatch.setattr("kavc.serving.classes.names_at", lambda *_: [])
+    words = predict(request(), "--outputs", "theme_probabilities")
+    assert re.search(r"\[0\.\d+ 0\.\d+ ", cli(*words).stdout)
+    assert set(json.loads(cli(*words, "--json").stdout)) == {"theme_probabilities"}
+
+
 def test_json_of_text_and_of_what_json_can_not_hold(cli, refused, predict, answered, tmp_path):
     answered(word=np.array([["ü".encode()]], object), flag=np.array([True]))
     assert json.loads(cli(*predict(request(), "--json")).stdout) == {
@@ -153,9 +198,9 @@ def test_list(cli, server):
 @pytest.mark.parametrize(
     ("changes", "code", "parts"),
     [
-        ({"theme": np.array([0, 12, 0], np.int32)}, 1, ["INVALID_ARGUMENT", "theme", "0 to", "11"]),
-        ({"theme": np.array([-1, 0, 0], np.int32)}, 1, ["INVALID_ARGUMENT", "theme", "0 to", "11"]),
-        ({"audio_length": np.array([6, 1, 1], np.int32)}, 1, ["INVALID_ARGUMENT", "audio_length"]),
+        ({"theme": np.array([0, 12, 0], np.int32)}, 2, ["INVALID_ARGUMENT", "theme", "0 to", "11"]),
+        ({"theme": np.array([-1, 0, 0], np.int32)}, 2, ["INVALID_ARGUMENT", "theme", "0 to", "11"]),
+        ({"audio_length": np.array([6, 1, 1], np.int32)}, 2, ["INVALID_ARGUMENT", "audio_length"]),
         ({"visual": np.full((VIDEOS, 8, 32), 3, "uint8")}, 2, ["'visual' is uint8", "dequantise"]),
         ({"theme": None}, 2, ["theme"]),
         ({"themes": np.zeros(VIDEOS, np.int32), "theme": None}, 2, ["themes"]),
@@ -164,7 +209,7 @@ def test_list(cli, server):
         ({"theme": np.zeros(VIDEOS, np.float32)}, 2, ["theme", "float32", "int32"]),
         (
             {"audio": np.full((VIDEOS, 5, 128), np.nan, np.float32)},
-            1,
+            2,
             ["INVALID_ARGUMENT", "audio"],
         ),
         ({"theme": np.zeros(VIDEOS - 1, np.int32)}, 2, ["batch size", "'theme' has 2", "has 3"]),
@@ -180,9 +225,9 @@ def test_wrong_requests(refused, predict, changes, code, parts):
     ("more", "code", "message"),
     [
         (["--signature", "embed_sound"], 2, "unknown signature 'embed_sound'"),
-        (["--model", "tiavc"], 1, "NOT_FOUND"),
-        (["--version", "9"], 1, "NOT_FOUND"),
-        (["--version", "0"], 1, "NOT_FOUND"),
+        (["--model", "tiavc"], 2, "NOT_FOUND"),
+        (["--version", "9"], 2, "NOT_FOUND"),
+        (["--version", "0"], 2, "NOT_FOUND"),
         (["--version", "-1"], 2, "version is -1; expected 0 to"),
         (["--server", "localhost"], 2, "server 'localhost' is not an address"),
         (["--server", "localhost:1"], 1, "no server answers at localhost:1"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -43,8 +44,13 @@ def test_train_prints_results_and_progress_apart(cli, train_words, tmp_path):
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["headline"]["name"] == "match AUC"
-    assert "epoch   1  loss" in result.stderr
-    assert result.stderr.splitlines()[-1] == f"run folder: {out}"
+    first, counts, planned, ended, *_, last = result.stderr.splitlines()
+    assert first.startswith("ti-avc, preset paper, seed 0, on synthetic:")
+    assert counts.startswith("300 examples: train 240, validation 30, test 30")
+    assert " parameters; epochs at most: pairs 1; batches of 64; CPU, " in planned
+    assert re.fullmatch(r"pairs: 1 epoch in .* s, best val_loss 0\.\d+ at epoch 1", ended)
+    assert last == f"run folder: {out}"
+    assert result.stderr.isascii() and "\x1b" not in result.stderr
     assert Run(out).report.to_json() == report
 
 
@@ -121,6 +127,22 @@ def test_a_run_is_not_resumed_on_other_data(cli, refused, run_copy, small_option
     assert made.exit_code == 0, made.stderr
     words = ["train", "ti-avc", "--data", f"synthetic:{other}", "--out", run_copy, "--resume"]
     assert "was begun on other data" in refused(*words, *options(small_options))
+
+
+def test_an_interrupted_training_says_how_to_go_on(cli, train_words, tmp_path, monkeypatch):
+    def interrupt(*arguments):
+        raise KeyboardInterrupt
+
+    out = tmp_path / "my run"
+    monkeypatch.setattr("kavc.training.stages.fit_stages", interrupt)
+    result = cli(*train_words(out))
+    assert result.exit_code == 130
+    assert result.stderr.splitlines()[-2:] == [
+        f"to go on: kavc train --resume --out '{out}'", "error: interrupted"
+    ]  # fmt: skip
+    monkeypatch.setattr("kavc.training.examples.Examples.info", interrupt)  # nothing is there yet
+    result = cli(*train_words(tmp_path / "other"))
+    assert result.exit_code == 130 and "to go on" not in result.stderr
 
 
 def test_two_processes_cannot_have_one_folder(refused, train_words, tmp_path):

@@ -61,7 +61,7 @@ def test_the_winner_is_trained_beside_the_start(cli, sweep, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "winner − start" in result.stdout
     assert "Student's t, two-sided, 2 seeds" in " ".join(result.stdout.split())
-    assert "[1/4] winner, seed 1" in result.stderr
+    assert "[1/4] winner, seed 1: " in result.stderr
     folders = [str(out / "winner" / f"seed-{seed}") for seed in (1, 2)]
     assert result.stderr.splitlines()[-1].endswith(" ".join(folders))
     assert Run(out / "winner" / "seed-1").config.learning_rate == 0.05

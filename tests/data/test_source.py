@@ -90,3 +90,11 @@ def test_absolute_paths_keep_links(folder, monkeypatch):
     source = Source("kwai", Path("link"), Path("link/file")).absolute()
     assert source == Source("kwai", link, link / "file")
     assert Source("kwai", link, link / "file", Path("x")).absolute().kept == folder.parent / "x"
+
+
+def test_it_shows_itself_as_it_is_typed():
+    assert repr(Source("features", Path("a/b"))) == "Source('features:a/b')"
+    split = Source("features", Path("a"), splits=Path("s.json"))
+    assert repr(split) == "Source('features:a', splits='s.json')"
+    view = layouts.View(theme=True, frames=8)
+    assert repr(view) == "View(theme=True, frames=8)"

@@ -187,3 +187,13 @@ def test_further_columns_leave_the_store_as_it_is():
     batch = more.gather({"theme": [1], "weight": [1]})
     assert (batch["theme"].numpy(), batch["weight"].numpy()) == (4, 1.5)
     assert set(store.columns) == {"theme"} and set(more.columns) == {"theme", "weight"}
+
+
+def test_it_says_what_it_holds():
+    values, lengths = np.zeros((3, 2), np.float32), np.array([1, 2])
+    columns = {"theme": np.zeros(2, np.int32)}
+    dropped = {"duplicate": 3, "without audio": 0}
+    store = VideoStore(np.array([b"a", b"b"]), {"audio": (values, lengths)}, columns)
+    assert repr(store) == "VideoStore(2 videos: audio, theme)"
+    store.dropped = dropped
+    assert repr(store) == "VideoStore(2 videos: audio, theme; dropped 3 duplicate)"

@@ -62,6 +62,12 @@ def test_a_report_of_what_was_learnt(film_road):
     assert 0 <= report["headline"]["value"] <= 100
 
 
+def test_the_card_says_that_the_films_were_made_up(exported):
+    card = (exported / "ti-avc" / "1" / "assets.extra" / "model_card.md").read_text()
+    assert "SYNTHETIC" in card.splitlines()[0]
+    assert "Weights of the extractor of `audio`, yamnet: Apache-2.0, as published." in card
+
+
 def test_features_a_clip_and_a_server_give_the_same(film_road, random_weights, server, of_corpus):
     video, request = of_corpus
     clip = film_road / "films" / "clips" / f"{video}.mp4"

@@ -111,6 +111,12 @@ def test_songs_for_a_film_here_and_by_a_server(road, server):
     same(own, of_corpus)
 
 
+def test_a_server_ranks_songs_without_tensorflow(alone, road, server):
+    about = ["--media", road / "films/clips/v0002.mp4", "--tracks", road / "films/tracks"]
+    words = ["rank", "--server", server.address, *about, "--top", 3, "--json"]
+    assert json.loads(alone(*words)) == json.loads(cli(*words))
+
+
 def test_the_best_moment_here_and_by_a_server(road, server):
     films = road / "films"
     about = ["--media", films / "clips" / "v0004.mp4", "--tracks", films / "tracks", "--moment"]

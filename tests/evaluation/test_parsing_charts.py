@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -33,25 +35,27 @@ def labelled(axes):
     return {line.get_label(): line.get_xydata() for line in axes.lines}
 
 
-def test_events_of_classes_are_three_lines_and_none_is_shown_as_none():
+def test_events_of_classes_are_three_marks_and_none_is_shown_as_none():
     counts = [[900, 20, 3], [200, 0, 4], [150, 0, 1]]
     (axes,) = drawn(events_of_classes("f", CLASSES, counts)).axes
     lines = labelled(axes)
-    assert list(lines) == ["audio", "visual", "audio-visual"]
+    assert list(lines) == [
+        "audio (923 events)", "visual (204 events)", "audio-visual (151 events)",
+    ]  # fmt: skip
     for line, row in zip(lines.values(), counts, strict=True):
-        assert line[:, 1].tolist() == row
-    assert axes.get_yscale() == "symlog"
-    assert axes.get_ylim()[0] == 0 and axes.get_ylim()[1] > 900
-    assert axes.get_xticklabels()[0].get_text() == "Speech"
+        assert line[:, 0].tolist() == row
+    assert len({line.get_marker() for line in axes.lines}) == 3
+    assert axes.get_xscale() == "symlog"
+    assert axes.get_xlim()[0] == 0 and axes.get_xlim()[1] > 900
+    assert axes.get_yticklabels()[0].get_text() == "Speech"
 
 
 def test_names_of_25_classes_stay_inside_and_apart():
     names = [f"A_class_of_long_name_{c}" for c in range(25)]
     canvas = drawn(events_of_classes("f", names, np.ones((3, 25))))
-    boxes = [text.get_window_extent() for text in canvas.axes[0].get_xticklabels()]
-    assert min(box.y0 for box in boxes) >= 0
-    left = [box.x1 for box in boxes]  # where the slanted names end, at the axis
-    assert np.diff(left).min() > 12
+    boxes = [text.get_window_extent() for text in canvas.axes[0].get_yticklabels()]
+    assert min(box.x0 for box in boxes) >= 0
+    assert all(below.y1 <= above.y0 for above, below in itertools.pairwise(boxes))
 
 
 def test_scores_of_classes_have_a_panel_a_modality_and_say_what_has_none():

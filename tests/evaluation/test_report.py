@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -8,6 +9,7 @@ import pytest
 from kavc.errors import DataError
 from kavc.evaluation.charts import bars
 from kavc.evaluation.headline import Headline
+from kavc.evaluation.made import Made
 from kavc.evaluation.predictions import read_predictions, write_predictions
 from kavc.evaluation.report import Report
 from kavc.evaluation.table import Column, Table
@@ -45,6 +47,36 @@ def test_markdown(report):
         "\n"
         "- 3 videos without sound were dropped.\n"
     )
+
+
+def test_a_report_begins_with_how_it_was_made(report, tmp_path):
+    made = Made(commands=["kavc train x"], date="2026-01-31T12:00:00Z", notes=report.notes)
+    begun = dataclasses.replace(report, made=made)
+    assert begun.to_markdown() == report.to_markdown().replace(
+        "(higher is better)**\n",
+        "(higher is better)**\n\n## How this was made\n\n"
+        "- Command: `kavc train x`\n- Date: 2026-01-31 12:00 UTC\n\n## Results\n",
+    )
+    begun.save(tmp_path)
+    assert Report.load(tmp_path).made == made
+    assert {**begun.to_json(), "made": None} == {**report.to_json(), "made": None}
+    shown = Report.load(tmp_path)._repr_html_()
+    assert "kavc train x" in shown and "data:image/png;base64," in shown
+
+
+def test_a_command_that_code_can_not_hold(report):
+    made = Made(commands=["kavc train `a`\n<b>"])
+    text = dataclasses.replace(report, made=made).to_markdown()
+    assert "- Command: kavc train \\`a\\` &lt;b>\n" in text
+
+
+def test_a_repr_says_what_it_is(report):
+    assert repr(report) == (
+        "Report('Ti-AVC, test split', match AUC 0.7873 (higher is better), 1 table, 1 figure)"
+    )
+    assert repr(report.headline) == "Headline('match AUC 0.7873 (higher is better)')"
+    assert repr(report.figures[0]).startswith("Figure('per-theme', ")
+    assert "draw" not in repr(report.figures[0])
 
 
 def test_round_trip_through_a_folder(report, tmp_path):
@@ -144,6 +176,8 @@ def test_better_than(direction, better):
         {"figures": [{"name": "../../etc/passwd", "caption": "", "source": ""}]},
         {"figures": [{"name": "x"}]},
         {"notes": 3},
+        {"made": 3},
+        {"made": {"date": "never"}},
     ],
 )
 def test_refuses_damaged_json(report, tmp_path, change):

@@ -47,8 +47,10 @@ def test_occurrences_the_most_frequent_first_with_who_is_never_found():
     panels = {"A2V": {"network": ties}, "V2A": {"network": some, DOLLARS: ties}}
     left, right = drawn(occurrence_curves("f", panels)).axes
     line = {each.get_label(): each.get_xydata().tolist() for each in right.lines}
-    assert line["network (25.0 % never)"] == [[1, 5], [2, 2], [3, 1]]
-    assert left.get_ylim()[0] == right.get_ylim()[0] < 0.1
+    never = "network: never found 0.0 % (A2V), 25.0 % (V2A)"
+    assert line[never] == [[1, 5], [2, 2], [3, 1]]
+    assert left.get_ylim() == right.get_ylim()
+    assert left.get_ylim()[0] < 0.1 and left.get_ylim()[1] > 5
     assert (right.get_xscale(), right.get_yscale()) == ("log", "log")
 
 
@@ -58,16 +60,20 @@ def test_refused_occurrences(panels):
         occurrence_curves("f", panels)
 
 
-def test_map_joins_the_pairs_and_is_the_same_twice(tmp_path):
+def test_map_joins_ten_pairs_and_is_the_same_twice(tmp_path):
     figure = modality_map("f", AUDIO, VISUAL, GROUPS, ["a", DOLLARS, "c"], source=DOLLARS)
     axes = drawn(figure).axes[0]
-    dots, triangles = axes.collections[:-2:2], axes.collections[1:-2:2]
-    labels = [one.get_label() for one in dots]
+    dots, triangles, names = (axes.collections[at:-2:3] for at in range(3))
+    labels = [one.get_label() for one in names]
     assert labels[0] == "other" and labels[1] == "a" and len(labels) == 4
+    assert len(axes.lines) == 10 and "10 of 30" in axes.lines[0].get_label()
     for group, (sound, picture) in enumerate(zip(dots, triangles, strict=True), -1):
-        lines = [axes.lines[video].get_xydata() for video in np.flatnonzero(group == GROUPS)]
-        np.testing.assert_array_equal(np.stack(lines)[:, 0], sound.get_offsets())
-        np.testing.assert_array_equal(np.stack(lines)[:, 1], picture.get_offsets())
+        assert len(sound.get_offsets()) == len(picture.get_offsets()) == (group == GROUPS).sum()
+        joined = np.flatnonzero(group == GROUPS[:10])
+        lines = np.stack([axes.lines[video].get_xydata() for video in joined])
+        np.testing.assert_array_equal(lines[:, 0], sound.get_offsets()[: len(joined)])
+        np.testing.assert_array_equal(lines[:, 1], picture.get_offsets()[: len(joined)])
+    assert axes.get_aspect() == 1
     assert figure.save(tmp_path).read_bytes() == figure._repr_png_()
 
 

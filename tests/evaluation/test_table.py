@@ -64,6 +64,22 @@ def test_records(table):
     assert table.to_records()[2] == {"system": None, "AUC": None, "pairs": None}
 
 
+def test_frame(table):
+    frame = table.to_frame()
+    assert list(frame) == ["system", "AUC (%)", "pairs"]
+    assert [str(kind) for kind in frame.dtypes] == ["string", "float64", "Int64"]
+    assert frame["AUC (%)"].isna().tolist() == [False, False, True, False]
+    assert frame["pairs"].sum() == 17089 and frame["system"].isna().sum() == 1
+    assert frame.attrs["units"] == {"AUC (%)": "%"} and frame.attrs["source"] == table.source
+    empty = Table("t", COLUMNS, []).to_frame()
+    assert [str(kind) for kind in empty.dtypes] == ["string", "float64", "Int64"]
+
+
+def test_repr(table):
+    assert repr(table) == "Table('match-auc', 4 rows x 3 columns)"
+    assert repr(Table("t", ["a"], [["x"]])) == "Table('t', 1 row x 1 column)"
+
+
 def test_json_round_trip(table):
     text = json.dumps(table.to_json(), allow_nan=False)
     assert Table.from_json(json.loads(text)) == table

@@ -31,13 +31,19 @@ def card(tiny, network):
         signatures=tiny.signatures(network),
         versions={"keras": "3.15.1"},
         fingerprint=weights_fingerprint(network),
+        synthetic=True,
+        limits=["It hears nothing."],
+        calls={"sh": "kavc predict it\n"},
+        size={"parameters": "1,234"},
+        made=[("Date", "2026-01-31 12:00 UTC")],
+        licences=["Code: a licence."],
     )
 
 
 @pytest.mark.parametrize(
     "line",
     [
-        "# tiny, version 3",
+        "# tiny, version 3 – SYNTHETIC: trained and tested on made-up data",
         "System: ti-avc, after A. Author and B. Author, *Sounds and Sights*, 2020. "
         "https://example.org",
         "match AUC: 0.8123 (0.79 to 0.83), on the test split of the data below.",
@@ -47,6 +53,11 @@ def card(tiny, network):
         "| input | `audio` | float32 | (batch, any, 4) | audio features, one step a second |",
         r"| variant | `a\|b` |",
         "| keras | 3.15.1 |",
+        "- It hears nothing.",
+        "kavc predict it",
+        "- parameters: 1,234",
+        "- Date: 2026-01-31 12:00 UTC",
+        "- Code: a licence.",
     ],
 )
 def test_facts(card, line):
@@ -80,3 +91,5 @@ def test_a_card_without_a_report(tiny, network):
         fingerprint="ab",
     )
     assert "\n## Result\n\nNo report: the test split is empty\n\n## Use\n" in card
+    assert card.startswith("# tiny, version 1\n")
+    assert "SYNTHETIC" not in card and "## Limits" not in card and "## Licence" not in card

@@ -19,8 +19,11 @@ from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
 from kavc.data.schema import Field
 from kavc.errors import ExportError
-from kavc.export.savedmodel import export, next_version
+from kavc.export.example import EXAMPLE, write_example
+from kavc.export.savedmodel import VARYING, export, next_version
 from kavc.serving import wire
+from kavc.serving.arrays import load_inputs
+from kavc.serving.server.graph import ServedGraph
 from kavc.serving.warmup import read_warmup
 from kavc.systems.base import Signature
 
@@ -353,3 +356,29 @@ def test_every_folder_has_the_permissions_that_the_umask_leaves(tiny, network, t
         os.umask(before)
     folders = [folder, *(path for path in folder.rglob("*") if path.is_dir())]
     assert {path.stat().st_mode & 0o777 for path in folders} == {0o775}
+
+
+def test_a_request_of_two_rows_to_be_asked_for_a_try(version_folder, tiny, network):
+    request = load_inputs(version_folder / EXAMPLE)
+    assert {name: value.shape for name, value in request.items()} == {
+        "audio": (2, VARYING, tiny.WIDTH), "length": (2,), "theme": (2,),
+    }  # fmt: skip
+    graph = ServedGraph(version_folder)
+    found = graph("serving_default", request)
+    graph.close()
+    for name, value in tiny.answers(network, request).items():
+        np.testing.assert_allclose(found[name], value, atol=TOLERANCE, rtol=0)
+
+
+def test_the_example_request_is_the_same_each_time(tmp_path):
+    rows = {"audio": np.arange(6, dtype="f4").reshape(1, 2, 3), "length": np.array([2], "i4")}
+    rows["word"] = np.array([["größe".encode()]], object)
+    files = []
+    for name in ("a", "b"):
+        write_example(tmp_path / name, rows)
+        files.append((tmp_path / name / EXAMPLE).read_bytes())
+    assert files[0] == files[1]
+    found = load_inputs(tmp_path / "a" / EXAMPLE)
+    assert found["audio"].tolist() == [[[0, 1, 2], [3, 4, 5]], [[2, 1, 0], [5, 4, 3]]]
+    assert found["length"].tolist() == [2, 2]
+    assert found["word"].tolist() == [["größe"], ["größe"]]

@@ -7,7 +7,7 @@ import os
 import pytest
 
 from kavc.errors import ConfigError, DataError
-from kavc.extraction.clips import LONGEST, find_clips
+from kavc.extraction.clips import LONGEST, are_synthetic, find_clips
 
 
 @pytest.fixture
@@ -34,6 +34,18 @@ def ids(found):
 
 def reasons(found):
     return {file: reason for _, file, reason in found.bad}
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [('{"synthetic": true}', True), ('{"synthetic": "yes"}', False), ("[]", False), ("{", False)],
+)
+def test_clips_that_were_made_up_are_known_by_the_folder_above(make, said, expected):
+    folder = make("films/clips/a.mp4", "films/clips/b.mp4", "own/clips/c.mp4")
+    (folder / "films" / "corpus.json").write_text(said)
+    assert are_synthetic(find_clips([folder / "films"]).clips) is expected
+    assert not are_synthetic(find_clips([folder]).clips)  # one of them is not of films
+    assert not are_synthetic([])
 
 
 def test_folders_and_files(make):

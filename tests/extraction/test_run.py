@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from kavc.errors import ConfigError, DataError, KavcError
-from kavc.extraction import engines, folder
+from kavc.extraction import engines, folder, run
 
 from .conftest import NAMES, parts, records
 
@@ -304,3 +305,11 @@ def test_the_rows_are_those_of_one_extractor_alone(extract, recipes, weights, cl
         times, rows = extractor.extract(clips / "b.mkv")
         np.testing.assert_array_equal(found["b"][name], rows)
         np.testing.assert_allclose(found["b"][f"{name}_times"], times, 0, 1e-6)
+
+
+def test_an_outcome_is_one_line_however_many_failed():
+    failed = [(str(n), "x.mp4", "no video") for n in range(1000)]
+    found = run.Outcome(Path("features"), 2000, 30, failed, [("y.mp4", "cut")])
+    assert repr(found) == (
+        "Outcome('features': 2,000 clips, 30 made now, 1,000 failed, 1 cut short)"
+    )

@@ -52,7 +52,7 @@ def resealed(folder, names=("vectors.npy", "ids.txt")):
     files = {name: data(folder) / name for name in names}
     # In the order of the package.
     order = ["vectors.npy", "ids.txt", "bias.npy", "hubs/hubs.json", "hubs/bank.npy",
-             "hubs/weights.npy", "hubs/ids.txt"]  # fmt: skip
+             "hubs/weights.npy", "hubs/ids.txt", "labels.txt"]  # fmt: skip
     digest = fingerprint([files[name] for name in order if name in files])
     rewrite(folder, sizes={name: f.stat().st_size for name, f in files.items()}, sha256=digest)
 
@@ -85,6 +85,58 @@ def test_a_format_has_its_files(tmp_path, index, corrects):
     rewrite(tmp_path / "sounds", format=2 - corrects)
     with pytest.raises(DataError, match="'sizes' can't be"):
         Index.load(tmp_path / "sounds")
+
+
+LABELLED = ("vectors.npy", "ids.txt", "labels.txt")
+
+
+@pytest.fixture
+def labelled(tmp_path):
+    """Three sounds: of two labels, of none, and of one."""
+    index = Index(2)
+    index.add(["a", "b", "c"], np.eye(3, 2) + 1, [("dog", "straße"), (), ("dog",)])
+    index.save(tmp_path / "labelled")
+    return tmp_path / "labelled"
+
+
+def test_labels_lie_a_line_an_item(labelled):
+    assert header(labelled)["format"] == 3
+    assert (data(labelled) / "labels.txt").read_text() == "dog\tstraße\n\ndog\n"
+    assert Index.load(labelled).labels == [("dog", "straße"), (), ("dog",)]
+
+
+def test_labels_beside_a_correction(tmp_path):
+    made = corrected()
+    made.add(["other"], np.ones((1, 6)), [["dog"]])
+    made.save(tmp_path / "sounds")
+    assert header(tmp_path / "sounds")["format"] == 3
+    found = Index.load(tmp_path / "sounds")
+    assert found.labels == [()] * 40 + [("dog",)]
+    np.testing.assert_array_equal(found.bias, made.bias)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dog\n\n", "labels of 2 items for 3 vectors"),
+        ("dog\n\n\x1b[2J\n", "of item 2 is empty or holds control characters"),
+        ("dog\t\n\n\n", "label '' of item 0 is empty"),
+        ("dog\n\n" + "d" * 257 + "\n", "of item 2 takes 257 bytes; at most 256"),
+        ("dog\n\n" + "d\t" * 256 + "d\n", "labels of item 2: expected up to 256 texts, got 257"),
+    ],
+)
+def test_labels_that_do_not_fit(labelled, text, message):
+    (data(labelled) / "labels.txt").write_text(text)
+    resealed(labelled, LABELLED)
+    with pytest.raises(DataError, match=message):
+        Index.load(labelled)
+
+
+def test_labels_that_are_no_text(labelled):
+    (data(labelled) / "labels.txt").write_bytes(b"\xff\n\n\n")
+    resealed(labelled, LABELLED)
+    with pytest.raises(DataError, match=r"labels.txt: .*utf-8"):
+        Index.load(labelled)
 
 
 def test_a_correction_lies_beside_the_vectors(tmp_path):
@@ -196,7 +248,8 @@ def test_damaged_data_are_named_in_one_line(folder, name, damage, message):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"format": 3}, 'expected an object with "format": 1 or 2'),
+        ({"format": 4}, 'expected an object with "format": 1, 2 or 3'),
+        ({"format": 3}, "'sizes' can't be"),
         ({"format": True}, "'format' is True; expected a whole number"),
         ({"more": 1}, "'more' is none of its entries, which are format, dim"),
         ({"dim": 0}, "'dim' can't be 0"),

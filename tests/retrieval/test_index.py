@@ -241,3 +241,55 @@ def test_an_index_without_a_correction_stays_without(index, tmp_path):
     assert Index.load(tmp_path / "sounds").bias is None
     plain, told = index.search(np.ones((1, 6)), 5), index.search(np.ones((1, 6)), 5, corrected=True)
     np.testing.assert_array_equal(plain[1], told[1])
+
+
+def labelled(backend="exact"):
+    made = Index(2, modality="audio", backend=backend)
+    made.add(["bark", "street"], [[1, 0], [1, 1]], [["dog"], ["dog", "car"]])
+    return made
+
+
+def test_what_is_found_has_its_labels():
+    hits = labelled().search([[1, 0], [0, 1]], 2)
+    ids, scores = hits
+    assert ids.tolist() == [["bark", "street"], ["street", "bark"]]
+    assert hits.labels.tolist() == [[("dog",), ("dog", "car")], [("dog", "car"), ("dog",)]]
+    assert hits.ids is ids and hits.scores is scores
+    assert repr(hits) == "Hits(2 queries, 2 found for each, best first)"
+
+
+def test_what_has_no_labels_says_so(index):
+    assert index.labels is None
+    assert index.search(np.ones((1, 6)), 5).labels is None
+
+
+def test_labels_follow_their_vectors(tmp_path):
+    made = labelled()
+    made.add(["meow"], [[0, 1]])
+    assert made.labels == [("dog",), ("dog", "car"), ()]
+    made.remove(["bark"])
+    assert made.labels == [("dog", "car"), ()]
+    assert made.search([[0, 1]], 1).labels.tolist() == [[()]]
+    made.remove(["street"])
+    assert made.labels is None
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([["dog"], ["cat"]], "2 items with labels for 1 vectors"),
+        (["dog"], "labels of item 0: expected up to 256 texts, got one: 'dog'"),
+        ([["a\tb"]], r"label 'a\\tb' of item 0 is empty or holds control characters"),
+        ([[7]], "label '7' of item 0 is int; expected text"),
+    ],
+)
+def test_labels_that_are_unfit_change_nothing(labels, message):
+    made = labelled()
+    with pytest.raises(DataError, match=message):
+        made.add(["meow"], [[0, 1]], labels)
+    assert made.ids == ["bark", "street"] and len(made.labels) == 2
+
+
+def test_it_says_what_it_is():
+    assert repr(labelled()) == "Index(2 audio vectors, dim 2, exact, cosine, labelled)"
+    assert repr(Index(3)) == "Index(0 vectors, dim 3, exact, cosine)"

@@ -171,6 +171,20 @@ def test_a_server_gives_the_answers_of_the_index(network, exported):
     np.testing.assert_allclose(found["scores"], scores, atol=1e-6)
 
 
+def test_labels_stand_beside_ids(network):
+    index = catalogue(network, 3)
+    assert "labels" not in CatalogueSearch(index).fields
+    vectors, labels = index.vectors, [["dog", "straße"], [], ["cat"]]
+    named = Index(DIM, modality="audio")
+    named.add(index.ids, vectors, labels)
+    search = CatalogueSearch(named)
+    assert search.fields["labels"].shape == (3,)
+    found = search(tf.constant(vectors[:1]))
+    by_id = dict(zip(index.ids, ["dog\tstraße", "", "cat"], strict=True))
+    texts = [each.decode() for each in found["labels"][0].numpy()]
+    assert texts == [by_id[each.decode()] for each in found["ids"][0].numpy()]
+
+
 def test_it_passes_the_checks_of_a_version(exported):
     folder, _ = exported
     assert {"TopKV2", "VarHandleOp"} < inspect(folder).ops

@@ -65,3 +65,11 @@ def test_names_in_messages_are_short():
     assert len(line) < 200 * 150
     with pytest.raises(DataError, match=r"input 'aaa.*a…' \(1,000 characters\) is int32 \(\);"):
         TensorInfo("float32", ()).check("a" * 1000, "int32", ())
+
+
+def test_a_single_example_is_told_of_its_batch_axis():
+    info = TensorInfo("float32", (None, None, 3))
+    with pytest.raises(DataError, match=r"a single example .* float32 \(1, 4, 3\)"):
+        info.check("audio", "float32", (4, 3))
+    with pytest.raises(DataError, match=r"expected float32 \(\?, \?, 3\)$"):
+        info.check("audio", "float32", (4, 2))

@@ -9,11 +9,15 @@ import pytest
 import tensorflow as tf
 
 from kavc.errors import DataError
+from kavc.serving import messages, protos
+from kavc.serving.dtypes import FIELDS
 from kavc.serving.protos import TensorProto
-from kavc.serving.wire import FIELDS, describe, to_array, to_proto
+from kavc.serving.wire import describe, fill, to_array, to_proto
+
+DTYPES = pytest.mark.parametrize("dtype", [*map(tf.dtypes.as_dtype, sorted(FIELDS))])
 
 
-@pytest.mark.parametrize("dtype", sorted(FIELDS, key=lambda dtype: dtype.name))
+@DTYPES
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0, 4)])
 def test_round_trip(dtype, shape):
     if dtype == tf.string:
@@ -32,7 +36,7 @@ def test_dtypes_that_do_not_travel(dtype):
         to_array(TensorProto(dtype=dtype.as_datatype_enum), "x")
 
 
-@pytest.mark.parametrize("dtype", sorted(FIELDS, key=lambda dtype: dtype.name))
+@DTYPES
 @pytest.mark.parametrize("shape", [(), (1,), (2, 3), (0, 4)])
 def test_tensorflow_reads_what_is_sent_and_the_other_way_round(dtype, shape):
     array = np.full(shape, b"a\0b", object)
@@ -40,6 +44,22 @@ def test_tensorflow_reads_what_is_sent_and_the_other_way_round(dtype, shape):
         array = np.ones(shape, dtype.as_numpy_dtype)
     np.testing.assert_array_equal(tf.make_ndarray(to_proto(array)), array)
     np.testing.assert_array_equal(to_array(tf.make_tensor_proto(array, dtype), "x"), array)
+    listed = tf.make_tensor_proto(array.tolist(), dtype, shape)  # one by one, not as bytes
+    np.testing.assert_array_equal(to_array(listed, "x"), array)
+
+
+@DTYPES
+@pytest.mark.parametrize("shape", [(), (2, 3), (0, 4)])
+def test_a_clients_message_is_the_same_bytes(dtype, shape):
+    array = np.full(shape, b"a\0b", object)
+    if dtype != tf.string:
+        array = np.ones(shape, dtype.as_numpy_dtype)
+    own = messages.TensorProto()
+    fill(own, array)
+    sent = own.SerializeToString(deterministic=True)
+    assert sent == to_proto(array).SerializeToString(deterministic=True)
+    found = to_array(messages.TensorProto.FromString(to_proto(array).SerializeToString()), "x")
+    np.testing.assert_array_equal(found, array)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +84,33 @@ def test_numbers_are_a_view():
 
 
 FLOAT = 1
+
+
+@pytest.mark.parametrize(
+    ("dtype", "fields"),
+    [
+        (4, {"int_val": [300]}),
+        (6, {"int_val": [-129]}),
+        (17, {"int_val": [-1]}),
+        (19, {"half_val": [2**16]}),
+        (14, {"half_val": [-1]}),
+    ],
+)
+@pytest.mark.parametrize("kind", [protos, messages])
+def test_a_listed_value_that_its_dtype_has_not(kind, dtype, fields):
+    proto = kind.TensorProto(dtype=dtype, tensor_shape={"dim": [{"size": 1}]}, **fields)
+    with pytest.raises(DataError, match=r"'x' can't be read as .*lists a value that is none"):
+        to_array(proto, "x")
+
+
+@pytest.mark.parametrize(
+    "array",
+    [np.zeros(2, "complex64"), np.zeros(2, "M8[s]"), np.array([1, "a"], object)],
+    ids=["complex", "dates", "mixed"],
+)
+def test_arrays_that_do_not_travel(array):
+    with pytest.raises(DataError, match=r"no message holds|which is none"):
+        fill(messages.TensorProto(), array)
 
 
 @pytest.mark.parametrize(

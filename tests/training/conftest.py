@@ -31,5 +31,5 @@ def system(tiny, monkeypatch):
 
 @pytest.fixture
 def source(tmp_path) -> Source:
-    (tmp_path / "corpus.json").touch()  # without it, the folder is no source
+    (tmp_path / "corpus.json").write_text("{}")  # without it, the folder is no source
     return Source("synthetic", tmp_path)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from kavc.errors import ConfigError
-from kavc.training.devices import gather, share_out, strategy_for
+from kavc.training.devices import described, gather, share_out, strategy_for
 from kavc.training.fit import train
 
 # Sums of at most 60 float32 in another order, through 16 steps.
 TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}
+TWO = SimpleNamespace(num_replicas_in_sync=2)  # of a strategy
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +120,24 @@ def test_all_of_an_example_stays_together():
     ((inputs, target),) = share_out(data, 2).as_numpy_iterator()
     np.testing.assert_array_equal(inputs["a"], -target)
     np.testing.assert_array_equal(inputs["b"], [0, 0, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("devices", "expected"), [(None, ["a GPU"]), (2, ["2 x a GPU"]), (3, ["2 x a GPU", "another"])]
+)
+def test_reports_name_the_devices(devices, expected, monkeypatch):
+    names = ["a GPU", "a GPU", "another", "one that is not used"]
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: names)
+    monkeypatch.setattr(
+        tf.config.experimental, "get_device_details", lambda name: {"device_name": name}
+    )
+    strategy = devices and SimpleNamespace(num_replicas_in_sync=devices)
+    assert described(strategy) == expected
+
+
+def test_reports_name_the_processor():
+    assert re.fullmatch(r"CPU, .+, \d+ cores?, as 2 logical devices", *described(TWO))
+    assert re.fullmatch(r"CPU, .+, \d+ cores?", *described())
 
 
 def test_one_device_has_the_whole_batch():

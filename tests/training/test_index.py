@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from kavc.data.roster import Roster
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
 from kavc.layers.fingerprint import weights_fingerprint
@@ -102,6 +103,46 @@ def embedded(run, split, modality, kept):
     return run.system.embed(run.network, modality, rows, None)
 
 
+class Labelled(TwoMatrices):
+    """The same, with labels in the test split; that of the sixth video has no name."""
+
+    names = ("dog", "straße\twet", "")
+
+    def describe(self, source, config):
+        ids = [video["id"] for video in videos("test")]
+        labels = [[0], [1, 0], [], [1], [0, 1], [2], [], [], [], [1]]  # the last is the first again
+        roster = Roster(
+            np.array(ids, object),
+            np.array([label for each in labels for label in each], np.int64),
+            np.cumsum([0, *map(len, labels)]),
+            np.ones(10, bool),
+            np.ones(10, bool),
+        )
+        return SourceInfo({}, WIDTHS, self.names, self.fingerprint, rosters={"test": roster})
+
+
+def test_names_of_labels_are_kept(run, tmp_path):
+    run.system = Labelled()
+    sounds = build_index(run, tmp_path / "sounds", modality="audio", data=run.source, verbose=0)
+    dog, street = ("dog",), ("straße wet",)
+    expected = [dog, street + dog, street, dog + street, (), (), (), ()]
+    assert sounds.labels == Index.load(tmp_path / "sounds").labels == expected
+    found = retrieve(sounds, run, {"visual": np.ones((1, 4), "f4")}, 8)
+    by_id = dict(zip(sounds.ids, expected, strict=True))
+    assert found.labels.tolist() == [[by_id[id_] for id_ in found.ids[0]]]
+    add_to_index(tmp_path / "sounds", run, data=run.source, split="train", verbose=0)
+    assert Index.load(tmp_path / "sounds").labels == expected + [()] * 8
+
+
+def test_an_index_needs_no_labels(run, tmp_path, monkeypatch):
+    def damaged(source, config):
+        raise DataError("a split that isn't embedded is damaged")
+
+    monkeypatch.setattr(run.system, "describe", damaged)
+    made = build_index(run, tmp_path / "sounds", modality="audio", data=run.source, verbose=0)
+    assert made.labels is None and len(made) == 8
+
+
 def test_sounds_without_silence_and_without_duplicates(run, sounds):
     index = Index.load(sounds)
     kept = [0, 1, 3, 4, 5, 6, 7, 8]
@@ -124,13 +165,16 @@ def test_ids_that_are_no_text_become_escapes(run, tmp_path, monkeypatch):
     assert len(remove_from_index(tmp_path / "new", ids=["\\xfftest-0"])) == 8
 
 
-def test_pictures_with_the_silent_ones(run, tmp_path):
-    said = []
-    index = build_index(
-        run, tmp_path / "new", modality="visual", split="train", progress=said.append
-    )
+def test_pictures_with_the_silent_ones(run, tmp_path, told):
+    index = build_index(run, tmp_path / "new", modality="visual", split="train")
     assert index.ids == [f"train-{n}" for n in range(9)]
-    assert said == ["9 embedded; left out 0 silent, 1 twice", "scores: cosine"]
+    assert told.lines == [
+        f"index of visual, train split, by {run.path}, into {tmp_path / 'new'}",
+        "9 embedded; left out 0 silent, 1 twice",
+        "scores: cosine",
+    ]
+    (embedding,) = [task for task in told.ended if task.name.startswith("embedding ")]
+    assert (embedding.done, embedding.unit, embedding.complete) == (10, "videos", True)
 
 
 @pytest.fixture
@@ -144,11 +188,9 @@ def corrected_run() -> TinyRun:
     return run
 
 
-def test_the_runs_correction_goes_into_the_index_and_what_is_added(corrected_run, tmp_path):
-    said: list[str] = []
-    options = {"modality": "audio", "progress": said.append}
-    index = build_index(corrected_run, tmp_path / "sounds", **options)
-    assert said[1].startswith("scores: cosine less hub bias, inverted-softmax")
+def test_the_runs_correction_goes_into_the_index_and_what_is_added(corrected_run, tmp_path, told):
+    index = build_index(corrected_run, tmp_path / "sounds", modality="audio")
+    assert told.lines[-1].startswith("scores: cosine less hub bias, inverted-softmax")
     bank = corrected_run.system.hubs["audio"]
     np.testing.assert_allclose(index.bias, bank.bias(index.vectors, index.ids), atol=1e-6)
     grown = add_to_index(tmp_path / "sounds", corrected_run, split="train")

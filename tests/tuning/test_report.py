@@ -25,6 +25,8 @@ from kavc.tuning.tables import best_table
 from kavc.tuning.trial import COMPLETED, FAILED, RUNNING, Trial
 from kavc.tuning.tuner import Limits
 
+from ..legible import faults
+
 DIVERGED = "stage 'only' diverged: loss is not finite after epoch {}; lower learning_rate"
 
 
@@ -270,12 +272,54 @@ def test_parallel_coordinates_leave_failures_out_and_count_them(full):
     assert "Failed and left out: 3." in figure.caption
     canvas = drawn_on(figure)
     lines = [line for line in canvas.axes[0].lines if len(line.get_xdata()) == 7]
-    assert len(lines) == 30 + 2  # the best and the first one again, in front
-    best = lines[30].get_ydata()
-    assert best[-1] == 1  # on top
+    assert len(lines) == 30 + 4  # the three best and the first one again, in front
+    ends = [line.get_ydata()[-1] for line in lines[30:33]]
+    assert ends == sorted(ends, reverse=True) and ends[0] == 1  # on top
+    named = [line.get_label().split(":")[0] for line in lines[30:]]
+    assert named == ["best", "2nd", "3rd", "first trial"]
+    assert lines[30].get_zorder() > lines[29].get_zorder()
     assert sum(line.get_ydata()[5] < UNUSED / 2 for line in lines[:30]) == sum(
         "dropout" not in trial.values for trial in full.trials[:30]
     )
+
+
+NAMES = [
+    "learning_rate", "batch_size", "embedding_dim", "class_weight", "coordinates", "units", "depth",
+    "dropout", "kernel_width", "kernel_ridge", "mixing", "weight_decay", "ema_momentum",
+    "warm_up_steps",
+]  # fmt: skip
+
+
+def test_fourteen_parameters_are_legible_in_two_rows(sweep, record):
+    ranges = {"kind": "float", "low": 1e-5, "high": 1e-2, "sampling": "log"}
+    choices = {"kind": "choice", "values": ["none", "published", "improved"]}
+    space = [{"name": name} | (choices if at % 3 else ranges) for at, name in enumerate(NAMES)]
+    sweep.described |= {"space": space, "first": dict.fromkeys(NAMES)}
+    random = np.random.default_rng(6)
+    for _ in range(30):
+        values = {
+            each["name"]: str(random.choice(each["values"]))
+            if "values" in each
+            else float(10 ** random.uniform(-5, -2))
+            for each in space
+        }
+        del values["warm_up_steps"]
+        record(values, score=random.random())
+    figure = parallel_coordinates(sweep)
+    assert faults(figure, weighed=True) == []
+    canvas = figure.drawn()
+    rows = [axes for axes in canvas.axes if len(axes.lines) > 30]
+    assert [len(axes.lines[0].get_xdata()) for axes in rows] == [8, 8]  # seven and the score
+    for axes in rows:
+        low, high = axes.get_ylim()
+        assert all(low <= line.get_ydata().min() <= line.get_ydata().max() <= high
+                   for line in axes.lines)  # fmt: skip
+    assert [text.get_text() for text in rows[1].texts].count("not used") == 1
+
+
+@pytest.mark.parametrize("draw", [best_so_far, learning_curves])
+def test_a_sweeps_other_pictures_are_legible(full, draw):
+    assert faults(draw(full)) == []
 
 
 def test_higher_is_better_where_the_objective_says_so(sweep, record):
@@ -302,7 +346,7 @@ def test_a_logged_share_is_said_to_be_a_fraction(sweep, record, objective, label
         path.write_text(path.read_text().replace('"val_loss"', f'"{objective}"'))
     assert best_table(sweep).columns[1].label == label
     for figure in (learning_curves(sweep), best_so_far(sweep)):
-        assert drawn_on(figure).axes[0].get_ylabel() == label
+        assert drawn_on(figure).axes[0].get_ylabel() == f"{label}\nhigher is better"
 
 
 def drawn_on(figure):

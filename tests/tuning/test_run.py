@@ -12,7 +12,6 @@ import pytest
 from kavc.errors import ConfigError, DataError
 from kavc.systems.choices import Choices
 from kavc.training.run import lock
-from kavc.tuning.progress import Progress
 from kavc.tuning.report import report_of
 from kavc.tuning.run import parse_objective, run_sweep
 from kavc.tuning.settings import SweepSettings
@@ -282,6 +281,29 @@ def test_a_listener_that_fails_is_no_fault_of_a_trial(settings, tmp_path):
     assert [trial.status for trial in sweep.trials] == ["completed", "completed"]
 
 
+def test_a_sweep_tells_of_its_trials_and_how_far_all_of_them_are(settings, tmp_path, told):
+    given = {"space": small_space(units=[4, 8])}
+    sweep = run_sweep(settings(**given), tmp_path / "sweep", limits=Limits(minutes=0))
+    begun = [task for task in told.begun if task.name == "sweep"]
+    assert [task.done for task in begun] == [0] and not any("[1/2]" in line for line in told.lines)
+    sweep = run_sweep(settings(**given), tmp_path / "sweep", resume=True)
+    trials = [line for line in told.lines if line.startswith("[")]
+    assert [line[:5] for line in trials] == ["[1/2]", "[2/2]"]
+    assert all(sweep.objective in line and "; best " in line for line in trials)
+    (task,) = [task for task in told.ended if task.name == "sweep"][1:]
+    assert task.done == task.total == sweep.described["planned"]["epochs"]
+    fits = [one for one in told.ended if one.unit == "steps"]
+    assert fits and all(one.within == (task,) for one in fits)
+    assert not any("epochs in" in line for line in told.lines)  # a stage of a trial says no line
+
+
+def test_the_time_of_a_sweep_may_begin_before_it_is_called(settings, tmp_path):
+    """As a command counts what it imports and reads."""
+    limits = Limits(minutes=1, began=time.monotonic() - 61)
+    sweep = run_sweep(settings(), tmp_path / "sweep", limits=limits)
+    assert not sweep.trials
+
+
 def test_what_a_trial_leaves_meanwhile_is_in_the_sweep_folder(settings, tmp_path):
     """Where the next process removes it, if this one is killed."""
     found = []
@@ -295,15 +317,12 @@ def test_what_a_trial_leaves_meanwhile_is_in_the_sweep_folder(settings, tmp_path
     assert not any(path.exists() for path in found)
 
 
-def test_a_first_trial_that_is_not_the_preset_is_said_to_be_so(settings, tmp_path):
-    lines = []
-    told = Progress(lines.append, lambda stage, state: None)
+def test_a_first_trial_that_is_not_the_preset_is_said_to_be_so(settings, tmp_path, told):
     space = small_space(units=[2, 8], learning_rate=[0.01, 0.02])
-    sweep = run_sweep(settings(space=space), tmp_path / "sweep", listener=told)
+    sweep = run_sweep(settings(space=space), tmp_path / "sweep")
     assert sweep.moved == {"learning_rate": 0.01, "units": 2}
-    assert lines[0].endswith(
-        "leaves the preset out: the first trial has learning_rate=0.01, units=2"
-    )
+    leaves_out = "the space leaves the preset out: the first trial has learning_rate=0.01, units=2"
+    assert leaves_out in told.lines
     assert "leaves the preset out" in " ".join(report_of(sweep).notes)
 
 

@@ -43,10 +43,16 @@ def history(run):
         return [float(row["val_loss"]) for row in csv.DictReader(stream)]
 
 
-def test_winner_and_start_are_trained_on_the_same_fresh_seeds(make_sweep, tmp_path):
-    sweep, said = make_sweep(), []
-    report = train_winner(sweep, tmp_path / "out", seeds=3, progress=said.append)
-    assert said[:3] == ["[1/6] winner, seed 1", "[2/6] start, seed 1", "[3/6] winner, seed 2"]
+def test_winner_and_start_are_trained_on_the_same_fresh_seeds(make_sweep, tmp_path, told):
+    sweep = make_sweep()
+    told.lines.clear()
+    report = train_winner(sweep, tmp_path / "out", seeds=3)
+    first, *each = told.lines
+    assert first.startswith(f"winner of {sweep.path}, 3 seeds, on ")
+    order = ["winner, seed 1", "start, seed 1", "winner, seed 2", "start, seed 2"]
+    assert [line.partition(": ")[0] for line in each[:4]] == [
+        f"[{number}/6] {which}" for number, which in enumerate(order, 1)
+    ]
     runs = {
         row: [Run(tmp_path / "out" / row / f"seed-{seed}") for seed in (1, 2, 3)]
         for row in ("winner", "start")

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.comparisons.reader import A, B
 from kavc.data.damage import data_errors
 from kavc.data.store import VideoStore
@@ -76,8 +77,9 @@ class ComparisonStore:
         judged: dict[str, list[np.ndarray]] = {name: [] for name in ("ids", "rater", "answer")}
         places: list[np.ndarray] = []
         videos, heard = _Once(visual), _Once(tracks)
-        with data_errors():
+        with data_errors(), progress.counting("reading judgements", "videos") as told:
             for batch in dataset.ragged_batch(READ_AT_ONCE).prefetch(1):
+                told.advance(len(batch["id"]))
                 for name, there in (("ids", "id"), ("rater", "rater"), ("answer", "answer")):
                     judged[name].append(batch[there].numpy())
                 video = videos.add(batch["video"].numpy(), batch, "")

@@ -25,7 +25,9 @@ DTYPES = ("float32", "int32", "string")
 ID = Field((), "string", "identifies the video; equal ids are the same video")
 LABELS = Field((None,), "int32", "indices of the video's classes")
 SILENT = Field((), "int32", "1 where the sound is silence, else 0")
+SYNTHETIC = "synthetic"  # true in the provenance where the media files were drawn and computed
 TIMES = "_times"  # what is added to an array's name for the seconds at which its rows begin
+OF_SYNTHETIC = "synthetic: the features are of films that `kavc synth-video` made"  # a note
 MAX_SAID = 200  # characters of an extractor's name that are shown
 
 
@@ -63,6 +65,12 @@ class Header:
             for name, field in self.spec.items()
             if name.endswith(TIMES) and (field.shape, field.dtype) == ((None,), "float32")
         }
+
+    @property
+    def synthetic(self) -> bool:
+        """Whether the arrays are of media files that were drawn and computed, if it says so."""
+        provenance = self.content.get("provenance")
+        return isinstance(provenance, dict) and provenance.get(SYNTHETIC) is True
 
     @property
     def extractors(self) -> Mapping[str, str]:

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kavc.data import splits as split_files
 from kavc.data.damage import data_errors
-from kavc.data.features.header import NAME, Header, read_header
+from kavc.data.features.header import NAME, OF_SYNTHETIC, Header, read_header
 from kavc.data.features.members import read_lengths, read_roster
 from kavc.data.layouts import Reader, View
 from kavc.data.manifest import check_records, count_records
@@ -45,6 +45,7 @@ class FeaturesReader(Reader):
         rosters = dict(_rosters_at(source, state, audio, visual))
         by_hash = "no published split: 80/10/10 by the hash of the id"
         notes = [] if corpus.parts else [by_hash]
+        notes += [OF_SYNTHETIC] if corpus.header.synthetic else []
         if view.theme:
             rosters, left_out = with_one_label(rosters)
             notes += left_out

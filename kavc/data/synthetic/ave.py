@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kavc import progress
 from kavc.data.ave.classes import CLASSES
 from kavc.data.ave.features import KEY, KINDS, pooled
 from kavc.data.ave.folder import open_folder
@@ -160,6 +161,7 @@ def _write_features(
 ) -> None:
     k, count = world.knobs, len(videos)
     with contextlib.ExitStack() as stack:
+        told = stack.enter_context(progress.counting("writing", "videos", count))
 
         def opened(name: str, *shape: int) -> RowsFile:
             path = folder / KINDS[name].file
@@ -175,6 +177,7 @@ def _write_features(
             visual.write(pooled(drawn.maps))
             if maps is not None:
                 maps.write(drawn.maps)
+            told.advance()
 
 
 def _write_tables(folder: Path, plan: Plan) -> None:

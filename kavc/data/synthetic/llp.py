@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kavc import progress
 from kavc.data.llp.classes import CLASSES
 from kavc.data.synthetic.asked import counted, shared_out
 from kavc.data.synthetic.draws import check_seed
@@ -65,10 +66,13 @@ def write(
     with new_folder(out) as folder:
         for name in FEATURES.values():
             (folder / name).mkdir()
-        drawn: dict[str, list[LlpVideo]] = {}
-        for number, split in enumerate(SPLITS):
-            seed = len(SPLITS) * sample_seed + number
-            drawn[split] = [_stored(world.video(seed, i), folder) for i in range(sizes[split])]
+        drawn: dict[str, list[LlpVideo]] = {split: [] for split in SPLITS}
+        with progress.counting("writing", "videos", sum(sizes.values())) as told:
+            for number, split in enumerate(SPLITS):
+                seed = len(SPLITS) * sample_seed + number
+                for i in range(sizes[split]):
+                    drawn[split].append(_stored(world.video(seed, i), folder))
+                    told.advance()
         _write_tables(folder, drawn)
         for split, rows in drawn.items():
             write_npz(folder / f"truth-{split}.npz", _truth(rows))

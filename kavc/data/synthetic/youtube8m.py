@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.tfrecord import record_writer
 from kavc.data.vocabulary import NAME as VOCABULARY
 from kavc.data.youtube8m_records import AUDIO_DIM, VISUAL_DIM, silence
@@ -102,11 +103,12 @@ def write(out: Path, *, videos: int, seed: int = 0, world_seed: int = 0, **knobs
     ends = np.round(np.cumsum(list(FRACTIONS.values())) * videos).astype(int)
     starts = [0, *ends[:-1]]
     check_new(out)
-    with new_folder(out) as folder:
+    with new_folder(out) as folder, progress.counting("writing", "videos", videos) as told:
         for split, start, end in zip(FRACTIONS, starts, ends, strict=True):
             with record_writer(folder / f"{split}0000.tfrecord") as writer:
                 for record in _records(world, seed, range(start, end)):
                     writer.write(record)
+                    told.advance()
         write_text(folder / VOCABULARY, _vocabulary(world.knobs["classes"]))
         write_json(
             folder / "corpus.json",

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from kavc.errors import ConfigError
-from kavc.serving.client.blocking import DEFAULT_SIGNATURE, MAX_MESSAGE_BYTES, TIMEOUT
+from kavc.serving.client.blocking import TIMEOUT
 from kavc.serving.client.channel import ClientTLS, channel, check_address, check_limit
 from kavc.serving.client.retry import RETRY, Retry
+from kavc.serving.interface import DEFAULT_SIGNATURE, MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from kavc.serving.client.calls import Method
@@ -55,13 +56,16 @@ class AsyncClient:
         if concurrency < 1:
             raise ConfigError(f"concurrency is {concurrency}; expected at least 1")
         from kavc.serving.client.calls import Calls
-        from kavc.serving.protos import grpc
+        from kavc.serving.messages import grpc
 
         def connect() -> Any:
             return channel(grpc.aio, address, tls=tls, retries=retries, max_message_bytes=limit)
 
         self._transport = _Awaiting(connect, concurrency)
         self._calls = Calls(address, self._transport, timeout=timeout, retries=retries, limit=limit)
+
+    def __repr__(self) -> str:
+        return f"AsyncClient({self.address!r})"
 
     async def predict(
         self,

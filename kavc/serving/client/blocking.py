@@ -10,14 +10,13 @@ import numpy as np
 
 from kavc.serving.client.channel import ClientTLS, channel, check_address, check_limit
 from kavc.serving.client.retry import RETRY, Retry
+from kavc.serving.interface import DEFAULT_SIGNATURE, MAX_MESSAGE_BYTES
 
 if TYPE_CHECKING:
     from kavc.serving.client.calls import Method
     from kavc.serving.client.discovery import Signatures, VersionStatus
 
 TIMEOUT = 10.0
-MAX_MESSAGE_BYTES = 256 * 2**20
-DEFAULT_SIGNATURE = "serving_default"
 
 Result = TypeVar("Result")
 
@@ -60,11 +59,14 @@ class Client:
         self.address = check_address(address)
         limit = check_limit(max_message_bytes)
         from kavc.serving.client.calls import Calls
-        from kavc.serving.protos import grpc
+        from kavc.serving.messages import grpc
 
         self._channel = channel(grpc, address, tls=tls, retries=retries, max_message_bytes=limit)
         transport = _Blocking(self._channel)
         self._calls = Calls(address, transport, timeout=timeout, retries=retries, limit=limit)
+
+    def __repr__(self) -> str:
+        return f"Client({self.address!r})"
 
     def predict(
         self,
@@ -85,7 +87,8 @@ class Client:
         Args:
             model: its name.
             inputs: input name to array (or nested lists), with a batch axis in front. float64 is
-                cast to float32 and int64 to int32 where the signature says so.
+                cast to float32 and int64 to int32 where the signature says so. A NAME_length beside
+                a NAME may be left out: then all of its steps are valid.
             signature: name of the function.
             version: latest by default; 0 is a version like any other.
             timeout: seconds for this call; the client's by default.

@@ -24,13 +24,13 @@ from kavc.serving.client.discovery import (
 )
 from kavc.serving.client.parts import TOO_LARGE, Parts
 from kavc.serving.client.retry import Deadline, Retry
-from kavc.serving.protos import (
-    MODEL_SERVICE,
-    PREDICTION_SERVICE,
+from kavc.serving.interface import HEALTH_SERVICE, MODEL_SERVICE, PREDICTION_SERVICE
+from kavc.serving.messages import (
     GetModelMetadataRequest,
     GetModelMetadataResponse,
     GetModelStatusRequest,
     GetModelStatusResponse,
+    HealthCheckRequest,
     HealthCheckResponse,
     ModelSpec,
     PredictResponse,
@@ -56,7 +56,7 @@ class Method:
 PREDICT = Method(f"/{PREDICTION_SERVICE}/Predict", PredictResponse)
 METADATA = Method(f"/{PREDICTION_SERVICE}/GetModelMetadata", GetModelMetadataResponse)
 STATUS = Method(f"/{MODEL_SERVICE}/GetModelStatus", GetModelStatusResponse)
-HEALTH = Method("/grpc.health.v1.Health/Check", HealthCheckResponse)
+HEALTH = Method(f"/{HEALTH_SERVICE}/Check", HealthCheckResponse)
 
 # What a server answers that is not there, and one that goes down to calls it has not looked at.
 GONE = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.CANCELLED)
@@ -146,8 +146,6 @@ class Calls:
 
     async def health(self, service: str = "", timeout: float | None = None) -> str:
         """See `kavc.serving.client.blocking.Client.health`."""
-        from grpc_health.v1.health_pb2 import HealthCheckRequest
-
         request = HealthCheckRequest(service=service).SerializeToString()
         response = await self._send(HEALTH, request, self._deadline(timeout))
         return enum_name(response, "status")
@@ -231,7 +229,7 @@ class Calls:
             start = end
 
     async def _keep(
-        self, parts: Parts, start: int, stop: int, response: PredictResponse, deadline: Deadline
+        self, parts: Parts, start: int, stop: int, response: Any, deadline: Deadline
     ) -> None:
         """Takes an answer, checked by the functions of the version that gives it.
 
@@ -316,7 +314,7 @@ class Calls:
         return Deadline(self._address, self._timeout if timeout is None else timeout)
 
 
-def _spec(model: str, version: int | None) -> ModelSpec:
+def _spec(model: str, version: int | None) -> Any:
     spec = ModelSpec(name=model)
     if version is not None:
         if not 0 <= version <= MAX_VERSION:

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from kavc.errors import DataError
 from kavc.serving.arrays import NO_FLOATS, is_no_float
-from kavc.serving.signature import TensorInfo, describe
+from kavc.serving.dtypes import numpy_of
+from kavc.serving.lengths import with_lengths
+from kavc.serving.signature import SignatureInfo, TensorInfo, describe
 from kavc.texts import quoted
 
 FLOATS = "fV"  # bfloat16 is of the kind V
+
+
+def cast_all(inputs: Mapping[str, Any], info: SignatureInfo) -> dict[str, np.ndarray]:
+    """Returns the inputs of one function as its signature wants them.
+
+    Args:
+        inputs: name to array or nested lists; lengths of whole sequences may be left out, see
+            `kavc.serving.lengths.with_lengths`.
+        info: the signature.
+
+    Raises:
+        DataError: an input is missing, unknown, or not what `cast` takes.
+    """
+    inputs = with_lengths(inputs, info)
+    info.check_names(inputs)
+    return {name: cast(value, info.inputs[name], name) for name, value in inputs.items()}
 
 
 def cast(value: Any, info: TensorInfo, name: str) -> np.ndarray:
@@ -39,9 +57,9 @@ def cast(value: Any, info: TensorInfo, name: str) -> np.ndarray:
         array = _bytes(array)
         info.check(name, "string" if array.dtype == object else array.dtype.name, array.shape)
         return array
-    wanted = _numpy(info.dtype)
+    wanted = numpy_of(info.dtype)
     if wanted is None:
-        raise DataError(f"input {quoted(name)} is to be {info}, which no array is")
+        raise DataError(f"input {quoted(name)} is to be {info}, which can't be sent")
     if array.size == 0 and array.dtype == np.float64:  # an empty list has no dtype of its own
         array = array.astype(wanted)
     if wanted.kind in FLOATS and is_no_float(value):
@@ -64,16 +82,6 @@ def _narrowed(array: np.ndarray, wanted: np.dtype, name: str) -> np.ndarray:
             where = f"input {quoted(name)}, {describe(array.dtype.name, array.shape)}"
             raise DataError(f"{where}, holds numbers too large for {wanted.name}")
     return narrow
-
-
-@functools.cache
-def _numpy(dtype: str) -> np.dtype | None:
-    import tensorflow as tf
-
-    try:
-        return np.dtype(tf.dtypes.as_dtype(dtype).as_numpy_dtype)
-    except KeyError:  # a variant
-        return None
 
 
 def _bytes(array: np.ndarray) -> np.ndarray:

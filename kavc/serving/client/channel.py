@@ -134,7 +134,7 @@ def _milliseconds(seconds: float) -> int:
 
 
 def _credentials(tls: ClientTLS) -> Any:
-    from kavc.serving.protos import grpc
+    from kavc.serving.messages import grpc
 
     return grpc.ssl_channel_credentials(
         root_certificates=_pem(tls.root_cert),

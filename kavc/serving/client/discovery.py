@@ -8,21 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from kavc.errors import ConfigError, DataError, ServingError, unknown
-from kavc.serving.client.cast import cast
+from kavc.serving.client.cast import cast_all
 from kavc.serving.signature import SignatureInfo, read_signature
 from kavc.texts import listed, one_line, printable, quoted
-
-if TYPE_CHECKING:
-    from kavc.serving.protos import (
-        GetModelMetadataResponse,
-        GetModelStatusResponse,
-        SignatureDef,
-    )
 
 MAX_FUNCTIONS = 1000  # of a model
 
@@ -86,7 +79,8 @@ class Signatures(Mapping[str, SignatureInfo]):
 
         Args:
             signature: name of the function.
-            inputs: input name to array or nested lists.
+            inputs: input name to array or nested lists; lengths of whole sequences may be left
+                out, see `kavc.serving.lengths.with_lengths`.
             outputs: names that are asked for; None for all.
 
         Raises:
@@ -100,8 +94,7 @@ class Signatures(Mapping[str, SignatureInfo]):
             if name not in info.outputs:
                 line = unknown("output", name, info.outputs)
                 raise ConfigError(f"model {self.model!r}, signature {signature!r}: {line}")
-        info.check_names(inputs)
-        return {name: cast(value, info.inputs[name], name) for name, value in inputs.items()}
+        return cast_all(inputs, info)
 
 
 @dataclass(frozen=True)
@@ -123,9 +116,7 @@ class VersionStatus:
         return self.state + failed
 
 
-def read_metadata(
-    response: GetModelMetadataResponse, model: str, version: int | None, address: str
-) -> Signatures:
+def read_metadata(response: Any, model: str, version: int | None, address: str) -> Signatures:
     """Returns what a metadata answer says.
 
     Args:
@@ -139,7 +130,7 @@ def read_metadata(
     """
     from google.protobuf.message import DecodeError
 
-    from kavc.serving.protos import SignatureDefMap
+    from kavc.serving.messages import SignatureDefMap
 
     told = answered_by(response, model, version)
     definitions = SignatureDefMap()
@@ -152,7 +143,7 @@ def read_metadata(
         raise ServingError(line, "INTERNAL") from None
 
 
-def _functions(definitions: Mapping[str, SignatureDef]) -> dict[str, SignatureInfo]:
+def _functions(definitions: Mapping[str, Any]) -> dict[str, SignatureInfo]:
     if len(definitions) > MAX_FUNCTIONS:
         raise DataError(f"{len(definitions):,} functions; expected at most {MAX_FUNCTIONS:,}")
     functions = {}
@@ -166,9 +157,7 @@ def _functions(definitions: Mapping[str, SignatureDef]) -> dict[str, SignatureIn
     return functions
 
 
-def read_status(
-    response: GetModelStatusResponse, model: str, version: int | None
-) -> dict[int, VersionStatus]:
+def read_status(response: Any, model: str, version: int | None) -> dict[int, VersionStatus]:
     """Returns what a status answer says, versions ascending; messages as one printable line.
 
     Args:

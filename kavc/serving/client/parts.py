@@ -6,13 +6,14 @@ Nothing here sends: bytes go out, answers come in.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
 from kavc.errors import DataError, ServingError, unknown
 from kavc.serving import wire
 from kavc.serving.client.discovery import Signatures, answered_by
-from kavc.serving.protos import ModelSpec, PredictRequest, PredictResponse
+from kavc.serving.messages import ModelSpec, PredictRequest
 from kavc.serving.signature import SignatureInfo, describe
 from kavc.texts import listed, quoted
 
@@ -82,12 +83,10 @@ class Parts:
         whole = self._batch is None or (start, stop) == (0, self._batch)
         request = PredictRequest(
             model_spec=ModelSpec(name=self.known.model, signature_name=self._signature),
-            inputs={
-                name: wire.to_proto(array if whole else array[start:stop])
-                for name, array in self._arrays.items()
-            },
             output_filter=self._outputs,
         )
+        for name, array in self._arrays.items():
+            wire.fill(request.inputs[name], array if whole else array[start:stop])
         if self.version is not None:
             request.model_spec.version.value = self.version
         return request.SerializeToString()
@@ -107,7 +106,7 @@ class Parts:
             raise self._too_large(size, told)
         self.most = max(1, min(self.most, rows // 2))
 
-    def pin(self, response: PredictResponse) -> int | None:
+    def pin(self, response: Any) -> int | None:
         """Returns the version that answers, which all further requests ask for; None if untold.
 
         Raises:
@@ -129,7 +128,7 @@ class Parts:
             raise ServingError(f"{line} {self._signature!r}, which it hasn't", "INTERNAL")
         self.known, self._info = known, known[self._signature]
 
-    def keep(self, start: int, stop: int, response: PredictResponse) -> None:
+    def keep(self, start: int, stop: int, response: Any) -> None:
         """Takes the answer of some rows.
 
         Raises:
@@ -194,7 +193,7 @@ class Parts:
         room = self._limit - len(self.encode(0, 0)) - FRAME * len(self._arrays)
         return max(1, min(rows, room * rows // total))
 
-    def _check_names(self, response: PredictResponse) -> None:
+    def _check_names(self, response: Any) -> None:
         wanted, came = set(self._outputs or self._info.outputs), set(response.outputs)
         if lacking := sorted(wanted - came):
             raise ServingError(f"the answer lacks the output {quoted(lacking[0])}", "INTERNAL")
@@ -202,7 +201,7 @@ class Parts:
             line = f"the answer holds the output {quoted(more[0])}, which wasn't asked for"
             raise ServingError(line, "INTERNAL")
 
-    def _check_fit(self, response: PredictResponse, rows: int) -> None:
+    def _check_fit(self, response: Any, rows: int) -> None:
         """Raises unless outputs are as the signature has them, with a row for each that was sent.
 
         An output has a row a row if its first axis is of any size, as that of all inputs is.

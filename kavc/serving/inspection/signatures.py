@@ -59,7 +59,7 @@ def check_askable(meta_graph: MetaGraphDef) -> None:
 
 def is_askable(signature: SignatureDef) -> bool:
     """Returns whether a caller can ask a signature: it answers, and all its tensors travel."""
-    from kavc.serving.wire import KINDS
+    from kavc.serving.dtypes import KINDS
 
     infos = (*signature.inputs.values(), *signature.outputs.values())
     named = bool(signature.method_name)  # has none: __saved_model_init_op

@@ -135,15 +135,16 @@ def _figures(predicted: np.ndarray, test: Answers, scores: np.ndarray, held: Hel
             "class-events",
             names,
             counts[:, order],
-            caption="Events of each class in the test videos, by what they are in (Figure 1).",
+            caption=f"Events of each class in {len(held.test):,} test videos, by what they are in "
+            "(Figure 1).",
             source=held.source,
         ),
         parsing_charts.scores_of_classes(
             "class-scores",
             names,
             {"this network": per_class[:, order]},
-            caption="Segment-level F-score of each class, frequent ones first (Figure 4); n/a: "
-            "neither there nor predicted.",
+            caption="Segment-level F-score of each class, frequent ones first (Figure 4). Of "
+            f"{len(held.test):,} test videos; n/a: neither there nor predicted.",
             source=held.source,
         ),
         parsing_charts.timeline(
@@ -151,8 +152,8 @@ def _figures(predicted: np.ndarray, test: Answers, scores: np.ndarray, held: Hel
             held.classes,
             test.truth[video],
             predicted[video],
-            caption=f"Test video {id_}: of those with most events, the one whose segment Type@AV "
-            f"({scores[video]:.1f} %) is nearest to the median.",
+            caption=f"Test video {id_}, truth and prediction. Of those with most events, the one "
+            f"whose segment Type@AV ({scores[video]:.1f} %) is nearest to the median.",
             source=held.source,
         ),
     ]

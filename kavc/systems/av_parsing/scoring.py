@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.store import VideoStore
 from kavc.metrics.parsing import THRESHOLD, parsing_metrics, predictions
 from kavc.metrics.parsing_threshold import fit_parsing_threshold
@@ -91,7 +92,8 @@ def asker(model: keras.Model) -> Ask:
     ) -> dict[str, np.ndarray]:
         streams = {"audio": rows, "visual": rows if visual is None else visual}
         parts = []
-        for first in range(0, len(rows), BATCH_SIZE):
+        firsts = range(0, len(rows), BATCH_SIZE)
+        for first in progress.track(firsts, "parsing", unit="batches"):
             chosen = {name: of[first : first + BATCH_SIZE] for name, of in streams.items()}
             batch = features(store, chosen)
             parts.append(answer({name: batch[name] for name in specs}))

@@ -121,7 +121,7 @@ def _row_figure(reports: Reports, source: str) -> Figure:
         panels,
         {f"{level} level": {label: of[level][TYPE] for label, of in lines} for level in LEVELS},
         published_label=paper_name(reports),
-        caption="Type@AV of each row, its seeds, and what can be had without a network.",
+        caption="Type@AV of each row. Dots are seeds, lines what can be had without a network.",
         source=source,
     )
 
@@ -137,8 +137,8 @@ def _class_figure(reports: Reports, source: str) -> Figure:
         "class-scores",
         [str(row[0]) for row in some.rows],
         systems,
-        caption="Segment-level F-score of each class, mean over seeds, frequent classes first "
-        "(Figure 4).",
+        caption="Segment-level F-score of each class, mean over seeds (Figure 4). Frequent "
+        "classes first; a bar is as long as the best score.",
         source=source,
     )
 

@@ -44,6 +44,13 @@ class AVParsingSystem(System):
 
     name = "av-parsing"
     summary = "which events are heard, seen or both, and when?"
+    limits = (
+        "It learnt from labels of whole videos: nobody told it when something happens, so where an "
+        "event begins and ends is an estimate, to the second.",
+        "It knows the classes of its labels alone; all else is missed, or taken for one of them.",
+        "It is no alarm to rely on: how much it misses and invents, the report says.",
+        "It was never trained on the features of LLP, which were not at hand.",
+    )
     paper = PAPER
     Config = AVParsingConfig
     data_options = (

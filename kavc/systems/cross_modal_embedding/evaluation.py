@@ -190,7 +190,9 @@ def _curves(ranks: Mapping[str, Ranks], held: Held) -> Figure:
         panels,
         size,
         published=published,
-        caption=f"Recall against K in galleries of {size}.",
+        caption=f"Recall against K in galleries of {size:,}. A2V: a sound asks and pictures are "
+        f"ranked; V2A the other way round. Mean over all galleries of {len(held.test):,} test "
+        "videos.",
         source=held.source,
     )
 
@@ -203,7 +205,7 @@ def _occurrences(spread: Mapping[str, Mapping[str, Hubness]], held: Held) -> Fig
             for direction, heading in DIRECTIONS.items()
         },
         caption=f"Hubs: how often each of {len(_heard(held)):,} items is among the first of a "
-        "query. In brackets: items that are never.",
+        "query. A2V: a sound asks and pictures are found; V2A the other way round.",
         source=held.source,
     )
 
@@ -221,8 +223,8 @@ def _map(embedded: Embedded, labels: scipy.sparse.csr_matrix, held: Held) -> lis
         groups,
         [class_name(held.classes, one) for one in classes],
         seed=SEED,
-        caption=f"Sound and picture of {len(chosen)} test videos in the shared space (t-SNE), "
-        "coloured by their most frequent labels.",
+        caption=f"Sound and picture of {len(chosen)} test videos in the shared space. By t-SNE, "
+        "whose axes have no unit; a colour is a label, of the most frequent ones.",
         source=held.source,
     )
     return [figure]

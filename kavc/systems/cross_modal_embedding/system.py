@@ -28,6 +28,14 @@ class CrossModalEmbeddingSystem(System):
 
     name = "cross-modal-embedding"
     summary = "which sound fits this silent video, and which video this sound?"
+    limits = (
+        "It takes the mean of a video's features: when something happens is lost, and what is "
+        "short in a long video counts for little.",
+        "What is near was often seen and heard together in training. That a sound belongs to a "
+        "picture doesn't follow: the first answer is mostly not the match, see the recalls.",
+        "Less hubs, the very match of a video is found more often and others that share its labels "
+        "less often (YouTube-8M): leave the correction out where the kind matters more.",
+    )
     paper = PAPER
     Config = CrossModalConfig
     data_options = ("silent", "audio_array", "visual_array")

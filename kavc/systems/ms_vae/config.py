@@ -36,7 +36,7 @@ TRAINING: Mapping[str, Mapping[str, Any]] = {
 
 # The paper's loss with parts of like size: the divergence as a mean, and W in closed form at a
 # weight that leaves the latents of two segments apart. It is taken of the coordinates of a linear
-# analysis, by networks as shallow as these allow. benchmarks/README.md has what each part brings.
+# analysis, by networks as shallow as these allow. docs/results/ms-vae.md has what each part brings.
 IMPROVED: Mapping[str, Any] = {
     "scaling": "canonical",
     "depth": "shallow",

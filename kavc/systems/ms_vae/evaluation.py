@@ -180,8 +180,8 @@ def _search_figure(
     return searches(
         "searches",
         shown,
-        caption="Where a sound is looked for in the pictures of its video: distance of each "
-        "window, of the first test query that is found and the first that is missed (Figure 2).",
+        caption="Where a sound is looked for in the pictures of its video (Figure 2). Distance of "
+        "each window, of the first test query that is found and the first that is missed.",
         source=held.source,
     )
 
@@ -191,8 +191,8 @@ def _cloud_figure(points: np.ndarray, held: Held) -> Figure:
     return two_clouds(
         "latents",
         {"this network": tuple(points)},
-        caption=f"t-SNE of {points.shape[1]} event segments of the test videos, each in sound and "
-        "in pictures (Figure 3).",
+        caption=f"Latents of {points.shape[1]} event segments of the test videos, each in sound "
+        "and in pictures (Figure 3). By t-SNE, whose axes have no unit.",
         source=held.source,
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow as tf
 from scipy.spatial.distance import cdist
 
+from kavc import progress
 from kavc.layers.peak_norm import peak_norm
 from kavc.metrics.localization import localize
 from kavc.systems.ms_vae.config import GENERATING, LOCALIZING, MSVAEConfig
@@ -87,9 +88,10 @@ def coder(network: keras.Model, config: MSVAEConfig) -> Ask:
 
     def code(kind: str, features: np.ndarray) -> Codes:
         rows = features.reshape(-1, features.shape[-1])
+        firsts = range(0, len(rows), BATCH_SIZE)
         parts = [
             models[kind](tf.convert_to_tensor(rows[at : at + BATCH_SIZE]))
-            for at in range(0, len(rows), BATCH_SIZE)
+            for at in progress.track(firsts, f"coding {kind}", unit="batches")
         ]
         found = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         return {name: x.reshape(*features.shape[:-1], x.shape[-1]) for name, x in found.items()}

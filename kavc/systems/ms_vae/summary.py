@@ -212,7 +212,8 @@ def _figure(reports: Reports, source: str) -> Figure:
         },
         published_label=paper_name(reports),
         value_label="found exactly (%)",
-        caption="Cross-modal localisation of each row, its seeds, and what needs no network.",
+        caption="Cross-modal localisation of each row. Dots are seeds, lines what needs no "
+        "network.",
         source=source,
     )
 
@@ -225,8 +226,9 @@ def _cloud_figures(reports: Reports, source: str) -> list[Figure]:
     figure = two_clouds(
         "latents",
         {label: tuple(reports[label][0].predictions["latents"]) for label in shown},
-        caption="t-SNE of event segments of the test videos, each in sound and in pictures, of "
-        "each system's first seed (Figure 3).",
+        caption="Latents of event segments of the test videos, each in sound and in pictures "
+        "(Figure 3). By t-SNE, whose axes have no unit, of each system's first seed; "
+        f"{len(reports[shown[0]][0].predictions['latents'][0])} segments.",
         source=source,
     )
     return [figure]

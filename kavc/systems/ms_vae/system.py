@@ -34,6 +34,13 @@ class MSVAESystem(System):
 
     name = "ms-vae"
     summary = "where in the video does this sound happen? each modality from the other"
+    limits = (
+        "It always names a place, also where what is heard is not seen at all: the distance beside "
+        "it says which place is best, not whether one is good.",
+        "It was made for videos of ten seconds with one event each, in steps of a second.",
+        "What it generates are features of the other modality, no sound and no pictures.",
+        "It was never trained on the features of AVE, which were not at hand.",
+    )
     paper = PAPER
     Config = MSVAEConfig
     data_options = (

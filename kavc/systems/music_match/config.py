@@ -115,7 +115,7 @@ class MusicMatchConfig(Config):
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
         "i3d": {"variant": "i3d", "flow_array": "i3d", "flow_row": "1024"},
-        # Chosen on validation of the synthetic corpus; benchmarks/README.md has what each brings.
+        # Chosen on validation of the synthetic corpus; docs/results/music-match.md tells how.
         "improved": {
             "head": "symmetric",
             "normalize": "principal",

@@ -282,15 +282,16 @@ def _figures(accuracy: Table, scored: Scored, held: Held) -> list[Figure]:
             ends,
             value_label="accuracy (%)",
             chance=50,
-            caption="Test accuracy of the network and of who knows less or all; whiskers: Wilson's "
-            "95 % interval.",
+            caption="Test accuracy of the network and of who knows less or all. Of "
+            f"{len(scored.preferred):,} judgements; whiskers: Wilson's 95 % interval.",
             source=held.source,
         ),
         reliability(
             "reliability",
             scored.preferred,
             expit(scored.logit),
-            caption="Reliability of the preference for the first track.",
+            caption="Reliability of the preference for the first track. Label 1: the rater "
+            "preferred it.",
             source=held.source,
         ),
     ]

@@ -180,15 +180,15 @@ def _figures(profiles: GenreProfiles, tree: Clustering, scale: str, source: str)
         "correlations", profile_correlation(profiles.means).r, labels, None, rows=tree,
         columns=tree, row_name=count, column_name="the same videos in the same order",
         value_label="correlation r of two videos' genre profiles", limits=(-1, 1), middle=0,
-        caption="Correlation between videos' mean ratings over genres, by hierarchical clustering"
-        " (average linkage on 1 - r), as in Figure 2 of the paper",
+        caption="Correlation between videos' mean ratings over genres (Figure 2). In the order of"
+        " a hierarchical clustering, average linkage on 1 - r, whose tree is beside it.",
         source=source,
     )  # fmt: skip
     means = clustered_heatmap(
         "genres", profiles.means, labels, profiles.genres, rows=tree, row_name=count,
         column_name="genre", value_label=f"mean rating of fit ({scale})",
-        caption="Mean rating of each video with each genre; videos in the order of their"
-        " clustering, as in Figure 3 of the paper",
+        caption="Mean rating of each video with each genre (Figure 3). Videos in the order of"
+        " their clustering, whose tree is beside it.",
         source=source,
     )  # fmt: skip
     return [correlations, means]

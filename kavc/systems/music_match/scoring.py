@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.comparisons.store import ComparisonStore
 from kavc.data.pairing import derangement
 from kavc.data.store import VideoStore
@@ -79,7 +80,8 @@ def _answers(
     answer: Any, given: Mapping[str, np.ndarray], specs: Mapping[str, tf.TensorSpec]
 ) -> dict[str, np.ndarray]:
     parts = []
-    for rows in _slices(len(given[TRACKS[0]]), BATCH_SIZE):
+    slices = list(_slices(len(given[TRACKS[0]]), BATCH_SIZE))
+    for rows in progress.track(slices, "judging", unit="batches"):
         parts.append(answer({n: tf.cast(given[n][rows], spec.dtype) for n, spec in specs.items()}))
     return {
         name: np.concatenate([part[name].numpy() for part in parts]).astype(np.float64)
@@ -122,7 +124,9 @@ def encoded(network: MusicMatch, videos: VideoStore, name: str) -> np.ndarray:
     at_once = max(1, min(BATCH_SIZE, NUMBERS // (row * max(1, int(videos.lengths[name].max())))))
     parts = [
         keras.ops.convert_to_numpy(encoder(videos.gather({name: rows}), training=False))
-        for rows in _slices(len(videos), at_once)
+        for rows in progress.track(
+            list(_slices(len(videos), at_once)), f"encoding {name}", unit="batches"
+        )
     ]
     return np.concatenate(parts).astype(np.float32)
 

@@ -217,7 +217,7 @@ def _figure(reports: Mapping[str, Sequence[Report]], source: str) -> Figure:
         np.array([each.interval for each in found]),
         value_label=f"{what} (%)",
         chance=50,
-        caption=f"Test {what}, mean of {several} seeds; whiskers: 95 % interval of the mean.",
+        caption=f"Test {what}, mean of {several} seeds. Whiskers: 95 % interval of the mean.",
         source=source,
     )
 

@@ -27,6 +27,15 @@ class MusicMatchSystem(System):
 
     name = "music-match"
     summary = "which of two tracks fits this video better, and which of many best?"
+    limits = (
+        "It predicts what the raters of its judgements preferred: their taste, no quality of the "
+        "music, and not the taste of others.",
+        "It sees a few rows of features of each video and track, as a frame and a stack of flow: "
+        "whether beats meet cuts it can't know.",
+        "With the paper's head the answer depends on which track comes first; to rank, take a "
+        "symmetric one.",
+        "It was never trained on the report's own judgements, which were not at hand.",
+    )
     paper = PAPER
     Config = MusicMatchConfig
     data_options = (

@@ -112,7 +112,7 @@ class TiAVCConfig(Config):
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "paper": {},
-        # Chosen on the validation split of YouTube-8M; benchmarks/README.md has what each brings.
+        # Chosen on the validation split of YouTube-8M; docs/results/ti-avc.md has what each brings.
         "improved": {
             "variant": "joint",
             "embedding_dim": 512,

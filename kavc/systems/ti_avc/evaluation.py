@@ -231,7 +231,7 @@ def theme_bars(
     order = np.argsort(-videos, kind="stable")
     auc = np.where(videos < FEWEST, np.nan, auc)
     caption = (
-        "Match AUC by theme (Figure 2), in brackets the number of test videos; n/a: fewer than "
+        "Match AUC by theme (Figure 2). In brackets the number of test videos; n/a: fewer than "
         f"{FEWEST} of them."
     )
     return bars(
@@ -251,7 +251,14 @@ def theme_bars(
 def _curves(random: Scored, held: Held) -> list[Figure]:
     labels, logits = random.pairs.label, random.match
     return [
-        roc("roc", labels, {"match": logits}, caption="ROC, random negatives.", source=held.source),
+        roc(
+            "roc",
+            labels,
+            {"match": logits},
+            caption="ROC of the match score, random negatives. In brackets: DeLong's 95 % "
+            "interval.",
+            source=held.source,
+        ),
         reliability(
             "reliability",
             labels,

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kavc import progress
 from kavc.data.pairing import Pairs, pairs
 from kavc.data.store import VideoStore
 from kavc.systems.ti_avc import networks
@@ -60,7 +61,7 @@ def score(
     specs = {name: tf.TensorSpec(x.shape, x.dtype, name) for name, x in network.input.items()}
     answer = tf.function(lambda batch: network(batch, training=False), input_signature=[specs])
     parts = []
-    for begin in range(0, len(drawn), BATCH_SIZE):
+    for begin in progress.track(range(0, len(drawn), BATCH_SIZE), "scoring", unit="batches"):
         rows = slice(begin, begin + BATCH_SIZE)
         batch = gather_pairs(store, drawn.audio[rows], drawn.visual[rows], max_steps)
         parts.append(answer({name: batch[name] for name in specs}))
@@ -94,7 +95,8 @@ def measured_contributions(
     sums: dict[str, list[dict[str, float]]] = {}
     for name, label in (("positives", 1), ("negatives", 0)):
         chosen = np.flatnonzero(drawn.label == label)
-        for begin in range(0, len(chosen), BATCH_SIZE):
+        begins = range(0, len(chosen), BATCH_SIZE)
+        for begin in progress.track(begins, f"contributions of {name}", unit="batches"):
             rows = chosen[begin : begin + BATCH_SIZE]
             batch = gather_pairs(store, drawn.audio[rows], drawn.visual[rows], max_steps)
             x = joined(_fusion_inputs(network, batch), training=False)

@@ -26,6 +26,14 @@ class TiAVCSystem(System):
 
     name = "ti-avc"
     summary = "does this sound belong to these frames, given the theme?"
+    limits = (
+        "Its score is a probability where half of the pairs match, as in training, which in use is "
+        "rarely so: choose a threshold on data of your own.",
+        "What didn't match was of another video, never of the same one shifted in time: it doesn't "
+        "tell whether sound and picture are in step, and it is no detector of forgeries.",
+        "A theme that is given wrongly, or is none of those of training, spoils the score.",
+        "It was never trained on the paper's corpus, KWAI-AD-AudVis, which was not at hand.",
+    )
     paper = PAPER
     Config = TiAVCConfig
     data_options = ("silent", "frames", "min_theme_count", "audio_array", "visual_array")

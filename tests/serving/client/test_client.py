@@ -178,3 +178,33 @@ def test_no_server():
 def test_addresses(address):
     with pytest.raises(ConfigError, match="expected HOST:PORT"):
         Client(address)
+
+
+ASKING = """
+import asyncio, sys
+import numpy as np
+from kavc.serving import AsyncClient, Client
+from kavc.serving.client.cast import cast
+from kavc.serving.signature import TensorInfo
+
+with Client(sys.argv[1]) as client:
+    said = client.predict("tiny", {"word": ["\u00fc"]}, signature="echo")
+    print(said["word"][0].decode(), client.health(), *client.status("tiny"))
+    print(*client.signatures("tiny"))
+
+async def ask():
+    async with AsyncClient(sys.argv[1]) as client:
+        return await client.predict("tiny", {"word": ["b"]}, signature="echo")
+
+print(asyncio.run(ask())["word"])
+print(cast(np.ones(2), TensorInfo("bfloat16", (None,)), "x").dtype)
+"""
+
+
+def test_a_client_needs_no_tensorflow(alone, server, client):
+    assert alone(server.address, code=ASKING).splitlines() == [
+        " ".join(["\u00fc", "SERVING", *map(str, client.status("tiny"))]),
+        " ".join(client.signatures("tiny")),
+        "[b'b']",
+        "bfloat16",
+    ]

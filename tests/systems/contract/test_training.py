@@ -13,10 +13,14 @@ import pytest
 from kavc.errors import ConfigError, DataError
 from kavc.evaluation.report import Report
 from kavc.export import export_run
+from kavc.export.example import EXAMPLE
+from kavc.serving.arrays import load_inputs
 from kavc.training.evaluate import evaluate
 from kavc.training.fit import train
 from kavc.training.index import build_index
 from kavc.training.run import Run
+
+from ...legible import HEAVIEST, faults
 
 
 class Killed(BaseException):
@@ -53,7 +57,7 @@ def test_the_report_has_a_headline_tables_and_figures(run):
     assert math.isfinite(report.headline.value) and report.headline.name
     assert report.tables and all(table.rows for table in report.tables)
     for figure in report.figures:
-        assert (run.path / "figures" / f"{figure.name}.png").stat().st_size > 0
+        assert 0 < (run.path / "figures" / f"{figure.name}.png").stat().st_size < HEAVIEST
     again = Report.from_json(report.to_json(), run.path)
     assert again.to_json() | {"predictions": []} == report.to_json() | {"predictions": []}
     assert report.headline.name in report.to_markdown()
@@ -61,6 +65,7 @@ def test_the_report_has_a_headline_tables_and_figures(run):
 
 def test_an_evaluation_says_again_what_the_report_said(run):
     found = evaluate([run.path])
+    assert [fault for figure in found.figures for fault in faults(figure)] == []
     assert found.headline == run.report.headline
     for name, values in run.report.predictions.items():
         np.testing.assert_array_equal(found.predictions[name], values)
@@ -77,6 +82,7 @@ def test_runs_are_compared_and_summarised_where_a_system_can(small, run):
         reports = {label: [report, report] for label in rows}
         summary = small.system.summarise(reports, small.source, small.config)
         assert all(label in summary.to_markdown() for label in rows)
+        assert [fault for figure in summary.figures for fault in faults(figure)] == []
 
 
 def test_an_export_of_the_run_has_a_card_and_the_names_of_its_classes(run, tmp_path):
@@ -89,6 +95,8 @@ def test_an_export_of_the_run_has_a_card_and_the_names_of_its_classes(run, tmp_p
     assert all(f"| {name} | `{value}` |" in card for name, value in run.config.to_dict().items())
     classes = (folder / "assets" / run.system.class_file).read_text(encoding="utf-8")
     assert classes.splitlines() == list(run.data["classes"])
+    asked = run.predict(load_inputs(folder / EXAMPLE))  # as the graph was before it was written
+    assert all(len(answer) == 2 and np.isfinite(answer).all() for answer in asked.values())
 
 
 def test_every_modality_has_embeddings_of_norm_1_and_an_index(run, tmp_path):

@@ -5,10 +5,11 @@ from __future__ import annotations
 import csv
 import dataclasses
 import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kavc import progress
 from kavc.data.synthetic.films.encoding import write_film
 from kavc.data.synthetic.films.judgements import (
     TEMPO,
@@ -103,7 +104,6 @@ def write(
     videos: int = 40,
     tracks: int = 0,
     asked: Asked = NONE_ASKED,
-    told: Callable[[str], None] = lambda line: None,
 ) -> None:
     """Writes a corpus, whole or not at all.
 
@@ -117,7 +117,6 @@ def write(
         videos: how many films, at least 1.
         tracks: how many songs.
         asked: which judgements of films and songs.
-        told: is called with a line after each file.
 
     Raises:
         ConfigError: a number is out of range, `out` exists, PyAV is not installed, or there are too
@@ -135,9 +134,9 @@ def write(
     judged = _judged(films, songs, settings, asked)
     library()  # so that one who lacks it is told at once
     with new_folder(out) as folder:
-        _write_films(folder, films, settings, told)
+        _write_films(folder, films, settings)
         if tracks:
-            _write_songs(folder, songs, settings, told)
+            _write_songs(folder, songs, settings)
         described = _described(settings, videos, tracks, asked)
         text = README.format(command=described["command"], rate=settings.rate)
         if judged:
@@ -182,31 +181,25 @@ def split_of(number: int, themes: int) -> str:
     return SPLITS[number // themes % len(SPLITS)]
 
 
-def _write_films(
-    folder: Path, films: Sequence[Film], settings: FilmSettings, told: Callable[[str], None]
-) -> None:
+def _write_films(folder: Path, films: Sequence[Film], settings: FilmSettings) -> None:
     (folder / CLIPS).mkdir()
     rows = []
-    for each in films:
+    for each in progress.track(films, "making films", unit="films"):
         row = _row(each, "v", f"{CLIPS}/{{}}.mp4", settings)
         row["impacts"] = "|".join(f"{time:.4f}" for time in each.impacts)
         pictures = frames(each, settings)
         write_film(folder / row["file"], samples(each), pictures, settings.rate)
         rows.append(row)
-        told(f"{row['file']} ({len(rows)} of {len(films)})")
     _write_table(folder / "videos.csv", rows)
 
 
-def _write_songs(
-    folder: Path, songs: Sequence[Film], settings: FilmSettings, told: Callable[[str], None]
-) -> None:
+def _write_songs(folder: Path, songs: Sequence[Film], settings: FilmSettings) -> None:
     (folder / TRACKS).mkdir()
     rows = []
-    for each in songs:
+    for each in progress.track(songs, "making songs", unit="songs"):
         row = _row(each, "m", f"{TRACKS}/{{}}.m4a", settings)
         write_film(folder / row["file"], samples(each))
         rows.append(row)
-        told(f"{row['file']} ({len(rows)} of {len(songs)})")
     _write_table(folder / "tracks.csv", rows)
 
 

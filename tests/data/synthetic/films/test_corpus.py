@@ -219,12 +219,13 @@ def test_counts_out_of_range_are_refused(tmp_path, counts, message):
     assert not list(tmp_path.iterdir())
 
 
-def test_what_fails_leaves_nothing(tmp_path):
-    def full(line):
+def test_what_fails_leaves_nothing(tmp_path, monkeypatch):
+    def full(file, rows):
         raise OSError(28, "No space left on device")
 
+    monkeypatch.setattr("kavc.data.synthetic.films.corpus._write_table", full)
     with pytest.raises(OSError, match="No space"):
-        write(tmp_path / "out", TINY, videos=2, told=full)
+        write(tmp_path / "out", TINY, videos=2)
     assert not list(tmp_path.iterdir())
 
 

@@ -1,0 +1,58 @@
+"""`kavc app`: a page in a browser that asks served models about clips."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from kavc.cli.output import progress
+
+
+def app(
+    server: Annotated[
+        str, typer.Option("--server", help="HOST:PORT of a server, as `kavc serve` starts one.")
+    ],
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="A model there that is not called as its system; repeatable."),
+    ] = None,
+    tracks: Annotated[
+        Path | None,
+        typer.Option("--tracks", help="Tracks to rank: media files, or features."),
+    ] = None,
+    weights: Annotated[
+        Path | None, typer.Option("--weights", help="Folder of YAMNet's weights and classes.")
+    ] = None,
+    themes: Annotated[
+        Path | None,
+        typer.Option("--themes", help="Names of Ti-AVC's themes: assets/themes.txt of an export."),
+    ] = None,
+    host: Annotated[
+        str, typer.Option("--host", help="Address of the page; others reach it unless it's local.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option("--port", min=0, max=65535, help="Port of the page; 0 for any.")
+    ] = 8080,
+    max_upload_mb: Annotated[
+        int, typer.Option("--max-upload-mb", min=1, max=4096, help="Largest file in MiB.")
+    ] = 200,
+    timeout: Annotated[
+        float, typer.Option("--timeout", min=0.001, help="Seconds, of a model.")
+    ] = 30.0,
+) -> None:
+    """Open a page in which served models are asked about clips.
+
+    Serves until it is interrupted. Clips stay on this machine, and are deleted afterwards.
+    """
+    from kavc.app.options import AppOptions
+    from kavc.app.start import start
+
+    options = AppOptions(
+        server, host, port, tuple(models or ()), tracks, weights, themes, max_upload_mb, timeout
+    )
+    start(options, tell=progress)
+
+
+COMMANDS = (app,)

@@ -1,0 +1,52 @@
+"""What can be set of the page."""
+
+from __future__ import annotations
+
+import pytest
+
+from kavc.app.options import AppOptions
+from kavc.app.questions import Questions, read_names
+from kavc.errors import ConfigError, DataError
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"server": "nowhere"}, "expected HOST:PORT"),
+        ({"server": "a:1", "port": 65536}, "expected 0 to 65535"),
+        ({"server": "a:1", "max_upload_mb": 0}, "expected 1 to 4,096"),
+    ],
+)
+def test_what_does_not_fit_is_refused(options, words):
+    with pytest.raises(ConfigError, match=words):
+        AppOptions(**options)
+
+
+@pytest.mark.parametrize(
+    "host, local",
+    [("127.0.0.1", True), ("127.0.0.9", True), ("::1", True), ("localhost", True),
+     ("0.0.0.0", False), ("::", False), ("192.168.1.7", False), ("gpu-7", False)],
+)  # fmt: skip
+def test_who_reaches_the_page(host, local):
+    assert AppOptions("a:1", host=host).is_local is local
+
+
+def test_folders_and_files_are_asked_for_before_a_server_is(tmp_path):
+    with pytest.raises(DataError, match="no such folder"):
+        Questions(AppOptions("a:1", tracks=tmp_path / "nosuch"))
+    with pytest.raises(DataError, match="no track can be read"):
+        Questions(AppOptions("a:1", tracks=tmp_path))
+    with pytest.raises(ConfigError, match="no weights of YAMNet"):
+        Questions(AppOptions("a:1", weights=tmp_path))
+    with pytest.raises(ConfigError, match=r"nosuch\.txt"):
+        Questions(AppOptions("a:1", themes=tmp_path / "nosuch.txt"))
+
+
+def test_names_of_themes(tmp_path):
+    file = tmp_path / "themes.txt"
+    file.write_text("dog\nrain\n")
+    assert read_names(file) == ["dog", "rain"]
+    for content, words in ((b"", "empty"), (b"\xff\n", "not UTF-8")):
+        file.write_bytes(content)
+        with pytest.raises(ConfigError, match=words):
+            read_names(file)
