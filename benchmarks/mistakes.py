@@ -13,12 +13,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -28,9 +30,16 @@ from kavc.files import write_text
 from kavc.systems.registry import names
 
 OUT = Path(__file__).parent / "results" / "mistakes.csv"
-COMMAND = (sys.executable, "-m", "kavc")
+# The command, which says at its end which slow packages it has loaded.
+SCRIPT = """
+import atexit, sys
+HEAVY = {"tensorflow", "keras", "pandas", "sklearn", "matplotlib", "h5py"}
+atexit.register(lambda: print("loaded:", *sorted(HEAVY & set(sys.modules)), file=sys.stderr))
+from kavc.cli.main import main
+main()
+"""
+COMMAND = (sys.executable, "-c", SCRIPT)
 FLOOR = (sys.executable, "-c", "import kavc.cli.main")
-HEAVY = ("tensorflow", "keras", "pandas", "sklearn", "matplotlib", "h5py")
 MODEL = "ti-avc"
 SMALL = {"embedding_dim": 8, "units": 8, "filters": 8, "epochs": 1, "batch_size": 64}
 
@@ -39,9 +48,7 @@ ASK = "predict --server {server} --model ti-avc"
 # What was mistyped, of a command of each system: the words.
 OF_EACH = {
     "name of an option": f"{TRAIN} --set learning_rat=1",
-    "value of an option": f"{TRAIN} --set epochs=-1",
     "preset": f"{TRAIN} --preset papr",
-    "splits file": f"{TRAIN} --splits {{folder}}/nope.json",
     "option of a sweep": (
         "tune run {system} --data features:{folder}/corpus --out {folder}/new --space epoch=1,2"
     ),
@@ -58,6 +65,13 @@ OTHERS = {
     "name of a system, to list": "systems ti-avx",
     "layout of the data": "train ti-avc --data feature:{folder}/corpus --out {folder}/new",
     "a folder of something else": "train ti-avc --data youtube8m:{folder}/corpus --out {folder}/n",
+    "splits file": (
+        "train ti-avc --data features:{folder}/corpus --out {folder}/new"
+        " --splits {folder}/nope.json"
+    ),
+    "value of an option": (
+        "train ti-avc --data features:{folder}/corpus --out {folder}/new --set epochs=-1"
+    ),
     "a damaged splits file": (
         "train ti-avc --data features:{folder}/corpus --out {folder}/new"
         " --splits {folder}/damaged.json"
@@ -125,30 +139,45 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--out", type=Path, default=OUT)
     arguments = parser.parse_args()
-    floor = statistics.median(timed(FLOOR)[0] for _ in range(arguments.repeats))
-    rows: list[tuple] = [("(import alone)", "", floor, 0, "", "")]
     with tempfile.TemporaryDirectory() as name, serving(folder := Path(name)) as server:
         places = {"folder": name, "run": str(folder / "run"), "server": server}
-        for (mistyped, system), text in commands().items():
-            words = text.format(**places).split()
-            done = [timed((*COMMAND, *words)) for _ in range(arguments.repeats)]
-            line = "" if mistyped.startswith("(") else done[0][1].stderr.strip()
-            line = line.replace(name, "FOLDER").replace(server, "SERVER")
-            seconds = statistics.median(each[0] for each in done)
-            code = done[0][1].returncode
-            rows.append((mistyped, system, seconds, code, heavy(words), line))
-            print(f"{seconds:6.2f} s  exit {code}  {mistyped} {system}: {line}", flush=True)
+        rows = measured(places, arguments.repeats)
+    write(rows, arguments.out)
+
+
+def measured(places: Mapping[str, str], repeats: int) -> list[tuple]:
+    """Returns a row for each command; `places` says what stands for {folder}, {run}, {server}."""
+    rows = []
+    for (mistyped, system), text in [(("(import alone)", ""), ""), *commands().items()]:
+        words = (*COMMAND, *text.format(**places).split()) if text else FLOOR
+        done = [timed(words) for _ in range(repeats)]
+        said, _, loaded = done[0].stderr.strip().rpartition("loaded:")
+        line = "" if mistyped.startswith("(") else said.strip()
+        for place in ("folder", "server", "run"):
+            line = line.replace(places[place], place.upper())
+        wall, processor = (
+            statistics.median(getattr(each, key) for each in done) for key in ("wall", "processor")
+        )
+        rows.append((mistyped, system, wall, processor, done[0].code, loaded.strip(), line))
+        print(f"{wall:6.2f} s  {processor:.2f} s  exit {done[0].code}  {mistyped} {system}: {line}",
+              flush=True)  # fmt: skip
+    return rows
+
+
+def write(rows: Sequence[tuple], out: Path) -> None:
+    """Writes the table."""
     columns = [
         Column("mistyped"),
         Column("system"),
         Column("seconds", ".3f"),
+        Column("processor seconds", ".3f"),
         Column("exit code", "d"),
         Column("loaded"),
         Column("said"),
     ]
-    table = Table("mistakes", columns, rows, caption="Seconds to the message of a mistake, median")
-    write_text(arguments.out, table.to_csv())
-    print(f"import alone {floor:.2f} s, slowest {max(row[2] for row in rows):.2f} s")
+    caption = "Seconds to the message of a mistake, and of a processor, median"
+    write_text(out, Table("mistakes", columns, rows, caption=caption).to_csv())
+    print(f"import alone {rows[0][2]:.2f} s, slowest {max(row[2] for row in rows):.2f} s")
 
 
 @contextlib.contextmanager
@@ -204,24 +233,23 @@ def prepare(folder: Path) -> None:
     (folder / "sweep.yaml").write_text(f"system: ti-avx\ndata: features:{folder}/corpus\n")
 
 
-def timed(words: tuple[str, ...]) -> tuple[float, subprocess.CompletedProcess]:
-    """Runs a command; returns its wall-clock seconds and what it said."""
-    began = time.perf_counter()
+@dataclass(frozen=True)
+class Done:
+    """A command that has ended: seconds of wall clock and of a processor, and what it said."""
+
+    wall: float
+    processor: float
+    code: int
+    stderr: str
+
+
+def timed(words: tuple[str, ...]) -> Done:
+    """Runs a command. Beside other work its wall clock says little, and its processor time more."""
+    began, before = time.perf_counter(), os.times()
     done = subprocess.run(words, capture_output=True, text=True, check=False)
-    return time.perf_counter() - began, done
-
-
-def heavy(words: list[str]) -> str:
-    """Returns which slow packages a command has loaded when it ends."""
-    script = (
-        "import atexit, sys\n"
-        f"atexit.register(lambda: print('loaded:', *(set({HEAVY!r}) & set(sys.modules))))\n"
-        f"sys.argv = {['kavc', *words]!r}\n"
-        "from kavc.cli.main import main; main()"
-    )
-    done = subprocess.run((sys.executable, "-c", script), capture_output=True, text=True)
-    (line,) = [each for each in done.stdout.splitlines() if each.startswith("loaded:")]
-    return " ".join(sorted(line.split()[1:]))
+    after = os.times()
+    processor = sum(after[2:4]) - sum(before[2:4])  # of children that have ended
+    return Done(time.perf_counter() - began, processor, done.returncode, done.stderr)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,12 @@ class TorchAdam(keras.optimizers.Adam):
 
     Reference:
         Kingma and Ba, ICLR 2015, algorithm 1.
+
+    Example:
+        >>> weight = keras.Variable([1.0])
+        >>> TorchAdam(0.1).apply([ops.convert_to_tensor([1e-8])], [weight])
+        >>> round(float(weight[0]), 3)  # half the rate, g / (g + epsilon)
+        0.95
     """
 
     def __init__(self, learning_rate=0.001, epsilon=1e-8, **kwargs):

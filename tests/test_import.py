@@ -44,6 +44,7 @@ def command(*words: str) -> str:
     [
         "import kavc",
         "import kavc; kavc.errors, kavc.systems",
+        "import kavc; kavc.Run, kavc.load_run, kavc.train, kavc.evaluate, kavc.export_run",
         command("--help"),
         command("--version"),
         command("train", "--help"),

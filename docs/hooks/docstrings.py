@@ -10,8 +10,9 @@ import textwrap
 
 import griffe
 
-SECTION = re.compile(r"^(Example|Call arguments):\n((?:(?:    .*)?\n?)+)", re.MULTILINE)
+SECTION = re.compile(r"^(Example|Call arguments|Attributes):\n((?:(?:    .*)?\n?)+)", re.MULTILINE)
 ITEM = re.compile(r"^(\w[\w, ]*): ", re.MULTILINE)
+NO_BREAK = "\u00a0"  # what would follow a space counts as an attribute's type
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -19,6 +20,9 @@ def _shown(match: re.Match[str]) -> str:
     if match[1] == "Call arguments":
         listed = ITEM.sub(r"- `\1`: ", body)
         return f"Call arguments:\n{textwrap.indent(listed, '    ')}\n\n"
+    if match[1] == "Attributes":
+        joined = ITEM.sub(lambda item: item[0].replace(", ", f",{NO_BREAK}"), body)
+        return f"Attributes:\n{textwrap.indent(joined, '    ')}\n\n"
     code = body if ">>>" in body else f"```python\n{body}\n```"
     return f"Examples:\n{textwrap.indent(code, '    ')}\n\n"
 

@@ -20,8 +20,10 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Adds each notebook as a page."""
     for stored in sorted(ROOT.glob("notebooks/*.ipynb")):
         page = f"notebooks/{stored.name}"
-        folder = EXECUTED if (EXECUTED / page).exists() else ROOT
-        if folder is ROOT:
+        executed = EXECUTED / page
+        fresh = executed.exists() and executed.stat().st_mtime >= stored.stat().st_mtime
+        if not fresh:
             log.info("%s is shown without outputs: make docs-notebooks executes it", page)
+        folder = EXECUTED if fresh else ROOT
         files.append(File(page, str(folder), config.site_dir, config.use_directory_urls))
     return files

@@ -54,7 +54,9 @@ class Guard:
         headers = {name.lower(): value.decode("latin-1") for name, value in scope["headers"]}
         if not is_ours(headers, self.hosts):
             await _refuse(scope, send, 403, "not from this page")
-        elif int(headers.get(b"content-length") or 0) > self.most:
+        elif not (said := headers.get(b"content-length", "0")).isdecimal():
+            await _refuse(scope, send, 400, "no such length")
+        elif int(said) > self.most:
             await _refuse(scope, send, 413, "too large")
         else:
             await self._passed(scope, receive, send)

@@ -56,17 +56,17 @@ class Page:
         self._cards: list[_Card] = []
         self._gone = False
 
-    async def build(self) -> None:
-        """Adds everything to the page that is being made."""
+    def build(self) -> None:
+        """Adds everything to the page that is being made; what a server has, once it is shown."""
         ui.add_css(style())
         self._dark = ui.dark_mode(None)
         self._header()
-        with box("main", "columns"):
+        with box("main", "columns") as whole:
             with box("section", "clip", aria_label="Clip"):
-                self._drop_zone()
+                self._drop_zone(whole)
             self._answers = box("section", "answers", aria_label="Answers")
         ui.context.client.on_delete(self._leave)
-        await self._look()
+        ui.timer(0.0, self._look, once=True)
 
     def _header(self) -> None:
         with box("header", "top"):
@@ -76,7 +76,8 @@ class Page:
                 switch = text("button", "Light or dark", "plain", type="button")
                 switch.on("click", self._switch)
 
-    def _drop_zone(self) -> None:
+    def _drop_zone(self, whole: Element) -> None:
+        """Adds what takes a file, which may be dropped anywhere."""
         most = self._questions.options
         self._upload = ui.upload(
             auto_upload=True,
@@ -87,7 +88,9 @@ class Page:
                 f"The file is larger than {most.max_upload_mb} MiB; cut it.", failed=True
             ),
         ).classes("uploader")
-        self._upload.on("failed", lambda: self._say("The upload failed.", failed=True))
+        self._upload.on(
+            "failed", lambda: self._say("The upload failed; drop it again.", failed=True)
+        )
         self._player = box(classes="stage")
         pick = f"() => getElement({self._upload.id}).$refs.qRef.pickFiles()"
         take = (
@@ -95,27 +98,33 @@ class Page:
             f" const all = event.dataTransfer.files; if (all.length) getElement({self._upload.id})"
             ".$refs.qRef.addFiles([all[0]]); }"
         )
-        with box("button", "drop", type="button") as self._drop:
+        with box("button", "drop", type="button") as button:
             text("span", "Drop a clip here, or choose one", "call")
             text("span", f"mp4, wav or other media, up to {most.max_upload_mb} MiB")
-        self._drop.on("click", js_handler=pick)
-        self._drop.on("drop", js_handler=take)
+        button.on("click", js_handler=pick)
+        whole.on("drop", js_handler=take)
         over = "event.preventDefault(); event.currentTarget.classList"
-        self._drop.on("dragover", js_handler=f"(event) => {{ {over}.add('over'); }}")
-        self._drop.on("dragleave", js_handler=f"(event) => {{ {over}.remove('over'); }}")
+        whole.on("dragover", js_handler=f"(event) => {{ {over}.add('over'); }}")
+        whole.on("dragleave", js_handler=f"(event) => {{ {over}.remove('over'); }}")
         self._state = box("p", "state", role="status", aria_live="polite")
 
     async def _look(self) -> None:
         """Asks the server what it has, and shows a card for each question."""
-        self._answers.clear()
+        for card in self._cards:
+            card.stop()
         self._cards = []
+        self._answers.clear()
+        with self._answers:
+            text("p", "Asking the server what it has …", "quiet")
         try:
-            found = await self._questions.run(self._questions.offers)
+            found = await asyncio.to_thread(self._questions.offers)
         except KavcError as error:
+            self._answers.clear()
             with self._answers, box(classes="card"):
                 text("p", one_line(str(error), LONGEST_ERROR), "failed", role="alert")
                 self._again("Try again")
             return
+        self._answers.clear()  # who looks twice at once sees one list
         with self._answers:
             self._cards = [_Card(offer, self) for offer in found if not offer.missing]
             if missing := [offer for offer in found if offer.missing]:

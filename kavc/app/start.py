@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from kavc.app.options import AppOptions
 from kavc.errors import ConfigError
+from kavc.evaluation.style import PALETTE
 
 if TYPE_CHECKING:
     from kavc.app.questions import Questions
@@ -21,13 +22,13 @@ GRACE = 3  # seconds for connections to end
 HERE = ("localhost", "127.0.0.1", "::1")
 ICON = (  # two circles that overlap: what is heard, and what is seen
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
-    '<circle cx="12" cy="16" r="9" fill="#0072B2"/>'
-    '<circle cx="20" cy="16" r="9" fill="#D55E00" fill-opacity=".8"/></svg>'
+    f'<circle cx="12" cy="16" r="9" fill="{PALETTE[0]}"/>'
+    f'<circle cx="20" cy="16" r="9" fill="{PALETTE[1]}" fill-opacity=".8"/></svg>'
 )
 
 
 def start(options: AppOptions, *, tell: Callable[[str], None]) -> None:
-    """Serves the page until it is interrupted.
+    """Serves the page until it is interrupted, by Ctrl-C or SIGTERM; in the main thread.
 
     Args:
         options: of the page.
@@ -37,6 +38,9 @@ def start(options: AppOptions, *, tell: Callable[[str], None]) -> None:
         ConfigError: the extra `app` is not installed, the address can't be used, or a folder or
             file in the options is none.
         ServingError: no server answers.
+
+    Example:
+        start(AppOptions("127.0.0.1:8500"), tell=print)
     """
     check_installed()
     from kavc.app.questions import Questions
@@ -85,7 +89,7 @@ def application(questions: Questions, uploads: Uploads) -> Any:
     hosts = {*HERE, options.host} if options.is_local else None
     app.add_middleware(Guard, hosts=hosts, most=options.most_bytes)
 
-    @app.get("/clip/{secret}")
+    @app.get("/clip/{secret}", response_model=None)
     def clip(secret: str) -> FileResponse:
         found = uploads.of(secret)
         if found is None:
@@ -93,12 +97,13 @@ def application(questions: Questions, uploads: Uploads) -> Any:
         headers = {"cache-control": "no-store"}
         return FileResponse(found.path, media_type=found.media_type, headers=headers)
 
-    async def root() -> None:
-        await Page(questions, uploads).build()
+    def root() -> None:
+        Page(questions, uploads).build()
 
     ui.run_with(
         app, root=root, title="kavc", favicon=ICON, dark=None, language="en-GB",
-        tailwind=False, show_welcome_message=False, reconnect_timeout=10,
+        tailwind=False, show_welcome_message=False, binding_refresh_interval=None,
+        reconnect_timeout=5,
     )  # fmt: skip
     return app
 

@@ -44,7 +44,8 @@ def app(
 ) -> None:
     """Open a page in which served models are asked about clips.
 
-    Serves until it is interrupted. Clips stay on this machine, and are deleted afterwards.
+    Serves until it is interrupted. A clip is decoded here, what models take of it is sent to the
+    server, and it is deleted afterwards.
     """
     from kavc.app.options import AppOptions
     from kavc.app.start import start

@@ -110,9 +110,12 @@ def describe(
     source = Source.parse(data, splits, strict=strict)
     if missing is not None:
         _list_missing(source, missing)
-    info, view = _as_read(source, system, overrides or [])
+    progress(f"looking through {source}")
+    with task(f"looking through {source}", unit="videos"):
+        info, view = _as_read(source, system, overrides or [])
     first = list(info.counts)[:1]
-    measured = described(source, view, first) if with_statistics else None
+    with task(f"measuring {source}", unit="videos"):
+        measured = described(source, view, first) if with_statistics else None
     if as_json:
         told = {**{name: getattr(info, name) for name in PRINTED}, "splits": info.splits}
         told |= (

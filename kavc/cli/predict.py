@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from kavc.cli.answers import Answers
 from kavc.cli.media import (
     Media,
     RunFolder,
@@ -18,18 +19,14 @@ from kavc.cli.media import (
 )
 from kavc.cli.output import print_json, print_table, progress
 from kavc.cli.train import AsJson
-from kavc.errors import ConfigError, DataError, unknown
-from kavc.texts import printable
+from kavc.errors import ConfigError, unknown
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from kavc.evaluation.table import Table
     from kavc.serving.client.blocking import Client
     from kavc.serving.signature import SignatureInfo
     from kavc.training.run import Run
-
-SHOWN = 20  # rows of a table of answers
 
 
 def predict(
@@ -74,7 +71,7 @@ def predict(
     """Ask a run, or a server, about features or a clip; print or write the answers."""
     _check(run, server, model, inputs, media, theme, weights, version, listed)
     from kavc.serving.arrays import check_new, load_inputs, save_outputs
-    from kavc.serving.classes import CLASS_NAMES, names_at, over_classes
+    from kavc.serving.classes import names_at
 
     if out is not None:
         check_new(out)
@@ -99,18 +96,15 @@ def predict(
                 str(model), values, signature=signature, version=version, outputs=wanted
             )
             classes = names_at(client, str(model), version)
-    over = [name for name, x in answers.items() if over_classes(name, x.shape, len(classes))]
-    plain = {name: _plain(name, value) for name, value in answers.items()} if as_json else {}
-    if as_json and over:
-        plain |= {CLASS_NAMES: classes}
+    given = Answers(answers, classes)
+    plain = given.to_json() if as_json else {}  # refused before anything is written
     if out is not None:
         save_outputs(out, answers)
         progress(f"answers: {out}")
     if as_json:
         print_json(plain)
     elif out is None:
-        shown = {name: _named(x, classes) if name in over else x for name, x in answers.items()}
-        print_table(_table(shown, f"{model or run}, {signature}"))
+        print_table(given.table(f"{model or run}, {signature}"))
 
 
 def _check(
@@ -228,7 +222,7 @@ def _list_run(path: str, *, as_json: bool) -> None:
     run.check_finished()
     found = asked.told(run.path) or run.signatures
     if as_json:
-        print_json({"signatures": {name: asked.to_json(info) for name, info in found.items()}})
+        print_json({"signatures": {name: info.to_json() for name, info in found.items()}})
         return
     rows = [
         (name, kind, key, str(tensor))
@@ -248,7 +242,7 @@ def _list(client: Client, model: str, version: int | None, *, as_json: bool) -> 
     found = client.signatures(model, version)
     if as_json:
         states = {str(number): vars(status) for number, status in versions.items()}
-        functions = {name: _tensors(info) for name, info in found.items()}
+        functions = {name: info.to_json() for name, info in found.items()}
         about = {"model": model, "version": found.version, "versions": states}
         print_json(about | {"signatures": functions})
         return
@@ -257,80 +251,6 @@ def _list(client: Client, model: str, version: int | None, *, as_json: bool) -> 
     caption = model if found.version is None else f"{model}, version {found.version}"
     columns = ["signature", "kind", "name", "tensor"]
     print_table(Table("signatures", columns, found.tensors(), caption=caption))
-
-
-def _tensors(info: SignatureInfo) -> dict[str, Any]:
-    return {
-        "inputs": {name: vars(tensor) for name, tensor in info.inputs.items()},
-        "outputs": {name: vars(tensor) for name, tensor in info.outputs.items()},
-    }
-
-
-def _plain(name: str, value: np.ndarray) -> Any:
-    """Returns an output as JSON holds it; text as text.
-
-    Raises:
-        DataError: a number isn't finite.
-    """
-    import numpy as np
-
-    if value.dtype == object:
-        return _text(value).tolist()
-    if not np.isfinite(value).all():
-        raise DataError(
-            f"output {name!r} is not finite, which JSON can't hold; write .npz with --out"
-        )
-    return value.tolist()
-
-
-def _text(value: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    words = [word.decode(errors="backslashreplace") for word in value.ravel().tolist()]
-    return np.array(words, dtype=object).reshape(value.shape)
-
-
-def _named(values: np.ndarray, classes: Sequence[str]) -> np.ndarray:
-    """Returns the best classes of each row with their shares, as "Cars 0.81, Food 0.10".
-
-    Only of rows that are one probability a class: more of them would be no line to read.
-    """
-    import numpy as np
-
-    from kavc.serving.classes import best
-
-    if values.ndim != 2:
-        return values
-    words = [
-        ", ".join(f"{printable(name)} {share:.2f}" for name, share in best(row, classes))
-        for row in values
-    ]
-    return np.array([word.encode() for word in words], dtype=object)
-
-
-def _table(answers: Mapping[str, np.ndarray], caption: str) -> Table:
-    """Returns the answers a row of the batch; one output a row where they have no batch."""
-    from kavc.evaluation.table import Table
-
-    sizes = {value.shape[:1] for value in answers.values()}
-    if len(sizes) != 1 or sizes == {()}:
-        rows = [(name, _short(value)) for name, value in answers.items()]
-        return Table("answers", ["output", "value"], rows, caption=caption)
-    ((size,),) = sizes
-    cut = f"{SHOWN} of {size} rows; --json and --out give all" if size > SHOWN else ""
-    first = [[_short(row) for row in value[:SHOWN]] for value in answers.values()]
-    return Table("answers", list(answers), zip(*first, strict=True), caption, cut)
-
-
-def _short(value: Any) -> str:
-    import numpy as np
-
-    if isinstance(value, bytes):
-        return value.decode(errors="backslashreplace")
-    array = np.asarray(value)
-    return np.array2string(
-        _text(array) if array.dtype == object else array, precision=4, threshold=8
-    )
 
 
 COMMANDS = (predict,)

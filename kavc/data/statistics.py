@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from kavc import progress
 from kavc.data.damage import data_errors
 from kavc.data.layouts import View
 from kavc.data.schema import ExampleSpec, Field
@@ -320,7 +321,11 @@ def _examples(
     )  # fmt: skip
     for split in splits:
         dataset = source.read(split, wanted)
-        yield from dataset.map(lambda example: {n: example[n] for n in names}).as_numpy_iterator()
+        chosen = dataset.map(lambda example: {n: example[n] for n in names})
+        with progress.counting(f"measuring {split}", "videos") as told:
+            for example in chosen.as_numpy_iterator():
+                told.advance()
+                yield example
 
 
 class _Sample:

@@ -114,8 +114,9 @@ class Made:
         return "; ".join(filter(None, [self.source, splits, digest, counts]))
 
     def to_json(self) -> dict[str, Any]:
-        """Returns what `from_json` reads."""
-        return asdict(self)
+        """Returns what `from_json` reads: plain values, as JSON holds them."""
+        values = asdict(self).items()
+        return {name: list(v) if isinstance(v, tuple) else v for name, v in values}
 
     @classmethod
     def from_json(cls, value: object) -> Made:

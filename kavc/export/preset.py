@@ -24,6 +24,7 @@ from kavc.export.write_error import written
 from kavc.files import write_json, write_text, write_with_digest
 from kavc.inputs.json_files import read_json
 from kavc.partials import new_folder
+from kavc.training import asked
 from kavc.training.made import made_of
 from kavc.training.run import CARD, CONFIG, DATA, REPORT, VERSIONS, WEIGHTS, Run
 from kavc.training.weights import save_weights
@@ -74,6 +75,7 @@ def write_preset(
         _write_weights(run.network, temporary / WEIGHTS, dtype)
         preset = Run(temporary)
         preset.calibrate(run.source_for())
+        asked.keep(preset)
         report = _tested(preset, run, dtype)
         report.write_into(temporary)
         signatures = run.system.signatures(preset.network, run.config)

@@ -37,6 +37,12 @@ class AdditiveAttentionPooling(_AttentionPooling):
 
     Reference:
         Lin et al., "A Structured Self-attentive Sentence Embedding", ICLR 2017, section 2.1.
+
+    Example:
+        >>> mask = ops.convert_to_tensor([[True, True, False], [False, False, False]])
+        >>> pooled = AdditiveAttentionPooling(units=8)(ops.ones((2, 3, 2)), mask)
+        >>> ops.convert_to_numpy(pooled).round(4).tolist()  # nothing valid, nothing pooled
+        [[1.0, 1.0], [0.0, 0.0]]
     """
 
     def __init__(self, units=128, **kwargs):
@@ -49,7 +55,15 @@ class AdditiveAttentionPooling(_AttentionPooling):
         self.score = self.add_weight(shape=(self.units, 1), name="score")
 
     def weights_over_time(self, inputs, mask):
-        """Returns the attention weights, `(batch, time)`."""
+        """Returns the attention weights, `(batch, time)`.
+
+        Example:
+            >>> pooling = AdditiveAttentionPooling(units=8)
+            >>> pooling.build((None, 3, 2))
+            >>> weights = pooling.weights_over_time(ops.ones((1, 3, 2)), [[True, True, False]])
+            >>> ops.convert_to_numpy(weights).tolist()
+            [[0.5, 0.5, 0.0]]
+        """
         hidden = ops.tanh(ops.matmul(inputs, self.kernel) + self.bias)
         return masked_softmax(ops.squeeze(ops.matmul(hidden, self.score), -1), mask)
 
@@ -73,6 +87,11 @@ class WeightedAttentionPooling(_AttentionPooling):
 
     Reference:
         Felbo et al., "Using millions of emoji occurrences ...", EMNLP 2017 (DeepMoji).
+
+    Example:
+        >>> mask = ops.convert_to_tensor([[True, True, False]])
+        >>> tuple(WeightedAttentionPooling()(ops.ones((1, 3, 5)), mask).shape)
+        (1, 5)
     """
 
     def build(self, inputs_shape, mask_shape=None):
@@ -106,6 +125,11 @@ class SequenceAttentionPooling(_AttentionPooling):
 
     Reference:
         Zheng et al., "OpenTag", KDD 2018, section 3.2.
+
+    Example:
+        >>> mask = ops.convert_to_tensor([[True, True, False]])
+        >>> tuple(SequenceAttentionPooling(units=8)(ops.ones((1, 3, 5)), mask).shape)
+        (1, 5)
     """
 
     def __init__(self, units=32, **kwargs):
@@ -153,6 +177,11 @@ class MultiHeadAttentionPooling(_AttentionPooling):
 
     Reference:
         Vaswani et al., "Attention Is All You Need", NeurIPS 2017, section 3.2.2.
+
+    Example:
+        >>> mask = ops.convert_to_tensor([[True, True, False]])
+        >>> tuple(MultiHeadAttentionPooling(heads=2, key_dim=4)(ops.ones((1, 3, 5)), mask).shape)
+        (1, 5)
     """
 
     def __init__(self, heads=4, key_dim=32, **kwargs):

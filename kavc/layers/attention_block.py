@@ -31,6 +31,12 @@ class AttentionBlock(keras.layers.Layer):
 
     Reference:
         Vaswani et al., 2017, section 3.1.
+
+    Example:
+        >>> from kavc.layers import SegmentAttention
+        >>> block = AttentionBlock(SegmentAttention(dim=8, keys="other"), units=16)
+        >>> tuple(block(keras.ops.ones((1, 2, 10, 8))).shape)
+        (1, 2, 10, 8)
     """
 
     def __init__(self, attention, units=512, dropout=0.1, **kwargs):
@@ -77,5 +83,9 @@ class AttentionBlock(keras.layers.Layer):
 
 
 def layer_norm(dtype, name):
-    """Layer normalisation with PyTorch's epsilon."""
+    """Layer normalisation with PyTorch's epsilon.
+
+    Reference:
+        Ba et al., "Layer Normalization", 2016.
+    """
     return keras.layers.LayerNormalization(epsilon=EPSILON, dtype=dtype, name=name)

@@ -24,6 +24,15 @@ class UnbiasedBatchNormalization(keras.layers.Layer):
 
     Returns:
         `(rows, dim)`.
+
+    Reference:
+        Ioffe and Szegedy, "Batch Normalization", ICML 2015, algorithm 2.
+
+    Example:
+        >>> norm = UnbiasedBatchNormalization(momentum=0.0)
+        >>> _ = norm(ops.convert_to_tensor([[0.0], [2.0]]), training=True)
+        >>> float(norm.moving_mean[0]), float(norm.moving_variance[0])  # biased it would be 1
+        (1.0, 2.0)
     """
 
     def __init__(self, momentum=0.9, epsilon=1e-5, **kwargs):

@@ -28,6 +28,15 @@ class CanonicalCoordinates(keras.layers.Layer):
 
     Returns:
         `(..., units)`; zeros for the centre itself. `(..., dim)` for the inverse.
+
+    Reference:
+        Hotelling, "Relations Between Two Sets of Variates", 1936.
+
+    Example:
+        >>> twice_as_loud = ops.convert_to_tensor([[3.0, 4.0, 9.0], [6.0, 8.0, 1.0]])
+        >>> found = CanonicalCoordinates(2)(twice_as_loud)  # of the first two axes
+        >>> bool(ops.all(ops.isclose(found[0], found[1]))), round(float(ops.mean(found**2)), 3)
+        (True, 1.0)
     """
 
     def __init__(self, units, **kwargs):
@@ -51,6 +60,14 @@ class CanonicalCoordinates(keras.layers.Layer):
             centre: `(dim,)` array of NumPy.
             directions: `(dim, units)` array of NumPy.
             rows: `(n, dim)` array of NumPy.
+
+        Example:
+            >>> rows = np.array([[1.0, 2.0, 0.0], [0.0, 1.0, 2.0], [2.0, 0.0, 1.0]])
+            >>> layer = CanonicalCoordinates(2)
+            >>> layer.build(rows.shape)
+            >>> layer.assign(rows.mean(axis=0), np.eye(3, 2), rows)
+            >>> tuple(layer(layer(rows), inverse=True).shape)
+            (3, 3)
         """
         self.centre.assign(centre)
         self.directions.assign(directions)

@@ -15,6 +15,15 @@ def weights_fingerprint(network: keras.Model) -> str:
 
     Args:
         network: built.
+
+    Example:
+        >>> one = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="one")])
+        >>> other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="other")])
+        >>> weights_fingerprint(one) == weights_fingerprint(other)  # begun with other numbers
+        False
+        >>> other.set_weights(one.get_weights())
+        >>> weights_fingerprint(one) == weights_fingerprint(other)
+        True
     """
     digest = hashlib.sha256()
     for weight in network.weights:

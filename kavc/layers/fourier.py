@@ -26,6 +26,11 @@ class FourierFeatures(keras.layers.Layer):
 
     Reference:
         Rahimi and Recht, "Random Features for Large-Scale Kernel Machines", 2007.
+
+    Example:
+        >>> found = FourierFeatures(64)(ops.convert_to_tensor([[0.5, -1.0, 2.0]]))
+        >>> tuple(found.shape), round(float(ops.norm(found)), 4)
+        ((1, 64), 1.0)
     """
 
     def __init__(self, units, seed=0, **kwargs):

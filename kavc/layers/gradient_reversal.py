@@ -12,6 +12,17 @@ def reverse_gradient(x, strength):
     Args:
         x: any shape, finite.
         strength: scalar, at least 0.
+
+    Reference:
+        Ganin and Lempitsky, ICML 2015, section 3.1.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> x = tf.Variable(3.0)
+        >>> with tf.GradientTape() as tape:
+        ...     y = reverse_gradient(tf.convert_to_tensor(x), 0.5) ** 2
+        >>> float(y), float(tape.gradient(y, x))
+        (9.0, -3.0)
     """
     # Nothing is added but an exact zero, so that the values keep their last bit.
     constant = ops.stop_gradient(x)
@@ -48,6 +59,10 @@ class GradientReversal(keras.layers.Layer):
 
     Reference:
         Ganin and Lempitsky, ICML 2015, section 3.1.
+
+    Example:
+        >>> ops.convert_to_numpy(GradientReversal(0.5)(ops.convert_to_tensor([1.0, -2.0]))).tolist()
+        [1.0, -2.0]
     """
 
     def __init__(self, strength=1.0, **kwargs):

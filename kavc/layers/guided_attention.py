@@ -28,6 +28,12 @@ class GuidedAttention(keras.layers.Layer):
     Reference:
         Tian et al., "Audio-Visual Event Localization in Unconstrained Videos", ECCV 2018, section
         4.2; published code, which has as many rows in W as there are places.
+
+    Example:
+        >>> audio, places = ops.ones((1, 10, 128)), ops.ones((1, 10, 49, 512))
+        >>> attended, weights = GuidedAttention(units=8)(audio, places)
+        >>> tuple(attended.shape), tuple(weights.shape)
+        ((1, 10, 512), (1, 10, 49))
     """
 
     def __init__(self, units=512, **kwargs):

@@ -27,6 +27,11 @@ class JoinedDense(keras.layers.Layer):
 
     Returns:
         `(batch, units)`, or `(batch, n, units)` if a part has n rows.
+
+    Example:
+        >>> video, tracks = ops.ones((2, 16)), ops.ones((2, 5, 4))  # five tracks for each video
+        >>> tuple(JoinedDense(8, activation="relu")([video, tracks]).shape)
+        (2, 5, 8)
     """
 
     def __init__(self, units, activation=None, use_bias=True, **kwargs):
@@ -76,6 +81,12 @@ def joined(parts, kernels, bias):
         parts: list of `(batch, dim)` or `(batch, n, dim)`.
         kernels: list of `(dim, units)`.
         bias: `(units,)`, or None.
+
+    Example:
+        >>> import numpy as np
+        >>> parts, kernels = [np.ones((1, 2)), np.ones((1, 3))], [np.ones((2, 1)), np.ones((3, 1))]
+        >>> float(joined(parts, kernels, np.array([0.5]))[0, 0])
+        5.5
     """
     rank = max(len(part.shape) for part in parts)
     found = bias
@@ -100,6 +111,14 @@ def joined_along(rows, parts, kernels, bias, kernel):
 
     Returns:
         `(batch, n, units)`.
+
+    Example:
+        >>> rows, video = ops.ones((2, 5, 3)), ops.ones((2, 4))
+        >>> kernels = [ops.ones((3, 1)), ops.ones((4, 1))]
+        >>> parts = [ops.zeros((2, 1, 3)), video]  # in place of the rows, zeros
+        >>> found = joined_along(rows, parts, kernels, None, ops.ones((1, 3, 1)))
+        >>> tuple(found.shape), float(found[0, 0, 0])
+        ((2, 5, 1), 7.0)
     """
     shared = joined(parts, kernels, bias)  # (batch, 1, units)
     batch, _, units = ops.shape(shared)

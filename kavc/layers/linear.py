@@ -26,6 +26,13 @@ class Linear(keras.layers.Layer):
 
     Returns:
         `(..., units)`.
+
+    Example:
+        >>> layer = Linear(3)
+        >>> tuple(layer(ops.ones((2, 5, 16))).shape)
+        (2, 5, 3)
+        >>> bool(ops.max(ops.abs(layer.kernel)) <= 1 / 4)
+        True
     """
 
     def __init__(self, units, activation=None, bias="uniform", gain=1.0, **kwargs):
@@ -61,7 +68,12 @@ class Linear(keras.layers.Layer):
 
 
 def affine(x, kernel, bias):
-    """Returns `x @ kernel + bias`, one product over all rows: `(..., dim)` to `(..., units)`."""
+    """Returns `x @ kernel + bias`, one product over all rows: `(..., dim)` to `(..., units)`.
+
+    Example:
+        >>> tuple(affine(ops.ones((2, 5, 4)), ops.ones((4, 3)), ops.zeros(3)).shape)
+        (2, 5, 3)
+    """
     if len(x.shape) == 2:
         return ops.add(ops.matmul(x, kernel), bias)
     dim, units = kernel.shape
@@ -70,7 +82,12 @@ def affine(x, kernel, bias):
 
 
 def product(x, kernel):
-    """Returns `x @ kernel`, one product over all rows: `(..., dim)` to `(..., units)`."""
+    """Returns `x @ kernel`, one product over all rows: `(..., dim)` to `(..., units)`.
+
+    Example:
+        >>> tuple(product(ops.ones((2, 5, 4)), ops.ones((4, 3))).shape)
+        (2, 5, 3)
+    """
     if len(x.shape) == 2:
         return ops.matmul(x, kernel)
     dim, units = kernel.shape

@@ -16,6 +16,12 @@ def masked_softmax(scores, mask, axis=-1):
 
     Returns:
         Weights of the shape of `scores`; they sum to 1, or to 0 where nothing is valid.
+
+    Example:
+        >>> scores = ops.convert_to_tensor([[1.0, 1.0, float("nan")], [5.0, 6.0, 7.0]])
+        >>> mask = ops.convert_to_tensor([[True, True, False], [False, False, False]])
+        >>> ops.convert_to_numpy(masked_softmax(scores, mask)).tolist()
+        [[0.5, 0.5, 0.0], [0.0, 0.0, 0.0]]
     """
     scores = ops.where(mask, scores, float("-inf"))
     highest = ops.max(scores, axis=axis, keepdims=True)
@@ -36,6 +42,11 @@ def zero_padding(sequence, mask):
 
     Returns:
         `(batch, time, dim)`.
+
+    Example:
+        >>> sequence = ops.convert_to_tensor([[[1.0], [float("nan")]]])
+        >>> ops.convert_to_numpy(zero_padding(sequence, [[True, False]])).tolist()
+        [[[1.0], [0.0]]]
     """
     return ops.where(ops.expand_dims(mask, -1), sequence, ops.zeros_like(sequence))
 
@@ -61,6 +72,11 @@ class LengthMask(keras.layers.Layer):
 
     Returns:
         `(batch, time)` bool, True at the first `length` steps.
+
+    Example:
+        >>> mask = LengthMask()(ops.convert_to_tensor([2, 0]), ops.ones((2, 3, 8)))
+        >>> ops.convert_to_numpy(mask).tolist()
+        [[True, True, False], [False, False, False]]
     """
 
     def call(self, length, sequence):
@@ -81,6 +97,11 @@ class ZeroPadding(ExplicitMaskLayer):
 
     Returns:
         `(batch, time, dim)`.
+
+    Example:
+        >>> padded = ZeroPadding()(ops.ones((1, 2, 1)), ops.convert_to_tensor([[True, False]]))
+        >>> ops.convert_to_numpy(padded).tolist()
+        [[[1.0], [0.0]]]
     """
 
     def call(self, inputs, mask):

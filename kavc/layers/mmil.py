@@ -27,6 +27,13 @@ def mmil_pooling(probability, time_weights, stream_weights):
 
     Reference:
         Tian et al., ECCV 2020, equations 5 and 6.
+
+    Example:
+        >>> probability = ops.convert_to_tensor([[[[0.8], [0.2]], [[0.4], [0.0]]]])  # two segments
+        >>> half = ops.full((1, 2, 2, 1), 0.5)
+        >>> video, streams = mmil_pooling(probability, half, half)
+        >>> round(float(video[0, 0]), 4), [round(float(each), 4) for each in streams[0, :, 0]]
+        (0.35, [0.6, 0.1])
     """
     pooled = time_weights * probability
     return ops.sum(pooled * stream_weights, axis=(1, 2)), ops.sum(pooled, axis=1)
@@ -58,6 +65,11 @@ class AttentiveMMILPooling(keras.layers.Layer):
     Reference:
         Tian et al., "Unified Multisensory Perception: Weakly-Supervised Audio-Visual Video
         Parsing", ECCV 2020, section 4.2.
+
+    Example:
+        >>> found = AttentiveMMILPooling(classes=25)(ops.ones((1, 2, 10, 8)))
+        >>> tuple(found["segment_probability"].shape), tuple(found["video_probability"].shape)
+        ((1, 10, 2, 25), (1, 25))
     """
 
     def __init__(self, classes=25, **kwargs):
@@ -84,7 +96,15 @@ class AttentiveMMILPooling(keras.layers.Layer):
         return float(self.threshold), float(self.gate_threshold)
 
     def decide_by(self, threshold, gate_threshold):
-        """Sets `thresholds`."""
+        """Sets `thresholds`.
+
+        Example:
+            >>> pooling = AttentiveMMILPooling()
+            >>> pooling.build((None, 2, 10, 8))
+            >>> pooling.decide_by(0.25, 0.5)
+            >>> pooling.thresholds
+            (0.25, 0.5)
+        """
         self.threshold.assign(threshold)
         self.gate_threshold.assign(gate_threshold)
 
@@ -99,7 +119,11 @@ class AttentiveMMILPooling(keras.layers.Layer):
         }
 
     def parts(self, x):
-        """Returns probability, weights over time and over streams, as `mmil_pooling` takes them."""
+        """Returns probability, weights over time and over streams, as `mmil_pooling` takes them.
+
+        Reference:
+            Tian et al., ECCV 2020, section 4.2.
+        """
         logits = ops.swapaxes(self.heads(x), 1, 2)
         # Sums over segments in half precision would tell answers apart that are the same.
         logits = ops.cast(logits, keras.backend.result_type(logits.dtype, "float32"))

@@ -25,6 +25,10 @@ class ModalityDiscriminator(keras.layers.Layer):
     Reference:
         Lamba et al., "Cross-Modal learning for Audio-Visual Video Parsing", 2021, equation 2;
         published code.
+
+    Example:
+        >>> tuple(ModalityDiscriminator(units=(16, 4))(ops.ones((20, 512))).shape)
+        (20,)
     """
 
     def __init__(self, units=(128, 10), **kwargs):

@@ -31,6 +31,14 @@ class Network(keras.Model):
 
     Raises:
         ConfigError: Keras runs on another backend than TensorFlow or JAX.
+
+    Example:
+        >>> sequence = sequence_input(4, name="audio", dtype="float32")
+        >>> mean = ops.mean(sequence["audio"], axis=1)
+        >>> network = Network(sequence, {"mean": mean}, config={})
+        >>> found = network({"audio": ops.ones((2, 3, 4)), "title": ops.zeros(2)})
+        >>> tuple(found["mean"].shape)
+        (2, 4)
     """
 
     def __init__(self, inputs, outputs, *, config, dtype=None, name=None):
@@ -86,6 +94,13 @@ def with_outputs(network, more):
     Args:
         network: `Network`, whose outputs are named.
         more: dict of its symbolic tensors, by name; where there are none, the network is returned.
+
+    Example:
+        >>> x = keras.Input((4,), name="x")
+        >>> hidden = keras.layers.Dense(3)(x)
+        >>> network = Network({"x": x}, {"y": keras.layers.Dense(1)(hidden)}, config={})
+        >>> sorted(with_outputs(network, {"hidden": hidden})({"x": ops.ones((2, 4))}))
+        ['hidden', 'y']
     """
     if not more:
         return network
@@ -100,6 +115,11 @@ def sequence_input(row, *, name, dtype):
         row: int, the width of a step, or its shape.
         name: str.
         dtype: of the sequence.
+
+    Example:
+        >>> found = sequence_input(128, name="audio", dtype="float32")
+        >>> {name: tensor.shape for name, tensor in found.items()}
+        {'audio': (None, None, 128), 'audio_length': (None,)}
     """
     shape = (row,) if isinstance(row, int) else tuple(row)
     sequence = keras.Input((None, *shape), dtype=dtype, name=name)

@@ -16,6 +16,11 @@ class PeakNorm(keras.layers.Layer):
     Reference:
         Published evaluation of Zhu et al., "Learning Audio-Visual Correlations from Variational
         Cross-Modal Generation", 2021, which divides 0 by 0 in a row of zeros.
+
+    Example:
+        >>> rows = ops.convert_to_tensor([[1.0, -4.0], [0.0, 0.0]])
+        >>> ops.convert_to_numpy(PeakNorm()(rows)).tolist()
+        [[0.25, -1.0], [0.0, 0.0]]
     """
 
     def call(self, x):

@@ -23,6 +23,12 @@ class MaskedGlobalMaxPooling1D(_MaskedPooling1D):
 
     Returns:
         `(batch, dim)`; zeros for a row without a valid step.
+
+    Example:
+        >>> sequence = ops.convert_to_tensor([[[-3.0], [9.0]], [[1.0], [2.0]]])
+        >>> mask = ops.convert_to_tensor([[True, False], [False, False]])
+        >>> ops.convert_to_numpy(MaskedGlobalMaxPooling1D()(sequence, mask)).tolist()
+        [[-3.0], [0.0]]
     """
 
     def call(self, inputs, mask):
@@ -40,6 +46,12 @@ class MaskedGlobalAveragePooling1D(_MaskedPooling1D):
 
     Returns:
         `(batch, dim)`; zeros for a row without a valid step.
+
+    Example:
+        >>> sequence = ops.convert_to_tensor([[[1.0], [3.0], [99.0]]])
+        >>> mask = ops.convert_to_tensor([[True, True, False]])
+        >>> ops.convert_to_numpy(MaskedGlobalAveragePooling1D()(sequence, mask)).tolist()
+        [[2.0]]
     """
 
     def call(self, inputs, mask):

@@ -21,6 +21,10 @@ class Projection(keras.layers.Layer):
 
     Returns:
         `(..., units)`.
+
+    Example:
+        >>> ops.convert_to_numpy(Projection(2)(ops.convert_to_tensor([[1.0, 2.0, 3.0]]))).tolist()
+        [[1.0, 2.0]]
     """
 
     def __init__(self, units, **kwargs):
@@ -42,6 +46,14 @@ class Projection(keras.layers.Layer):
         Args:
             centre: `(dim,)`.
             directions: `(dim, at least units)`; the first columns are taken.
+
+        Example:
+            >>> import numpy as np
+            >>> layer = Projection(1)
+            >>> layer.build((None, 2))
+            >>> layer.assign(np.array([1.0, 0.0]), np.array([[0.0, 1.0], [1.0, 0.0]]))
+            >>> ops.convert_to_numpy(layer(np.array([[1.0, 5.0]]))).tolist()
+            [[5.0]]
         """
         self.centre.assign(centre)
         self.directions.assign(directions[:, : self.units])

@@ -15,6 +15,14 @@ class Reference(keras.layers.Layer):
 
     Returns:
         `(..., dim)`: the reference in each place.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Reference()
+        >>> layer.build((None, 2))
+        >>> layer.assign(np.array([1.0, 2.0]))
+        >>> ops.convert_to_numpy(layer(np.zeros((2, 2)))).tolist()
+        [[1.0, 2.0], [1.0, 2.0]]
     """
 
     def build(self, x_shape):

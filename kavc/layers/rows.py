@@ -15,6 +15,10 @@ class FlattenRows(keras.layers.Layer):
 
     Returns:
         `(batch * time, ...)`.
+
+    Example:
+        >>> tuple(FlattenRows()(ops.ones((2, 8, 224, 224, 3))).shape)
+        (16, 224, 224, 3)
     """
 
     def call(self, sequence):
@@ -37,6 +41,10 @@ class RestoreRows(keras.layers.Layer):
 
     Returns:
         `(batch, time, ...)`, of what the rows became.
+
+    Example:
+        >>> tuple(RestoreRows()(ops.ones((16, 1280)), ops.ones((2, 8, 4, 4, 3))).shape)
+        (2, 8, 1280)
     """
 
     def call(self, rows, sequence):

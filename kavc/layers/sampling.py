@@ -22,6 +22,16 @@ class GaussianSampling(keras.layers.Layer):
 
     Reference:
         Kingma and Welling, ICLR 2014, section 2.4: the reparameterisation.
+
+    Example:
+        >>> mean = ops.convert_to_tensor([1.0, 2.0])
+        >>> log_variance = ops.convert_to_tensor([0.0, -60.0])
+        >>> layer = GaussianSampling(seed=0)
+        >>> ops.convert_to_numpy(layer(mean, log_variance)).tolist()
+        [1.0, 2.0]
+        >>> drawn = layer(mean, log_variance, training=True)
+        >>> float(drawn[0]) == 1, round(float(drawn[1]), 4)  # the second hardly varies
+        (False, 2.0)
     """
 
     def __init__(self, seed=None, **kwargs):

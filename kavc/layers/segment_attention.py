@@ -27,6 +27,11 @@ def dot_product_attention(query, key, value, *, heads=1, drop=None):
 
     Reference:
         Vaswani et al., 2017, section 3.2.
+
+    Example:
+        >>> x = ops.ones((1, 2, 10, 8))
+        >>> tuple(dot_product_attention(x, x, x, heads=4).shape)
+        (1, 2, 10, 8)
     """
     query, key, value = (_split_heads(x, heads) for x in (query, key, value))
     # The scores are far fewer than the queries: it is they that are scaled.
@@ -36,7 +41,12 @@ def dot_product_attention(query, key, value, *, heads=1, drop=None):
 
 
 def swap_streams(x):
-    """Returns what each of two streams has at the place of the other: `(batch, 2, ...)`."""
+    """Returns what each of two streams has at the place of the other: `(batch, 2, ...)`.
+
+    Example:
+        >>> ops.convert_to_numpy(swap_streams(ops.convert_to_tensor([[[1.0], [2.0]]]))).tolist()
+        [[[2.0], [1.0]]]
+    """
     return ops.flip(x, axis=1)
 
 
@@ -94,6 +104,10 @@ class SegmentAttention(_Attention):
 
     Weights:
         projection `(dim, 3 * dim)` and its bias: query, key and value side by side; output.
+
+    Example:
+        >>> tuple(SegmentAttention(dim=8, heads=2, keys="other")(ops.ones((1, 2, 10, 8))).shape)
+        (1, 2, 10, 8)
     """
 
     def __init__(self, dim=512, heads=1, dropout=0.1, keys="own", **kwargs):
@@ -142,6 +156,10 @@ class HybridAttention(_Attention):
 
     Reference:
         Tian et al., "Unified Multisensory Perception", ECCV 2020, section 4.1; published code.
+
+    Example:
+        >>> tuple(HybridAttention(dim=8)(ops.ones((1, 2, 10, 8))).shape)
+        (1, 2, 10, 8)
     """
 
     def __init__(self, dim=512, heads=1, dropout=0.1, **kwargs):
@@ -198,6 +216,10 @@ class ContextAttention(_Attention):
     Reference:
         Xuan et al., AAAI 2020; as published with Lamba et al., Interspeech 2021. The form is that
         of Yang et al., "Context-Aware Self-Attention Networks", AAAI 2019.
+
+    Example:
+        >>> tuple(ContextAttention(dim=8, keys="other")(ops.ones((1, 2, 10, 8))).shape)
+        (1, 2, 10, 8)
     """
 
     GATES = ("query_gate", "query_context_gate", "key_gate", "key_context_gate")

@@ -12,6 +12,16 @@ class Standardization(keras.layers.Layer):
     Call arguments:
         x: `(..., dim)`.
         inverse: bool. Whether standardised features are made what they were.
+
+    Example:
+        >>> import numpy as np
+        >>> layer = Standardization()
+        >>> layer.build((None, 2))
+        >>> layer.assign(np.array([[1.0, 7.0], [3.0, 7.0]]))  # the second feature is constant
+        >>> keras.ops.convert_to_numpy(layer(np.array([[3.0, 8.0]]))).tolist()
+        [[1.0, 1.0]]
+        >>> keras.ops.convert_to_numpy(layer(np.array([[1.0, 1.0]]), inverse=True)).tolist()
+        [[3.0, 8.0]]
     """
 
     def build(self, x_shape):

@@ -14,6 +14,12 @@ def add_step_counter(model):
 
     Returns:
         `keras.Variable`, () int32, 0 at first, not trained; the same on all devices.
+
+    Example:
+        >>> import keras
+        >>> steps = add_step_counter(keras.Sequential())
+        >>> int(steps), steps.trainable
+        (0, False)
     """
     return model.add_weight(
         shape=(),

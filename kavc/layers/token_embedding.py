@@ -46,6 +46,11 @@ class PositionAndKind(keras.layers.Layer):
 
     Reference:
         Published code of Lamba et al., 2021: positions by `sinusoids`.
+
+    Example:
+        >>> layer = PositionAndKind(kinds=2)
+        >>> tuple(layer(ops.zeros((1, 10, 16)), kind=1).shape)
+        (1, 10, 16)
     """
 
     def __init__(self, kinds=2, **kwargs):
@@ -78,6 +83,13 @@ def sinusoids(tokens, dim):
     Args:
         tokens: int.
         dim: int.
+
+    Reference:
+        Vaswani et al., 2017, section 3.5; published code of Lamba et al., 2021.
+
+    Example:
+        >>> sinusoids(2, 4).round(3).tolist()
+        [[0.0, 1.0, 0.0, 1.0], [0.841, 1.0, 0.0, 1.0]]
     """
     channel = np.arange(dim)
     angle = np.arange(tokens)[:, None] / 10_000 ** (2 * channel / dim)

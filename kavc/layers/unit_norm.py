@@ -21,6 +21,11 @@ class UnitNorm(keras.layers.Layer):
 
     Returns:
         The same shape and dtype.
+
+    Example:
+        >>> rows = keras.ops.convert_to_tensor([[3.0, 4.0], [0.0, 0.0]])
+        >>> keras.ops.convert_to_numpy(UnitNorm(scale=10.0)(rows)).round(4).tolist()
+        [[6.0, 8.0], [0.0, 0.0]]
     """
 
     def __init__(self, epsilon=1e-12, scale=1.0, **kwargs):

@@ -46,6 +46,14 @@ def segment_contrastive_loss(audio, visual, *, temperature=0.2, smoothing=0.1):
 
     Reference:
         Wu and Yang, CVPR 2021, equation 8; published code.
+
+    Example:
+        >>> import numpy as np
+        >>> own = np.eye(4, dtype="float32")[None]  # each segment differs from all others
+        >>> right = segment_contrastive_loss(own, own)
+        >>> wrong = segment_contrastive_loss(own, np.roll(own, 1, axis=1))
+        >>> bool(right[0] < wrong[0]), tuple(right.shape)
+        (True, (1,))
     """
     audio, visual = (x * ops.rsqrt(_squares(x)) for x in (audio, visual))
     logits = ops.matmul(audio, ops.swapaxes(visual, 1, 2)) / temperature
@@ -62,5 +70,11 @@ def _squares(x):
 
 
 def unit_norm(x, epsilon=1e-12):
-    """Scales the rows of `x`, `(batch, dim)`, to norm 1; a row of zeros stays as it is."""
+    """Scales the rows of `x`, `(batch, dim)`, to norm 1; a row of zeros stays as it is.
+
+    Example:
+        >>> rows = ops.convert_to_tensor([[0.0, 4.0], [0.0, 0.0]])
+        >>> ops.convert_to_numpy(unit_norm(rows)).tolist()
+        [[0.0, 1.0], [0.0, 0.0]]
+    """
     return x * ops.rsqrt(ops.maximum(ops.sum(ops.square(x), axis=-1, keepdims=True), epsilon))

@@ -28,6 +28,16 @@ def unimodal_grounding_loss(
 
     Reference:
         Lamba et al., 2021, equation 4.
+
+    Example:
+        >>> import numpy as np
+        >>> segments = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])  # the third is unlike
+        >>> groups = np.array([[[1, 1, 0], [1, 1, 0], [0, 0, 1]]])
+        >>> float(unimodal_grounding_loss(segments, segments, groups, np.array([0]))[0])
+        0.0
+        >>> all_one = np.ones((1, 3, 3))
+        >>> round(float(unimodal_grounding_loss(segments, segments, all_one, np.array([0]))[0]), 6)
+        1.4
     """
     margins = (positive_margin, negative_margin)
     return _one_way(audio, audio, groups, anchor, *margins) + _one_way(
@@ -44,6 +54,13 @@ def cross_modal_grounding_loss(
 
     Reference:
         Lamba et al., 2021, equation 5.
+
+    Example:
+        >>> import numpy as np
+        >>> audio, groups = np.eye(2)[None], np.eye(2)[None]
+        >>> loss = cross_modal_grounding_loss(audio, audio[:, ::-1], groups, np.array([0]))
+        >>> round(float(loss[0]), 6)  # each way: 0.7 too little, 0.3 too much
+        2.0
     """
     margins = (positive_margin, negative_margin)
     return _one_way(audio, visual, groups, anchor, *margins) + _one_way(
@@ -60,6 +77,13 @@ def multimodal_grounding_loss(
 
     Reference:
         Lamba et al., 2021, equation 6; the published code has one in odd and one in even epochs.
+
+    Example:
+        >>> import numpy as np
+        >>> segments = np.eye(3)[None]
+        >>> loss = multimodal_grounding_loss(segments, segments, segments, np.array([0]))
+        >>> float(loss[0])  # like itself, unlike all others, in both modalities
+        0.0
     """
     arguments = (audio, visual, groups, anchor)
     margins = {"positive_margin": positive_margin, "negative_margin": negative_margin}

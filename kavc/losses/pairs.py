@@ -21,6 +21,11 @@ def cosine_pair_loss(cosine, is_negative, *, margin=0.2, scale_hinge=False):
 
     Reference:
         Surís et al., "Cross-modal Embeddings for Video and Audio Retrieval", 2018, section 3.
+
+    Example:
+        >>> cosine = ops.convert_to_tensor([0.5, 0.5, 0.25])
+        >>> ops.convert_to_numpy(cosine_pair_loss(cosine, [0, 1, 1], margin=0.25)).tolist()
+        [0.5, 0.25, 0.0]
     """
     hinge = ops.relu(cosine - margin) / ((1 - margin) if scale_hinge else 1)
     return ops.where(ops.cast(is_negative, "bool"), hinge, 1 - cosine)
@@ -40,6 +45,12 @@ def distance_pair_loss(distance, matches, *, margin=2.0):
     Reference:
         Hadsell et al., "Dimensionality Reduction by Learning an Invariant Mapping", CVPR 2006;
         Tian et al., ECCV 2018, equation 9.
+
+    Example:
+        >>> distance = ops.convert_to_tensor([3.0, 0.5, 3.0])
+        >>> matches = ops.convert_to_tensor([1, 0, 0])
+        >>> ops.convert_to_numpy(distance_pair_loss(distance, matches)).tolist()
+        [9.0, 2.25, 0.0]
     """
     matches = ops.cast(matches, distance.dtype)
     lacking = ops.relu(margin - distance)
@@ -57,6 +68,14 @@ def multilabel_cross_entropy(logits, labels, *, epsilon=0.0):
 
     Returns:
         `(batch,)`.
+
+    Reference:
+        Surís et al., 2018, section 3; published code.
+
+    Example:
+        >>> logits = ops.convert_to_tensor([[0.0, 50.0, -50.0]])
+        >>> round(float(multilabel_cross_entropy(logits, ops.convert_to_tensor([[1, 1, 0]]))[0]), 4)
+        0.6931
     """
     labels = ops.cast(labels, logits.dtype)
     if not epsilon:
@@ -73,6 +92,13 @@ def class_term(audio, visual, *, kind="sum"):
     Args:
         audio, visual: scalars.
         kind: "sum" (the paper, as it reads), or "sqrt", the root of the sum (published code).
+
+    Reference:
+        Surís et al., 2018, section 3.
+
+    Example:
+        >>> float(class_term(2.0, 2.0)), float(class_term(2.0, 2.0, kind="sqrt"))
+        (4.0, 2.0)
     """
     if kind not in CLASS_TERM:
         raise ValueError(f"kind must be one of {', '.join(CLASS_TERM)}; received: {kind!r}")

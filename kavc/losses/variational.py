@@ -60,6 +60,13 @@ def distance(x, y, *, axis=-1, epsilon=0.0):
 
     Returns:
         The shape of `x - y` without `axis`.
+
+    Example:
+        >>> import numpy as np
+        >>> float(distance(np.array([3.0, 0.0]), np.array([0.0, 4.0])))
+        5.0
+        >>> distance(np.ones((2, 5, 3)), np.zeros((2, 1, 3))).shape[1]
+        5
     """
     squares = ops.sum(ops.square(x - y), axis=axis)
     apart = squares > epsilon
@@ -74,5 +81,13 @@ def pair_error(reconstruction, pair):
 
     Returns:
         `(...)`, the mean over the features.
+
+    Reference:
+        Zhu et al., 2021, section 2.2.
+
+    Example:
+        >>> import numpy as np
+        >>> ops.convert_to_numpy(pair_error(np.array([[1.0, 3.0]]), np.zeros((1, 2)))).tolist()
+        [5.0]
     """
     return ops.mean(ops.square(reconstruction - pair), axis=-1)

@@ -26,6 +26,9 @@ def roc_auc(labels: ArrayLike, scores: ArrayLike) -> float:
     Raises:
         DataError: see `check_binary`.
 
+    Reference:
+        Mann and Whitney, 1947; Hanley and McNeil, 1982.
+
     Example:
         >>> roc_auc([0, 1, 0, 1], [0.1, 0.4, 0.4, 0.8])
         0.875
@@ -50,6 +53,11 @@ def roc_auc_per_group(
 
     Raises:
         DataError: see `check_binary`; or a group is no integer or out of range.
+
+    Example:
+        >>> auc, positives, negatives = roc_auc_per_group([0, 1, 1], [0.2, 0.8, 0.5], [0, 0, 1], 2)
+        >>> auc, positives, negatives  # the second group has no negative
+        (array([ 1., nan]), array([1, 1]), array([1, 0]))
     """
     labels, scores = check_binary(labels, scores)
     groups = _check_groups(groups, labels.size, num_groups)

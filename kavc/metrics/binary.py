@@ -24,6 +24,14 @@ def check_binary(
     Raises:
         DataError: the shapes differ or aren't `(n,)`, a label is neither 0 nor 1, or a score is
             NaN or no real number. The message gives the first such index.
+
+    Example:
+        >>> check_binary([0, 1], [-1, 2])
+        (array([False,  True]), array([-1.,  2.]))
+        >>> check_binary([0, 2], [0.1, 0.9])
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: labels[1] is 2, expected 0 or 1
     """
     labels, scores = np.asarray(labels), np.asarray(scores)
     for what, array in (("labels", labels), (name, scores)):

@@ -22,6 +22,11 @@ class ReliabilityBins:
         probability: `(bins,) float64`. Mean predicted probability.
         frequency: `(bins,) float64`. Share of positives.
         count: `(bins,) int64`.
+
+    Example:
+        >>> found = reliability_bins([0, 1, 1, 1], [0.1, 0.3, 0.8, 0.9], bins=2)
+        >>> found.probability.round(2).tolist(), found.frequency.tolist(), found.count.tolist()
+        ([0.2, 0.85], [0.5, 1.0], [2, 2])
     """
 
     probability: np.ndarray
@@ -44,6 +49,10 @@ def reliability_bins(
 
     Raises:
         DataError: see `check_binary`; or a probability is outside [0, 1], or there is none.
+
+    Example:
+        >>> reliability_bins([0, 1, 1, 0], [0.5, 0.5, 0.5, 0.9], bins=4).count.tolist()
+        [3, 1]
     """
     labels, probabilities = _check_probabilities(labels, probabilities)
     if bins < 1:
@@ -70,6 +79,13 @@ def expected_calibration_error(
 
     Returns:
         float in [0, 1]; 0 is perfect. It does not fall to 0 for a perfect model of few examples.
+
+    Reference:
+        Naeini et al., "Obtaining Well Calibrated Probabilities Using Bayesian Binning", 2015.
+
+    Example:
+        >>> expected_calibration_error([0, 0, 1, 1], [0.25, 0.25, 0.75, 0.75], bins=2)
+        0.25
     """
     found = reliability_bins(labels, probabilities, bins)
     gaps = np.abs(found.probability - found.frequency)
@@ -80,6 +96,13 @@ def brier_score(labels: ArrayLike, probabilities: ArrayLike) -> float:
     """Mean squared distance of probability and label; always answering 0.5 scores 0.25.
 
     Args and Raises: as `reliability_bins`.
+
+    Reference:
+        Brier, "Verification of forecasts expressed in terms of probability", 1950.
+
+    Example:
+        >>> brier_score([0, 1], [0.5, 0.5]), brier_score([0, 1], [0, 1])
+        (0.25, 0.0)
     """
     labels, probabilities = _check_probabilities(labels, probabilities)
     return float(np.mean((probabilities - labels) ** 2))
@@ -94,6 +117,10 @@ def log_loss(labels: ArrayLike, logits: ArrayLike) -> float:
 
     Raises:
         DataError: see `check_binary`; or there is no example.
+
+    Example:
+        >>> round(log_loss([0, 1], [0.0, 0.0]), 4), log_loss([0, 1], [-50.0, 50.0]) < 1e-20
+        (0.6931, True)
     """
     labels, logits = _check_some(labels, logits, "logits")
     return float(np.mean(np.logaddexp(0.0, np.where(labels, -logits, logits))))
@@ -106,6 +133,11 @@ def fit_temperature(labels: ArrayLike, logits: ArrayLike) -> float:
     threshold separates the classes (0.01) or the logits tell nothing of them (100).
 
     Args and Raises: as `log_loss`; infinite logits are refused.
+
+    Example:
+        >>> logits = [-4.0, -4.0, -4.0, 4.0, 4.0, 4.0]  # too sure: one of three is wrong
+        >>> round(fit_temperature([0, 0, 1, 1, 1, 0], logits), 3)
+        5.771
     """
     labels, logits = _check_some(labels, logits, "logits")
     _check_finite(logits, "logits")
@@ -126,6 +158,11 @@ class Threshold:
         balanced_accuracy: mean of sensitivity and specificity: (1 + Youden's J) / 2.
         accuracy: share of right decisions.
         sensitivity, specificity: share of right decisions among positives, among negatives.
+
+    Example:
+        >>> found = fit_threshold([0, 0, 1, 1], [-2.0, 0.5, 0.0, 3.0])
+        >>> found.value, found.balanced_accuracy, found.sensitivity, found.specificity
+        (-1.0, 0.75, 1.0, 0.5)
     """
 
     value: float
@@ -148,6 +185,9 @@ def fit_threshold(labels: ArrayLike, scores: ArrayLike) -> Threshold:
 
     Raises:
         DataError: see `check_binary`; or a class is missing, or a score is infinite.
+
+    Reference:
+        Youden, "Index for rating diagnostic tests", 1950.
 
     Example:
         >>> fit_threshold([0, 0, 1, 1], [-2.0, -1.0, 1.0, 3.0]).value

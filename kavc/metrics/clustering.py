@@ -23,6 +23,10 @@ class ProfileCorrelation:
         r: `(profiles, profiles) float64`, symmetric, 1 on the diagonal.
         constant: `(profiles,) bool`, those that do not vary: a correlation of theirs is undefined
             and taken as 0.
+
+    Example:
+        >>> profile_correlation([[1, 2, 3], [5, 5, 5]]).constant.tolist()
+        [False, True]
     """
 
     r: np.ndarray
@@ -71,6 +75,11 @@ class Clustering:
         linkage: `(profiles - 1, 4) float64`, as of `scipy.cluster.hierarchy.linkage`: the two that
             are joined, their distance, how many profiles that makes.
         constant: `(profiles,) bool`, those whose correlations were taken as 0.
+
+    Example:
+        >>> found = cluster([[1, 2, 3], [3, 2, 1], [1, 2, 4]])
+        >>> found.order.tolist(), found.linkage.round(3).tolist()
+        ([1, 2, 0], [[2.0, 0.0, 0.018, 2.0], [1.0, 3.0, 1.991, 3.0]])
     """
 
     order: np.ndarray
@@ -85,6 +94,11 @@ class Clustering:
 
         Raises:
             DataError: `clusters` is below 1.
+
+        Example:
+            >>> found = cluster([[1, 2, 3], [3, 2, 1], [1, 2, 4]])
+            >>> found.cut(1).tolist(), found.cut(9).tolist()
+            ([0, 0, 0], [2, 0, 1])
         """
         if clusters < 1:
             raise DataError(f"clusters is {clusters}, expected 1 or more")

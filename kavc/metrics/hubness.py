@@ -27,6 +27,9 @@ class Hubness:
             first `k`, in expectation over ties.
         k: places that are looked at.
 
+    Reference:
+        Radovanović et al., "Hubs in Space", 2010.
+
     Example:
         >>> found = hubness([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8]], np.eye(3, 2), k=1)
         >>> found.occurrence.tolist(), found.never
@@ -38,7 +41,12 @@ class Hubness:
 
     @property
     def skewness(self) -> float:
-        """Third standardised moment of the k-occurrence: 0 without hubs; NaN if all are alike."""
+        """Third standardised moment of the k-occurrence: 0 without hubs; NaN if all are alike.
+
+        Example:
+            >>> round(Hubness(np.array([0.0, 0.0, 0.0, 4.0]), k=1).skewness, 3)
+            1.155
+        """
         centred = self.occurrence - self.occurrence.mean()
         deviation = np.sqrt(np.mean(centred**2))
         return float(np.mean((centred / deviation) ** 3)) if deviation > 0 else float("nan")
@@ -66,6 +74,10 @@ def hubness(queries: ArrayLike, gallery: ArrayLike, k: int = 10, *, block: int =
 
     Raises:
         DataError: `k` is out of range, or as `match_ranks`.
+
+    Example:
+        >>> hubness(np.ones((4, 2)), np.ones((4, 2)), k=1).occurrence.tolist()  # all tie: all share
+        [1.0, 1.0, 1.0, 1.0]
     """
     items = len(np.asarray(gallery))
     if not 1 <= k <= items:

@@ -95,6 +95,11 @@ def exclusive(masks: ArrayLike) -> np.ndarray:
 
     Raises:
         DataError: `masks` have another shape.
+
+    Example:
+        >>> both_then_sound = np.array([[1, 1], [1, 0]]).reshape(1, 2, 2, 1)
+        >>> exclusive(both_then_sound)[0, ..., 0].tolist()
+        [[False, False], [True, False]]
     """
     events = three_streams("masks", masks)[:, :, :2]
     return events & ~events[:, :, ::-1]
@@ -112,6 +117,9 @@ def segment_scores(predicted: ArrayLike, truth: ArrayLike) -> np.ndarray:
 
     Raises:
         DataError: a shape is none of these, or they differ.
+
+    Reference:
+        Lamba et al., 2021, section 4; published evaluation of Tian et al., ECCV 2020.
 
     Example:
         >>> truth = np.array([1, 1, 0, 0]).reshape(1, 4, 1, 1) * [[[[1], [0]]]]
@@ -134,6 +142,12 @@ def event_scores(predicted: ArrayLike, truth: ArrayLike, iou: float = IOU) -> np
 
     Raises:
         DataError: see `segment_scores`; or `iou` is out of range.
+
+    Example:
+        >>> truth = np.array([1, 1, 0, 0]).reshape(1, 4, 1, 1) * [[[[1], [0]]]]
+        >>> late = np.roll(truth, 1, axis=1)  # one of the three segments of both is shared
+        >>> event_scores(late, truth).tolist(), event_scores(late, truth, iou=1 / 3).tolist()
+        ([[0.0, 1.0, 1.0, 0.0]], [[1.0, 1.0, 1.0, 1.0]])
     """
     return event_counts(*check_pair(predicted, truth), iou).per_video()
 
@@ -149,6 +163,11 @@ class ParsingMetrics:
             same of events.
         per_video: `(videos, 10) float64`: what each video contributes to each, in this order.
             Each number is its column's mean, so `kavc.evaluation.mean_bootstrap` gives intervals.
+
+    Example:
+        >>> found = parsing_metrics(np.ones((2, 10, 2, 25)), np.ones((2, 10, 2, 25)))
+        >>> found.segment_type_at_av, found.per_video.shape
+        (100.0, (2, 10))
     """
 
     segment_audio: float
@@ -164,7 +183,12 @@ class ParsingMetrics:
     per_video: np.ndarray
 
     def as_dict(self) -> dict[str, float]:
-        """Returns the ten numbers by name."""
+        """Returns the ten numbers by name.
+
+        Example:
+            >>> list(parsing_metrics(np.ones((1, 2, 2, 1)), np.ones((1, 2, 2, 1))).as_dict())[:3]
+            ['segment_audio', 'segment_visual', 'segment_audio_visual']
+        """
         return {name: getattr(self, name) for name in METRICS}
 
 
@@ -179,6 +203,9 @@ def parsing_metrics(predicted: ArrayLike, truth: ArrayLike) -> ParsingMetrics:
 
     Raises:
         DataError: see `segment_scores`; or there is no video.
+
+    Reference:
+        Lamba et al., 2021, section 4; the columns of its tables 1 (segments) and 2 (events).
 
     Example:
         >>> truth = np.ones((3, 10, 2, 25))
@@ -201,6 +228,11 @@ def level_numbers(pair: tuple[np.ndarray, np.ndarray], level: str) -> dict[str, 
 
     Raises:
         DataError: there is no video.
+
+    Example:
+        >>> pair = check_pair(np.ones((1, 2, 2, 1)), np.zeros((1, 2, 2, 1)))
+        >>> [(name, values.tolist()) for name, values in level_numbers(pair, "event").items()][:2]
+        [('event_audio', [0.0]), ('event_visual', [0.0])]
     """
     if not len(pair[0]):
         raise DataError("no video; expected 1 or more")
@@ -227,6 +259,12 @@ def class_scores(predicted: ArrayLike, truth: ArrayLike, level: str = "segment")
 
     Raises:
         DataError: see `segment_scores`; or there is no such level.
+
+    Example:
+        >>> predicted, truth = np.zeros((2, 1, 4, 2, 2))
+        >>> predicted[..., 0, 0], truth[:, :2, 0, 0] = 1, 1  # sound of the first class alone
+        >>> class_scores(predicted, truth).round(3).tolist()
+        [[0.667, nan], [nan, nan], [nan, nan]]
     """
     if level not in LEVELS:
         raise DataError(unknown("level", level, LEVELS))
@@ -241,6 +279,11 @@ def class_counts(truth: ArrayLike) -> np.ndarray:
 
     Raises:
         DataError: `truth` has another shape.
+
+    Example:
+        >>> truth = np.array([1, 0, 1, 1]).reshape(1, 4, 1, 1) * [[[[1], [0]]]]
+        >>> class_counts(truth).tolist()  # heard twice, seen never
+        [[2], [0], [0]]
     """
     return event_numbers(three_streams("truth", truth))
 

@@ -16,6 +16,11 @@ class Counts(NamedTuple):
     Args:
         hits: `(videos, 3, classes)` integers: true positives of audio, visual, audio-visual.
         errors: the same of false positives and false negatives together.
+
+    Example:
+        >>> counts = Counts(np.array([[[1], [0], [0]]]), np.array([[[2], [0], [0]]]))
+        >>> counts.per_video().tolist(), counts.per_class().tolist()
+        ([[0.5, 1.0, 1.0, 0.5]], [[0.5], [nan], [nan]])
     """
 
     hits: np.ndarray
@@ -40,14 +45,25 @@ class Counts(NamedTuple):
 
 
 def f_scores(hits: np.ndarray, errors: np.ndarray) -> np.ndarray:
-    """2 TP / (2 TP + FP + FN), of the inputs' shape, float64; NaN where that is 0 / 0."""
+    """2 TP / (2 TP + FP + FN), of the inputs' shape, float64; NaN where that is 0 / 0.
+
+    Example:
+        >>> f_scores(np.array([2, 0, 0]), np.array([4, 1, 0]))
+        array([0.5, 0. , nan])
+    """
     doubled = 2 * hits
     total = doubled + errors
     return np.divide(doubled, total, out=np.full(total.shape, np.nan), where=total > 0)
 
 
 def segment_counts(predicted: np.ndarray, truth: np.ndarray) -> Counts:
-    """Counts segments of masks as `three_streams` gives them."""
+    """Counts segments of masks as `three_streams` gives them.
+
+    Example:
+        >>> truth = three_streams("truth", np.ones((1, 10, 2, 1)))
+        >>> segment_counts(truth, truth).hits.tolist()
+        [[[10], [10], [10]]]
+    """
     hits, errors = (x.sum(axis=1, dtype=np.int32) for x in (predicted & truth, predicted ^ truth))
     return Counts(hits, errors)
 
@@ -65,6 +81,11 @@ def three_streams(name: str, masks: ArrayLike) -> np.ndarray:
 
     Raises:
         DataError: `masks` have another shape, or hold no real numbers.
+
+    Example:
+        >>> heard_then_both = np.array([[1, 0], [1, 1]]).reshape(1, 2, 2, 1)
+        >>> three_streams("truth", heard_then_both)[0, ..., 0].tolist()
+        [[True, False, False], [True, True, True]]
     """
     masks = np.asarray(masks)
     if masks.ndim != 4 or masks.shape[2] not in (2, 3) or masks.dtype.kind not in "buif":
@@ -83,6 +104,11 @@ def check_pair(predicted: ArrayLike, truth: ArrayLike) -> tuple[np.ndarray, np.n
 
     Raises:
         DataError: see `three_streams`; or the shapes differ.
+
+    Example:
+        >>> predicted, truth = check_pair(np.ones((1, 10, 2, 25)), np.ones((1, 10, 2, 25)))
+        >>> predicted.shape, predicted.dtype
+        ((1, 10, 3, 25), dtype('bool'))
     """
     predicted, truth = np.asarray(predicted), np.asarray(truth)
     both = three_streams("predicted", predicted), three_streams("truth", truth)

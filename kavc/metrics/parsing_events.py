@@ -32,6 +32,13 @@ def event_counts(predicted: np.ndarray, truth: np.ndarray, iou: float = IOU) -> 
 
     Raises:
         DataError: `iou` is out of range.
+
+    Example:
+        >>> predicted = np.array([1, 1, 0, 1], bool).reshape(1, 4, 1, 1)
+        >>> truth = np.array([1, 1, 1, 0], bool).reshape(1, 4, 1, 1)
+        >>> counts = event_counts(predicted, truth)
+        >>> int(counts.hits.sum()), int(counts.errors.sum())  # two of three segments are enough
+        (1, 1)
     """
     if not 0 < iou <= 1:
         raise DataError(f"iou is {iou}, expected above 0 and at most 1")
@@ -40,7 +47,12 @@ def event_counts(predicted: np.ndarray, truth: np.ndarray, iou: float = IOU) -> 
 
 
 def event_numbers(masks: np.ndarray) -> np.ndarray:
-    """Number of events of each class and stream over all videos, `(streams, classes) int64`."""
+    """Number of events of each class and stream over all videos, `(streams, classes) int64`.
+
+    Example:
+        >>> event_numbers(np.array([1, 0, 1, 1], bool).reshape(1, 4, 1, 1))
+        array([[2]])
+    """
     starts = masks.copy()
     starts[:, 1:] &= ~masks[:, :-1]
     return starts.sum(axis=(0, 1))

@@ -54,6 +54,11 @@ def fit_parsing_threshold(
     Raises:
         DataError: see `predictions` and `parsing_metrics`; or there is no candidate or no such
             metric.
+
+    Example:
+        >>> truth = np.array([1, 0]).reshape(1, 2, 1, 1) * [[[[1], [1]]]]
+        >>> fit_parsing_threshold(0.25 + 0.1 * truth, None, truth)
+        ParsingThreshold(value=0.26, gate=0.26, score=100.0)
     """
     if metric not in METRICS:
         raise DataError(unknown("metric", metric, METRICS))

@@ -63,6 +63,11 @@ class RandomGalleries:
 
         Raises:
             DataError: a K is below 1, or a rank lies outside the set.
+
+        Example:
+            >>> ranks = MatchRanks(better=np.array([0, 3]), tied=np.array([0, 0]))
+            >>> RandomGalleries(2, items=7).hits(ranks, [1, 2]).round(6).tolist()
+            [[1.0, 1.0], [0.5, 1.0]]
         """
         self._check(ranks)
         if min(ks) < 1:
@@ -80,7 +85,13 @@ class RandomGalleries:
         return float(np.mean(self.hits(ranks, [k])))
 
     def median_rank(self, ranks: MatchRanks) -> int:
-        """The least K whose recall reaches one half, queries, draws and ties together."""
+        """The least K whose recall reaches one half, queries, draws and ties together.
+
+        Example:
+            >>> ranks = MatchRanks(better=np.array([40]), tied=np.array([0]))
+            >>> RandomGalleries(10, items=100).median_rank(ranks)
+            5
+        """
         self._check(ranks)
         return next(
             k

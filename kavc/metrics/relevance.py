@@ -31,6 +31,12 @@ class LabelRelevance:
         gains: `(queries, k) float64`: its expected Jaccard index.
         ideal: `(queries, k) float64`: the largest Jaccard indices there are, descending.
         chance_shares, chance_gains: `(queries,) float64`: means over all items.
+
+    Example:
+        >>> labels = scipy.sparse.csr_matrix([[1, 0], [1, 1], [0, 1]], dtype=bool)
+        >>> found = label_relevance(np.eye(3), np.eye(3), labels, k=2)
+        >>> found.gains.tolist(), found.ideal.tolist()  # nothing is like anything: all tie
+        ([[0.25, 0.25], [0.5, 0.5], [0.25, 0.25]], [[0.5, 0.0], [0.5, 0.5], [0.5, 0.0]])
     """
 
     shares: np.ndarray
@@ -52,6 +58,12 @@ class LabelRelevance:
         """Discounted gain of the first `k`, over that of the best order there is.
 
         Linear gains and a discount of log2(1 + place), after Järvelin and Kekäläinen, 2002.
+
+        Example:
+            >>> labels = scipy.sparse.csr_matrix([[1, 0], [1, 0], [0, 1]], dtype=bool)
+            >>> found = label_relevance(np.eye(3), np.eye(3)[[1, 0, 2]], labels, k=2)
+            >>> found.ndcg_at(2), round(found.chance_ndcg_at(2), 3)
+            (1.0, 0.815)
         """
         return self._normalised(self.gains, k)
 

@@ -25,6 +25,11 @@ class MatchRanks:
     Args:
         better: `(queries,) int64`: items that score higher than the match.
         tied: `(queries,) int64`: other items that score the same.
+
+    Example:
+        >>> ranks = MatchRanks(better=np.array([0, 2]), tied=np.array([3, 0]))
+        >>> ranks.expected.tolist(), ranks.recall_at(1), ranks.recall_at(3)
+        ([2.5, 3.0], 0.125, 0.875)
     """
 
     better: np.ndarray
@@ -36,7 +41,12 @@ class MatchRanks:
         return 1 + self.better + self.tied / 2
 
     def recall_at(self, k: int) -> float:
-        """Share of queries whose match is among the first `k`, in expectation over ties."""
+        """Share of queries whose match is among the first `k`, in expectation over ties.
+
+        Example:
+            >>> MatchRanks(better=np.array([0]), tied=np.array([99])).recall_at(10)  # all tie
+            0.1
+        """
         if k < 1:
             raise DataError(f"recall at {k}: expected at least 1")
         places = np.clip(k - self.better, 0, self.tied + 1)
@@ -47,7 +57,12 @@ class MatchRanks:
         return float(np.median(self.expected))
 
     def mean_reciprocal_rank(self) -> float:
-        """Mean of 1 / rank, in expectation over ties."""
+        """Mean of 1 / rank, in expectation over ties.
+
+        Example:
+            >>> round(MatchRanks(np.array([0, 3]), np.array([0, 0])).mean_reciprocal_rank(), 3)
+            0.625
+        """
         return float(np.mean(self.gains(1 / np.arange(1, self.places + 1))))
 
     def ndcg_at(self, k: int = 10) -> float:
@@ -55,6 +70,13 @@ class MatchRanks:
 
         That is the mean of 1 / log2(1 + rank) over matches among the first `k`, in expectation over
         ties.
+
+        Reference:
+            Järvelin and Kekäläinen, 2002.
+
+        Example:
+            >>> round(MatchRanks(np.array([0, 2]), np.array([0, 0])).ndcg_at(), 3)
+            0.75
         """
         by_place = 1 / np.log2(1 + np.arange(1, self.places + 1))
         by_place[k:] = 0
@@ -73,6 +95,10 @@ class MatchRanks:
 
         Returns:
             `(queries,) float64`.
+
+        Example:
+            >>> MatchRanks(np.array([0, 1]), np.array([0, 1])).gains(np.array([1.0, 0.5, 0.0]))
+            array([1.  , 0.25])
         """
         sums = np.concatenate([[0.0], np.cumsum(by_place)])
         among = sums[self.better + self.tied + 1] - sums[self.better]
@@ -106,7 +132,13 @@ def match_ranks(queries: ArrayLike, gallery: ArrayLike, *, block: int = BLOCK) -
 
 
 def joined_ranks(parts: Sequence[MatchRanks]) -> MatchRanks:
-    """Returns the ranks of several parts of the queries, one after another."""
+    """Returns the ranks of several parts of the queries, one after another.
+
+    Example:
+        >>> parts = [rank_scores([[0.9, 0.1]]), rank_scores([[0.8, 0.2]], first=1)]
+        >>> joined_ranks(parts).better.tolist()
+        [0, 1]
+    """
     return MatchRanks(
         np.concatenate([part.better for part in parts]),
         np.concatenate([part.tied for part in parts]),
@@ -130,6 +162,11 @@ def blocked_scores(
 
     Raises:
         DataError: see `match_ranks`.
+
+    Example:
+        >>> queries = np.eye(3, dtype=np.float32)
+        >>> [(first, scores.shape) for first, scores in blocked_scores(queries, np.ones((4, 3)), 2)]
+        [(0, (2, 4)), (2, (1, 4))]
     """
     queries, gallery = _vectors("queries", queries), _vectors("gallery", gallery)
     if queries.shape[1] != gallery.shape[1] or not 0 < len(queries) <= len(gallery):
@@ -168,6 +205,11 @@ def rank_scores(scores: ArrayLike, *, first: int = 0) -> MatchRanks:
 
     Raises:
         DataError: the shape does not fit, or a score is not finite.
+
+    Example:
+        >>> ranks = rank_scores([[0.1, 0.9, 0.5], [0.2, 0.4, 0.4]], first=1)
+        >>> ranks.better.tolist(), ranks.tied.tolist()
+        ([0, 0], [0, 1])
     """
     scores = np.asarray(scores)
     if scores.ndim != 2 or not 0 < len(scores) <= scores.shape[1] - first:
@@ -194,6 +236,12 @@ def published_recall_at(scores: ArrayLike, ks: Iterable[int]) -> list[float]:
 
     Raises:
         DataError: as `rank_scores`.
+
+    Example:
+        >>> scores = np.array([[0.5, 0.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])
+        >>> found = published_recall_at(scores, [1, 2])
+        >>> np.round(found, 3).tolist(), round(rank_scores(scores).recall_at(2), 3)
+        ([0.333, 0.667], 0.778)
     """
     scores = np.asarray(scores)
     rank_scores(scores)  # for its checks

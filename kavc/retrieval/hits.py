@@ -27,7 +27,7 @@ class Hits(_Pair):
             index knows none.
     """
 
-    labels: np.ndarray | None
+    labels: np.ndarray | None = None
 
     def __new__(cls, ids: np.ndarray, scores: np.ndarray, labels: np.ndarray | None = None) -> Hits:
         """Makes the pair; `labels` stands beside it."""

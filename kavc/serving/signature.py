@@ -74,6 +74,13 @@ class SignatureInfo:
     inputs: Mapping[str, TensorInfo]
     outputs: Mapping[str, TensorInfo]
 
+    def to_json(self) -> dict[str, dict[str, dict[str, Any]]]:
+        """Returns "inputs" and "outputs", each name to dtype and shape, as JSON has them."""
+        return {
+            "inputs": {name: vars(tensor) for name, tensor in self.inputs.items()},
+            "outputs": {name: vars(tensor) for name, tensor in self.outputs.items()},
+        }
+
     def check_names(self, names: Iterable[str]) -> None:
         """Raises unless these are the names of the inputs, all and no others.
 

@@ -26,7 +26,7 @@ def keep(run: Run) -> None:
         found = run.signatures
     except KavcError:
         return
-    written = {name: to_json(info) for name, info in found.items()}
+    written = {name: info.to_json() for name, info in found.items()}
     write_json(run.path / FILE, {"kavc": __version__, "signatures": written})
 
 
@@ -45,14 +45,6 @@ def told(folder: Path) -> dict[str, SignatureInfo] | None:
         return {name: _signature(node) for name, node in content["signatures"].items()}
     except (KavcError, OSError, AttributeError, KeyError, TypeError):
         return None
-
-
-def to_json(info: SignatureInfo) -> dict[str, Any]:
-    """Returns a signature as JSON has it."""
-    return {
-        "inputs": {name: vars(tensor) for name, tensor in info.inputs.items()},
-        "outputs": {name: vars(tensor) for name, tensor in info.outputs.items()},
-    }
 
 
 def _signature(node: Any) -> SignatureInfo:

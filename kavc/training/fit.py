@@ -170,7 +170,8 @@ def _write_report(run: Run, source: Source) -> None:
         run.calibrate(source)
         with progress.task("evaluating"):
             report = run.system.evaluate(run.network, source, run.config)
-        figures = [*report.figures, _training_curves(run.system, run.config, out, source)]
+        told = next((table.source for table in report.tables if table.source), "")
+        figures = [*report.figures, _training_curves(run.system, run.config, out, told)]
         made = made_of([run], run.data, evaluation=time.monotonic() - began)
         dataclasses.replace(report, figures=figures, made=made).write_into(out)
     except Exception as error:
@@ -183,7 +184,7 @@ def _write_report(run: Run, source: Source) -> None:
     problem.unlink(missing_ok=True)
 
 
-def _training_curves(system: System, config: Any, out: Path, source: Source) -> Figure:
+def _training_curves(system: System, config: Any, out: Path, source: str) -> Figure:
     from kavc.evaluation.training_charts import StageCurves, curves
     from kavc.training.checkpoint import Checkpoints
 
@@ -198,4 +199,4 @@ def _training_curves(system: System, config: Any, out: Path, source: Source) -> 
             kept=state.best_epoch if stage.restore_best else state.epoch,
         )
     caption = "Training curves of each stage."
-    return curves("training", stages, caption=caption, source=source.title())
+    return curves("training", stages, caption=caption, source=source)

@@ -248,6 +248,11 @@ class Run:
             ConfigError: training has not ended, or there is no such signature.
             DataError: an input is missing, unknown, of another shape or dtype, or not finite.
         """
+        if not isinstance(inputs, Mapping | None):
+            raise DataError(
+                f"got {type(inputs).__name__}; expected arrays by the names of inputs, as keywords "
+                "or in one mapping (`run.signatures` says which)"
+            )
         return self.answers.predict(signature, {**(inputs or {}), **named})
 
     def embed(self, modality: str, features: ArrayLike) -> np.ndarray:

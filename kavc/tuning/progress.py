@@ -33,7 +33,7 @@ class Progress(Listener):
         self.sweep = sweep
         self.planned = sweep.described["planned"]["trials"]
         self.ended = _ended(sweep)
-        progress.say(f"{self.planned} trials of {sweep.described['epochs']} epochs at most")
+        progress.say(f"{self.planned} trials, epochs of each at most: {sweep.described['epochs']}")
         if sweep.moved:
             leaves_out = "the space leaves the preset out: the first trial has"
             progress.say(f"{leaves_out} {listed(sweep.moved)}")

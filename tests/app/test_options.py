@@ -34,7 +34,7 @@ def test_who_reaches_the_page(host, local):
 def test_folders_and_files_are_asked_for_before_a_server_is(tmp_path):
     with pytest.raises(DataError, match="no such folder"):
         Questions(AppOptions("a:1", tracks=tmp_path / "nosuch"))
-    with pytest.raises(DataError, match="no track can be read"):
+    with pytest.raises(DataError, match="no media files"):
         Questions(AppOptions("a:1", tracks=tmp_path))
     with pytest.raises(ConfigError, match="no weights of YAMNet"):
         Questions(AppOptions("a:1", weights=tmp_path))

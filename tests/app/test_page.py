@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import shutil
 import time
 import urllib.error
 import urllib.request
@@ -16,6 +17,9 @@ from urllib.parse import urlsplit
 import pytest
 from typer.testing import CliRunner
 
+from kavc.app.options import AppOptions
+from kavc.app.questions import Questions
+from kavc.app.uploads import Uploads
 from kavc.cli.main import app
 
 from . import models
@@ -87,6 +91,24 @@ def visitor(browser, shown):
     visit.context.close()
 
 
+def test_what_is_asked_without_a_page(served, films, tmp_path):
+    songs = tmp_path / "songs"
+    songs.mkdir()
+    shutil.copy(films / "tracks" / "m0001.m4a", songs)
+    (songs / "text.mp3").write_text("no song\n")
+    options = AppOptions(served, tracks=songs, timeout=100)
+    with Questions(options) as questions, Uploads() as uploads:
+        path = shutil.copy(films / "clips" / "v0000.mp4", uploads.new_path())
+        clip = uploads.opened(path, "holiday.mp4")
+        asked = [offer for offer in questions.offers() if not offer.missing]
+        found = {offer.kind: questions.ask(offer, clip, 1) for offer in asked}
+        again = {offer.kind: questions.ask(offer, clip, 1) for offer in asked}
+    assert list(found) == ["parse", "retrieve", "rank", "score"] and again == found
+    assert [item.name for item in found["rank"].items] == ["m0001"]
+    assert len(found["rank"].left_out) == 1 and "text.mp3" in found["rank"].left_out[0]
+    assert found["score"].theme == "theme 1"
+
+
 def signed(score):
     return f"{score:.3f}".replace("-", "−")
 
@@ -112,7 +134,8 @@ def test_matches_as_the_command_retrieves(visitor, shown):
     words = "--server", shown.server, "--media", shown.clip, "--timeout", 100, "--json"
     found = cli("retrieve", *words)
     assert [[row[1], row[2]] for row in visitor.rows("retrieve")] == [
-        [name, signed(score)] for name, score in zip(found["ids"][0], found["scores"][0])
+        [name, signed(score)]
+        for name, score in zip(found["ids"][0], found["scores"][0], strict=True)
     ]
 
 
@@ -134,7 +157,7 @@ def test_a_score_for_the_theme_that_is_chosen(visitor, shown):
                 "--theme", 1, "--timeout", 100, "--json")  # fmt: skip
     card = visitor.card("score")
     assert card.query_selector(".figure").text_content() == f"{100 * found['match_score'][0]:.0f} %"
-    likely = dict(zip(models.THEMES, found["theme_probabilities"][0]))
+    likely = dict(zip(models.THEMES, found["theme_probabilities"][0], strict=True))
     assert {row[1]: row[2] for row in visitor.rows("score")} == {
         name: f"{100 * share:.0f} %" for name, share in likely.items()
     }
@@ -147,7 +170,7 @@ def test_what_is_missing_is_told_with_what_mends_it(visitor):
 
 def test_names_are_text_and_nothing_else(visitor):
     visitor.card("retrieve"), visitor.card("parse")
-    assert visitor.page.query_selector("main u, main i, main td b") is None
+    assert visitor.page.query_selector("main u, main td i, main td b, .lane b") is None
     assert visitor.page.text_content(".state strong").startswith("holiday & <u>co<u>.mp4")
 
 

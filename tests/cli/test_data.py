@@ -248,7 +248,7 @@ def test_synth(cli, refused, tmp_path):
     words = ["data", "synth", "ti-avc", "--out", out, "--videos", 20, "--set", "visual_dim=16"]
     result = cli(*words)
     assert (result.exit_code, result.stdout) == (0, f"synthetic:{out}\n")
-    assert result.stderr == "generating 20 videos\n"
+    assert result.stderr.startswith(f"generating 20 videos for ti-avc, into {out}\n")
     assert refused(*words) == f"{out}: exists; choose another folder or remove it"
 
 

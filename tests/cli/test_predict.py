@@ -8,7 +8,7 @@ import re
 import numpy as np
 import pytest
 
-from kavc.cli import predict as command
+from kavc.cli.answers import SHOWN
 from kavc.serving.server.local import LocalServer
 
 VIDEOS = 3
@@ -55,6 +55,7 @@ def answered(monkeypatch):
 
     def answer(**outputs):
         monkeypatch.setattr(Client, "predict", lambda *_, **__: outputs)
+        monkeypatch.setattr("kavc.serving.classes.names_at", lambda *_: [])
 
     return answer
 
@@ -153,7 +154,7 @@ def test_an_existing_file_is_refused_before_the_server_is_asked(refused, predict
 def test_a_table_of_many_rows_is_cut_and_says_so(cli, predict, answered):
     answered(row=np.arange(100, 300), word=np.array(["ü".encode()] * 200, object))
     shown = cli(*predict(request())).stdout
-    assert f"{command.SHOWN} of 200 rows" in shown and "119" in shown and "120" not in shown
+    assert f"{SHOWN} of 200 rows" in shown and "119" in shown and "120" not in shown
     assert "ü" in shown and "b'" not in shown
 
 
@@ -248,7 +249,7 @@ def test_without_inputs(refused, server):
 
 
 def test_bytes_that_are_no_text_are_shown_as_escapes():
-    from kavc.cli.predict import _plain, _short
+    from kavc.cli.answers import _plain, _short
 
     assert _short(b"\xffa") == "\\xffa"
     assert _plain("ids", np.array([b"\xffa", "\u00e9".encode()], object)) == ["\\xffa", "\u00e9"]

@@ -40,6 +40,9 @@ def test_export_prints_the_folder(cli, refused, tiny_run, tmp_path):
     folder = tmp_path / "models" / "mine" / "1"
     assert (result.exit_code, result.stdout) == (0, f"{folder}\n"), result.stderr
     assert (folder / "saved_model.pb").is_file()
+    request = folder / "assets.extra" / "example_request.npz"
+    ask = f"kavc predict --server localhost:8500 --model mine --input {request}"
+    assert request.is_file() and f"to ask it: {ask}\n" in result.stderr
     assert len((folder / "assets" / "themes.txt").read_text().splitlines()) == 12
     assert (tmp_path / "models" / "models.config").is_file()
     assert refused(*words) == f"{folder} exists; a version is never overwritten"

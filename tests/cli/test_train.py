@@ -44,12 +44,14 @@ def test_train_prints_results_and_progress_apart(cli, train_words, tmp_path):
     assert result.exit_code == 0, result.stderr
     report = json.loads(result.stdout)
     assert report["headline"]["name"] == "match AUC"
-    first, counts, planned, ended, *_, last = result.stderr.splitlines()
+    lines = result.stderr.splitlines()  # on a busy machine with some on how far it is
+    first, counts, planned = [line for line in lines if not line.startswith("looking ")][:3]
     assert first.startswith("ti-avc, preset paper, seed 0, on synthetic:")
     assert counts.startswith("300 examples: train 240, validation 30, test 30")
     assert " parameters; epochs at most: pairs 1; batches of 64; CPU, " in planned
-    assert re.fullmatch(r"pairs: 1 epoch in .* s, best val_loss 0\.\d+ at epoch 1", ended)
-    assert last == f"run folder: {out}"
+    ended = r"pairs: 1 epoch in .* s, best val_loss 0\.\d+ at epoch 1"
+    assert any(re.fullmatch(ended, line) for line in lines)
+    assert lines[-1] == f"run folder: {out}"
     assert result.stderr.isascii() and "\x1b" not in result.stderr
     assert Run(out).report.to_json() == report
 

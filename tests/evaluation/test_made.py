@@ -51,7 +51,8 @@ def test_what_is_not_known_is_not_shown():
 
 
 def test_json_round_trip():
-    assert Made.from_json(json.loads(json.dumps(MADE.to_json(), allow_nan=False))) == MADE
+    value = json.loads(json.dumps(MADE.to_json(), allow_nan=False))
+    assert value == MADE.to_json() and Made.from_json(value) == MADE
     assert Made.from_json({}) == Made()
 
 

@@ -17,7 +17,10 @@ def test_what_ships_can_be_opened(name):
     preset = kavc.from_preset(name)
     assert preset.network.count_params() > 0
     assert preset.model_card.startswith(f"# {name}, version")
+    for section in ("## Limits", "## Size", "## Provenance", "## Licence", "```python"):
+        assert f"\n{section}\n" in preset.model_card
     assert isinstance(preset.report.headline, Headline)
+    assert dict(preset.report.made.lines())["Command"].startswith("kavc train ")
     size = sum(file.stat().st_size for file in presets.folder(name).rglob("*") if file.is_file())
     assert size < 10 * MEGABYTE
 

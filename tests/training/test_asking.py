@@ -95,6 +95,11 @@ def test_inputs_by_keyword_and_by_name(run, request_):
     assert only["embedding"].shape == (2, run.config.embedding_dim)
 
 
+def test_an_array_without_a_name_is_refused(run):
+    with pytest.raises(DataError, match="got ndarray; expected arrays by the names of inputs"):
+        run.predict(np.zeros((2, 4, 128), "f4"))
+
+
 def test_lengths_that_are_left_out_are_those_of_the_whole_sequences(run, request_):
     whole = {"audio_length": np.array([4, 4], "i4"), "visual_length": np.array([4, 4], "i4")}
     expected = run.predict(request_ | whole)["match_score"]
