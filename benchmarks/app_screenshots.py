@@ -45,9 +45,10 @@ SCENES = {"train": 600, "validation": 100, "test": 100}
 SECONDS = 10  # of a scene
 # Of the clip: (film, from, to) in seconds of what is seen and of what is heard; films 40 and on are
 # in no corpus. 0, 1 and 2 more than a multiple of 3 are a circle, a square and a triangle.
-SEEN = ((42, 0, 4), (40, 5, 9), (43, 9, 14))
+SEEN = ((42, 0, 4), (40, 5, 9), (44, 9, 14))
 HEARD = ((42, 0, 6), (43, 7, 11), (41, 11, 14))
 LENGTH = 14
+SERVED: dict[str, Any] = {"port": 0, "warmup": False, "load_seconds": 600, "threads": 2}
 SHOTS = {"wide": (1280, "light"), "narrow": (420, "light"), "dark": (1280, "dark")}
 
 
@@ -199,7 +200,7 @@ def main() -> None:
     if not dropped.exists():
         clip(dropped)
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with LocalServer(models, port=0, warmup=False) as server, sync_playwright() as playwright:
+    with LocalServer(models, **SERVED) as server, sync_playwright() as playwright:
         process, address = page(server.address, arguments.work, arguments.weights)
         try:
             found = shutil.which("chromium") or shutil.which("google-chrome")

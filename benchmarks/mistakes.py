@@ -35,6 +35,7 @@ SCRIPT = """
 import atexit, sys
 HEAVY = {"tensorflow", "keras", "pandas", "sklearn", "matplotlib", "h5py"}
 atexit.register(lambda: print("loaded:", *sorted(HEAVY & set(sys.modules)), file=sys.stderr))
+sys.argv[0] = "kavc"
 from kavc.cli.main import main
 main()
 """
@@ -96,7 +97,7 @@ OTHERS = {
     "signature, of a run": "predict {run} --input {folder}/arrays/v.npz --signature embed_sound",
     "output, of a run": "predict {run} --input {folder}/arrays/v.npz --outputs score",
     "run to parse with": "parse {run} --input {folder}/arrays/v.npz",
-    "run to rank with": "rank {run} --input {folder}/arrays/v.npz --tracks {folder}/arrays",
+    "run to rank with": "rank {run} --input {folder}/arrays/v.npz --tracks {folder}/songs",
     "run to localize with": "localize {run} --input {folder}/arrays/v.npz",
     "modality to generate from": "generate {run} --input {folder}/arrays/v.npz --from sound",
     "address of a server": f"{ASK} --list".replace("{server}", "localhost"),
@@ -118,7 +119,7 @@ RIGHT = {
     "(--help)": "--help",
     "(systems)": "systems",
     "(predict --server --list)": f"{ASK} --list",
-    "(predict --server)": f"{ASK} --input {{folder}}/arrays/request.npz",
+    "(predict --server)": f"{ASK} --input {{folder}}/request.npz",
 }
 
 
@@ -228,7 +229,7 @@ def prepare(folder: Path) -> None:
     (folder / "clip.mp4").write_bytes(b"")
     np.savez(folder / "arrays" / "v.npz", audio=np.zeros((2, 3), "float32"))
     request = {"audio": np.zeros((1, 5, 128), "f4"), "visual": np.zeros((1, 8, 1280), "f4")}
-    np.savez(folder / "arrays" / "request.npz", **request, theme=np.zeros(1, "i4"))
+    np.savez(folder / "request.npz", **request, theme=np.zeros(1, "i4"))
     (folder / "damaged.json").write_text('{"train": [')
     (folder / "sweep.yaml").write_text(f"system: ti-avx\ndata: features:{folder}/corpus\n")
 

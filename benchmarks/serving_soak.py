@@ -201,8 +201,8 @@ def draw(found: dict, path: Path) -> None:
 
     caption = (
         f"Memory, threads and file descriptors of a server under {found['offered (1/s)']:,} calls "
-        f"a second. {found['seconds']:.0f} s at {100 * LOAD:.0f} % of its capacity; memory grows "
-        f"by {found['memory slope after warm-up (MiB/min)']:.2f} MiB a minute."
+        f"a second. For {found['seconds']:.0f} s at {100 * LOAD:.0f} % of its capacity; memory "
+        f"grows by {found['memory slope after warm-up (MiB/min)']:.2f} MiB a minute."
     )
     figure = Figure(path.stem, caption, onto, (8.0, 4.8), source_of(found))
     figure.save(path.parent)

@@ -21,7 +21,14 @@ class KavcError(Exception):
 
 
 class DataError(KavcError, ValueError):
-    """Input data is missing, damaged or of another shape than was declared."""
+    """Input data is missing, damaged or of another shape than was declared.
+
+    >>> try:
+    ...     raise DataError("clips.csv, line 3: no id")
+    ... except KavcError as error:
+    ...     print(error, error.exit_code)
+    clips.csv, line 3: no id 2
+    """
 
     exit_code = 2
 
@@ -50,6 +57,12 @@ class ServingError(KavcError):
     Args:
         message: str.
         code: optional str. Name of the gRPC status code, as in `grpc.StatusCode`.
+
+    Example:
+        >>> ServingError("no such model", "NOT_FOUND").exit_code
+        2
+        >>> ServingError("no answer within 2 s", "DEADLINE_EXCEEDED").exit_code
+        1
     """
 
     def __init__(self, message: str, code: str | None = None):

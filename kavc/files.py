@@ -55,6 +55,15 @@ def whole_file(path: str | os.PathLike) -> Iterator[Path]:
     """Yields a temporary path beside `path`; renames it to `path` if the block ends well.
 
     The file has the permissions that the process's umask leaves to a new one.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with whole_file(f"{folder}/notes.txt") as temporary:
+    ...         _ = temporary.write_text("all of it")
+    ...         os.path.exists(f"{folder}/notes.txt")
+    ...     os.listdir(folder)
+    False
+    ['notes.txt']
     """
     path = Path(path)
     temporary = _partial(path)
@@ -77,6 +86,14 @@ def whole_folder(path: str | os.PathLike) -> Iterator[Path]:
 
     Raises:
         FileExistsError: `path` exists, before the block or, by another writer, after it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as above:
+        ...     with whole_folder(f"{above}/report") as temporary:
+        ...         write_text(temporary / "report.md", "# Report")
+        ...     os.listdir(f"{above}/report")
+        ['report.md']
     """
     path = Path(path)
     if path.exists():
@@ -167,7 +184,14 @@ def write_npy(path: str | os.PathLike, array: Any) -> None:
 
 
 def write_json(path: str | os.PathLike, value: Any) -> None:
-    """Writes `value` as indented JSON, whole. NaN is refused, as strict readers refuse it."""
+    """Writes `value` as indented JSON, whole. NaN is refused, as strict readers refuse it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_json(f"{folder}/a.json", {"recall": 0.25})
+    ...     json.loads(Path(f"{folder}/a.json").read_text())
+    {'recall': 0.25}
+    """
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
@@ -185,7 +209,14 @@ def fingerprint(files: Iterable[str | os.PathLike]) -> str:
 
 
 def write_with_digest(path: str | os.PathLike, content: bytes | memoryview) -> None:
-    """Writes a file whole, and `PATH.sha256` beside it, as `sha256sum --check` reads it."""
+    """Writes a file whole, and `PATH.sha256` beside it, as `sha256sum --check` reads it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_with_digest(f"{folder}/weights.h5", b"some bytes")
+    ...     sorted(os.listdir(folder)), is_as_written(f"{folder}/weights.h5")
+    (['weights.h5', 'weights.h5.sha256'], True)
+    """
     path = Path(path)
     with whole_file(path) as temporary:
         temporary.write_bytes(content)
@@ -199,6 +230,14 @@ def is_as_written(path: str | os.PathLike) -> bool:
 
     Raises:
         DataError: the file can't be opened (`kavc.inputs.opening.open_file`).
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_with_digest(f"{folder}/weights.h5", b"some bytes")
+        ...     _ = Path(f"{folder}/weights.h5").write_bytes(b"others")
+        ...     is_as_written(f"{folder}/weights.h5")
+        False
     """
     path, beside = Path(path), Path(f"{path}{DIGEST}")
     if not os.path.lexists(beside):

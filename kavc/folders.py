@@ -48,6 +48,13 @@ def check_own(folder: str | os.PathLike, kind: str, rows: Iterable[str] = ()) ->
 
     Raises:
         ConfigError: it is no folder, holds output of another kind, or something that isn't ours.
+
+    Example:
+        >>> check_own("/nothing/is/here", "report")  # may be made
+        >>> check_own(__file__, "report")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: ...folders.py: a file; a report needs a folder
     """
     folder = Path(folder)
     if os.path.lexists(folder) and not folder.is_dir():
@@ -69,7 +76,14 @@ def check_own(folder: str | os.PathLike, kind: str, rows: Iterable[str] = ()) ->
 
 
 def claim(folder: str | os.PathLike, kind: str, rows: Iterable[str] = ()) -> None:
-    """Makes a folder the package's own for a kind of output, if `check_own` lets it."""
+    """Makes a folder the package's own for a kind of output, if `check_own` lets it.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as above:
+    ...     claim(f"{above}/figures", "report")
+    ...     kind_of(f"{above}/figures"), content(f"{above}/figures"), kind_of(above)
+    ('report', [], None)
+    """
     check_own(folder, kind, rows)
     if _marked(Path(folder)) != kind:
         write_json(Path(folder) / MARK, {"kind": kind})

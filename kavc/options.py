@@ -29,6 +29,11 @@ def option(
         meaning: one line, with the unit and the source in the paper.
         choices: the allowed values, the default's among them.
         low, high: the allowed range, both ends included.
+
+    Example:
+        >>> field = option(0.3, "margin of the hinge, 0 to 1", low=0, high=1)
+        >>> field.default, field.metadata["high"]
+        (0.3, 1)
     """
     metadata = {"meaning": meaning, "choices": choices, "low": low, "high": high}
     return dataclasses.field(default=default, metadata=metadata)
@@ -42,6 +47,18 @@ class Options:
 
     Raises:
         ConfigError: a value is of the wrong type, not finite, no choice or out of range.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Margin(Options):
+        ...     margin: float = option(0.3, "margin of the hinge", low=0, high=1)
+        ...     dim: int | None = option(None, "width; none: as in the data", low=1)
+        >>> Margin("0.2", dim=64.0)
+        Margin(margin=0.2, dim=64)
+        >>> Margin(margin=2)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: option 'margin' must be at most 1; not 2.0
     """
 
     def __post_init__(self) -> None:
@@ -56,6 +73,17 @@ class Options:
 
         Raises:
             ConfigError: no such field (names the nearest one), or a value that does not fit.
+
+        Example:
+            >>> @dataclasses.dataclass(frozen=True)
+            ... class Widths(Options):
+            ...     dim: int = option(250, "width", low=1)
+            >>> Widths().replace(dim="64")
+            Widths(dim=64)
+            >>> Widths().replace(dims=64)
+            Traceback (most recent call last):
+                ...
+            kavc.errors.ConfigError: unknown option 'dims'; did you mean 'dim'? Known: dim
         """
         known = [field.name for field in dataclasses.fields(self)]
         for name in values:
@@ -69,6 +97,13 @@ class Options:
 
         Raises:
             ConfigError: no such option (names the nearest one), or a value that does not fit.
+
+        Example:
+            >>> @dataclasses.dataclass(frozen=True)
+            ... class Widths(Options):
+            ...     dim: int | None = option(250, "width", low=1)
+            >>> Widths.checked("dim", "64"), Widths.checked("dim", "none")
+            (64, None)
         """
         fields = {field.name: field for field in dataclasses.fields(cls)}
         if name not in fields:
@@ -83,6 +118,12 @@ class Options:
 
         Each is a dict of "name", "type" ("bool", "int", "float" or "str"), "optional" (whether
         None, "none" in text, is a value), "default", "choices", "low", "high" and "meaning".
+
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Widths(Options):
+        ...     dim: int | None = option(None, "width", low=1)
+        >>> [(each["name"], each["type"], each["optional"]) for each in Widths.options()]
+        [('dim', 'int', True)]
         """
         types = typing.get_type_hints(cls)
         return [
@@ -106,6 +147,10 @@ def parse_overrides(texts: list[str]) -> dict[str, str]:
 
     Raises:
         ConfigError: a text without "=", or a name given twice.
+
+    Example:
+        >>> parse_overrides(["margin=0.2", "head = a=b"])
+        {'margin': '0.2', 'head': 'a=b'}
     """
     overrides: dict[str, str] = {}
     for text in texts:

@@ -49,6 +49,14 @@ def new_folder(path: str | os.PathLike, *, alone: bool = False) -> Iterator[Path
 
     Raises:
         FileExistsError: `path` exists, before the block or, by another writer, after it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as above:
+        ...     with new_folder(f"{above}/corpus") as temporary:
+        ...         _ = (temporary / "corpus.json").write_text("{}")
+        ...     os.listdir(above)
+        ['corpus']
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -67,7 +67,7 @@ def test_tensorflow_is_not_loaded(code):
     assert loaded_by(code) == []
 
 
-def test_a_server_is_asked_without_tensorflow(monkeypatch, tmp_path):
+def test_a_server_is_asked_without_tensorflow(tmp_path):
     import numpy as np
 
     from .serving.client.fake import Fake, serving

@@ -47,8 +47,8 @@ class Listening:
             DataError: it can't be read, or has no sound.
             KavcError: the process ended, or took too long.
         """
-        job = self._started().submit(_spans, str(self._folder), str(path))
         try:
+            job = self._started().submit(_spans, str(self._folder), str(path))
             return job.result(SECONDS)
         except (BrokenProcessPool, TimeoutError):
             self.close()
@@ -59,7 +59,7 @@ class Listening:
         with self._lock:
             pool, self._pool = self._pool, None
         if pool is not None:
-            for process in list(pool._processes.values()):  # a job that hangs would hold it
+            for process in list((pool._processes or {}).values()):  # a job that hangs would hold it
                 process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
 

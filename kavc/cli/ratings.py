@@ -49,7 +49,12 @@ def ratings(
     called = _called(file)
     title = f"Ratings of {called}" + (", each rater centred" if centre else "")
     report = rating_report(found, genres, title=title, source=called, centre=centre)
-    made = Made(commands=[command("rating_report", str(file))], date=now(), versions=versions(), source=str(file))
+    made = Made(
+        commands=[command("rating_report", str(file))],
+        date=now(),
+        versions=versions(),
+        source=str(file),
+    )
     report = replace(report, made=made)
     if out is not None:
         report.save(out)

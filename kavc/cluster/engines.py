@@ -50,6 +50,10 @@ class Local:
 
     Raises:
         ConfigError: Ray is not installed, its authentication is switched off, or a GPU isn't there.
+
+    Example:
+        with Local(slots=2).running() as ray:
+            print(ray.cluster_resources()["CPU"])  # 2.0
     """
 
     def __init__(self, slots: int, gpus: Sequence[str] = ()):
@@ -82,7 +86,12 @@ class Local:
                 yield ray
 
     def shares(self, ray: Any, slots: int) -> Shares:
-        """Returns what Ray reserves for each slot, and the environment that keeps it to that."""
+        """Returns what Ray reserves for each slot, and the environment that keeps it to that.
+
+        Example:
+            reserved, _ = Local(4, gpus=["0", "1"]).shares(ray, 4)
+            reserved  # half a GPU each: {"num_cpus": 1, "num_gpus": 0.5}
+        """
         del ray
         threads = max(1, len(os.sched_getaffinity(0)) // slots)
         # The share of the fullest GPU: a process can't have parts of two.
@@ -99,6 +108,10 @@ class Cluster:
     Raises:
         ConfigError: Ray is not installed, or the cluster has another token, or asks for none.
         KavcError: nobody answers.
+
+    Example:
+        with Cluster("head.example:6379").running() as ray:
+            print(ray.cluster_resources())
     """
 
     def __init__(self, address: str):

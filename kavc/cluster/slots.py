@@ -172,6 +172,10 @@ class Slots:
         Raises:
             Exception: what a job raised.
             KavcError: no slot is left; says what the last one died of.
+
+        Example:
+            for event in slots.wait(60):
+                print(event.key, event.reason if isinstance(event, Died) else event.result)
         """
         self._start_again()
         pending = {slot.pending: slot for slot in self._slots if slot.pending is not None}

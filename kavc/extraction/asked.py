@@ -81,6 +81,13 @@ def check_arrays(arrays: Iterable[str], kept: Iterable[str] = ()) -> None:
 
     Raises:
         ConfigError: what else is there has such a name, or it can't be one.
+
+    Example:
+        >>> check_arrays(["audio", "visual"], kept=["licence"])
+        >>> check_arrays(["labels"])
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: an array can't be called 'labels', which has another meaning
     """
     taken = {"id", "labels", "silent", "theme"}
     for name in (each for array in arrays for each in (array, f"{array}{TIMES}")):
@@ -106,6 +113,11 @@ def recipe_again(provenance: Mapping[str, Any]) -> Recipe:
 
     Raises:
         ConfigError: this release has no such extractor, or not these options.
+
+    Example:
+        >>> made_by = {"extractor": "yamnet", "options": {"hop": 0.48}, "weights": None}
+        >>> recipe_again(made_by).hop
+        0.48
     """
     wanted = {"extractor": str, "options": dict, "weights": dict[str, dict[str, Any]] | None}
     known = entries(provenance, wanted, "what made an array")

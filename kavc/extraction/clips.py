@@ -32,6 +32,10 @@ class Clip:
         id: of the video in the corpus.
         path: of the file.
         row: of the table; None without one.
+
+    Example:
+        >>> Clip("dog", Path("clips/dog.mp4")).row is None
+        True
     """
 
     id: str
@@ -79,6 +83,10 @@ def find_clips(
     Raises:
         ConfigError: nothing is named.
         DataError: a place isn't there, the table is malformed, or there are no clips at all.
+
+    Example:
+        clips = find_clips(["clips"], table="videos.csv", keep=["licence"])
+        print(len(clips.clips), "clips;", len(clips.bad), "are left out")
     """
     named_places = [Path(place) for place in places]
     if not named_places and table is None:

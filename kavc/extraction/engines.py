@@ -178,6 +178,16 @@ def as_asked(item: Any, taken: Sequence[Taken], path: Path) -> tuple[int, Any]:
 
     Raises:
         DataError: it is something else.
+
+    Example:
+        >>> from kavc.media.windows import Heard
+        >>> said = {"track": 1, "truncated": ""}
+        >>> as_asked((0, said), [Heard(16_000, 15_600, 15_360)], Path("dog.mp4"))
+        (0, {'track': 1, 'truncated': ''})
+        >>> as_asked((1, said), [Heard(16_000, 15_600, 15_360)], Path("dog.mp4"))
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: dog.mp4: what came of it is not what was asked for; it is left out
     """
     index, found = item if isinstance(item, tuple) and len(item) == 2 else (None, None)
     if type(index) is int and 0 <= index < len(taken):

@@ -100,6 +100,10 @@ def request(features: Mapping[str, np.ndarray], info: SignatureInfo) -> dict[str
     Args:
         features: array to (rows, ...) float32.
         info: of the signature.
+
+    Example:
+        features = features_of(Path("clip.mp4"), extractors)
+        client.predict("model", request(features.arrays, client.signatures("model")["embed"]))
     """
     found: dict[str, np.ndarray] = {}
     for name, tensor in info.inputs.items():
@@ -123,6 +127,11 @@ def by_second(features: Features, per_second: Mapping[str, int]) -> dict[str, np
 
     Returns:
         Array to (seconds × rows a second, ...) float32.
+
+    Example:
+        >>> twice = Features({"audio": np.arange(4.0)[:, None]}, {"audio": np.arange(4) / 2})
+        >>> by_second(twice, {"audio": 1})["audio"].ravel().tolist()
+        [0.0, 2.0]
     """
     seconds = min(_seconds(features.times[name], rate) for name, rate in per_second.items())
     found = {}

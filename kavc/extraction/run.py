@@ -39,6 +39,11 @@ class Progress:
         made, failed: of them, now.
         seconds: since it began.
         media: seconds of clips whose features were made.
+
+    Example:
+        >>> progress = Progress(total=100, there=20, made=30, failed=10, seconds=8.0)
+        >>> progress.rate, progress.left
+        (5.0, 8.0)
     """
 
     total: int

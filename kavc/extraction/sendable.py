@@ -50,6 +50,11 @@ def kind_of(node: object, where: str) -> Heard | Seen:
 
     Raises:
         DataError: it is nothing that can be sent.
+
+    Example:
+        >>> from kavc.media.messages import to_json
+        >>> kind_of(to_json(Heard(16_000, 15_600, 15_360)), "audio")
+        Heard(rate=16000, window=15600, hop=15360, lead=0, short='drop', track='best')
     """
     try:
         kind, found = _entries(node, KINDS, where)
@@ -118,12 +123,22 @@ def _count(moments: Any) -> int:
 
 
 def most_frames(kind: Seen) -> int:
-    """Returns how many frames a clip may have."""
+    """Returns how many frames a clip may have.
+
+    >>> from kavc.media.moments import Rate
+    >>> most_frames(Seen(Rate(1), Crop(256, 224)))
+    4096
+    """
     height, width = kind.size.shape
     return min(MOST_FRAMES, MOST_BYTES // (3 * height * width))
 
 
 def bytes_of_window(kind: Seen) -> int:
-    """Returns the bytes of a window of motion."""
+    """Returns the bytes of a window of motion.
+
+    >>> from kavc.media.moments import Rate
+    >>> bytes_of_window(Seen(Rate(25), Crop(256, 224), window=11, hop=11, flow="dis"))
+    4014080
+    """
     shape, dtype = window_of(kind)
     return math.prod(shape) * np.dtype(dtype).itemsize

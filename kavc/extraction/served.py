@@ -49,6 +49,10 @@ class Asked:
 
         Raises:
             ConfigError: one has frames at other times, so that no seconds can be cut.
+
+        Example:
+            asked = what_to_send(client, "model", "embed")
+            asked.a_second()  # {"audio": 16000, "visual": 1.0}
         """
         found: dict[str, float] = {}
         for name, kind in self.kinds.items():
@@ -170,7 +174,12 @@ def _motion(decoders: Decoders, clip: Path, kind: Seen) -> np.ndarray:
 
 
 def inputs_of(values: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Returns a request, a batch of one, of what `decoded` returned."""
+    """Returns a request, a batch of one, of what `decoded` returned.
+
+    >>> inputs = inputs_of({"audio": np.zeros(16_000, np.float32)})
+    >>> inputs["audio"].shape, inputs["audio_length"].tolist()
+    ((1, 16000), [16000])
+    """
     found: dict[str, np.ndarray] = {}
     for name, value in values.items():
         found[name] = value[None]

@@ -20,6 +20,11 @@ class WeightFiles:
     Args:
         named: name, as of `kavc.media.extractors.base.Weights`, to path or handle.
         folders: in which published names are looked for, in this order.
+
+    Example:
+        >>> weights = WeightFiles({"yamnet": Path("weights/yamnet.h5")})
+        >>> weights.named["yamnet"].name
+        'yamnet.h5'
     """
 
     named: Mapping[str, Path] = field(default_factory=dict)
@@ -33,6 +38,14 @@ class WeightFiles:
 
         Raises:
             ConfigError: a folder isn't there, or a name is given twice.
+
+        Example:
+            >>> WeightFiles.parse(["yamnet=weights/yamnet.h5"]).named
+            {'yamnet': PosixPath('weights/yamnet.h5')}
+            >>> WeightFiles.parse(["weigths"])
+            Traceback (most recent call last):
+                ...
+            kavc.errors.ConfigError: --weights weigths: expected NAME=PATH, or a folder
         """
         named: dict[str, Path] = {}
         folders: list[Path] = []
@@ -56,6 +69,13 @@ class WeightFiles:
 
         Raises:
             ConfigError: names the nearest one.
+
+        Example:
+            >>> from kavc.media.extractors.yamnet import YAMNet
+            >>> WeightFiles({"yamnett": Path("yamnet.h5")}).check_names([YAMNet()])
+            Traceback (most recent call last):
+                ...
+            kavc.errors.ConfigError: unknown weights 'yamnett'; did you mean 'yamnet'? Known: yamnet
         """
         known = {need.name for recipe in recipes for need in recipe.needs()}
         for name in self.named:
@@ -82,6 +102,10 @@ class WeightFiles:
 
         Raises:
             ConfigError: as `of`.
+
+        Example:
+            weights = WeightFiles.parse(["~/weights"])
+            weights.needed(weights_of("vggish"), "backbone vggish")  # {"vggish": Path(...)}
         """
         return {
             need.name: self._find(need, by, otherwise or f"give --weights {need.name}=PATH")

@@ -37,6 +37,10 @@ class Header:
         dtype: of numbers or text.
         shape: of the array.
         fortran: whether its first axis is the one that lies together.
+
+    Example:
+        >>> Header(np.dtype("float32"), (10, 128), fortran=False).size  # bytes
+        5120
     """
 
     dtype: np.dtype
@@ -65,6 +69,13 @@ def read_npz(
     Raises:
         KavcError: of the kind `error`: the file is missing, too large, pickled or damaged, claims
             more than it holds, or holds something else than arrays.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix=".npz") as file:
+        ...     np.savez(file.name, audio=np.zeros((10, 128)))
+        ...     {name: array.shape for name, array in read_npz(file.name, most=2**20).items()}
+        {'audio': (10, 128)}
     """
     with open_archive(path, ".npz", most=most, error=error) as archive:
         members = archive.infolist()
@@ -116,6 +127,17 @@ def read_header(stream: IO[bytes], name: str) -> Header:
 
     Raises:
         ValueError: it has none of NumPy's format, or one of objects or records.
+
+    Reference:
+        Kern, 2007, NEP 1, "A Simple File Format for NumPy Arrays"; versions 2 and 3 as in
+        `numpy.lib.format`.
+
+    Example:
+        >>> import io
+        >>> np.save(stream := io.BytesIO(), np.zeros((2, 3), "float32"))
+        >>> _ = stream.seek(0)
+        >>> read_header(stream, "features")
+        Header(dtype=dtype('float32'), shape=(2, 3), fortran=False)
     """
     start = stream.read(8)
     if len(start) < 8 or not start.startswith(MAGIC):

@@ -17,7 +17,11 @@ _NEAR = 0.8  # similarity from which a name is taken for a misspelling, as "spil
 
 
 def plain(name: str) -> str:
-    """Returns a name in small letters, without space around it."""
+    """Returns a name in small letters, without space around it.
+
+    >>> plain(" Video_ID ")
+    'video_id'
+    """
     return name.strip().lower()
 
 
@@ -32,6 +36,10 @@ def check_names(names: object, where: object, *, error: type[KavcError] = DataEr
     Raises:
         KavcError: of the kind `error`: no list of text, or one holds a line break or another
             control character; in a file of names all that follow it would have another number.
+
+    Example:
+        >>> check_names(["Dog", "Church bell"], "classes.txt")
+        ['Dog', 'Church bell']
     """
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise error(f"{where} must be a list of names")
@@ -50,6 +58,10 @@ def columns(header: Sequence[str] | None, where: object) -> list[str]:
 
     Raises:
         DataError: two columns have the same name; those without any are left alone.
+
+    Example:
+        >>> columns(["ID", " Theme", ""], "videos.csv")
+        ['id', 'theme', '']
     """
     first: dict[str, str] = {}
     for name in header or ():
@@ -71,6 +83,13 @@ def check_not_misspelt(wanted: str, names: Iterable[str], where: object, *, word
 
     Raises:
         DataError: there is such a name, which would be left out in silence.
+
+    Example:
+        >>> check_not_misspelt("split", ["id", "theme"], "videos.csv: column", words=True)
+        >>> check_not_misspelt("split", ["spilt"], "a.csv: column", words=True)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: a.csv: column 'spilt' is not read; did you mean 'split'? Rename it...
     """
     if wanted in (names := list(names)):
         return

@@ -22,7 +22,15 @@ EACH = np.arange(256, dtype=np.uint32)
 
 
 def masked_crc32c(content: bytes | memoryview) -> int:
-    """Returns the masked CRC-32C of bytes, as TFRecord files hold it; some 50 MB/s."""
+    """Returns the masked CRC-32C of bytes, as TFRecord files hold it; some 50 MB/s.
+
+    Reference:
+        CRC-32C is that of RFC 3720, section 12.1; the mask is that of the TFRecord format.
+
+    Example:
+        >>> f"{masked_crc32c(bytes(32)):08x}"  # of 32 zero bytes; 8a9136aa without the mask
+        '0fd7fffa'
+    """
     value = ONES
     for start in range(0, len(content), BLOCK):
         value = _after(value, content[start : start + BLOCK])

@@ -43,7 +43,20 @@ def read_json(path: Path, *, most: int = MAX_BYTES, error: type[KavcError] = Dat
 def parse_json(
     content: bytes, where: str, *, most: int = MAX_BYTES, error: type[KavcError] = DataError
 ) -> Any:
-    """Reads JSON from bytes; `where` names them in messages. The rest is that of `read_json`."""
+    """Reads JSON from bytes; `where` names them in messages. The rest is that of `read_json`.
+
+    Reference:
+        RFC 8259. Names that come twice are refused, of which its section 4 leaves readers free; a
+        byte order mark is skipped, as section 8.1 allows.
+
+    Example:
+        >>> parse_json(b'{"epoch": 3, "loss": 0.25}', "history.json")
+        {'epoch': 3, 'loss': 0.25}
+        >>> parse_json(b'{"epoch": 3, "epoch": 4}', "a.json")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: a.json: not readable as JSON ('epoch' comes twice; list it once)
+    """
     try:
         if not content.strip():
             raise ValueError("it is empty")

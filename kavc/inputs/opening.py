@@ -113,6 +113,17 @@ def decoded(content: bytes) -> str:
 
     Raises:
         ValueError: they are no such text, or hold a zero byte; it says where.
+
+    Reference:
+        RFC 3629, of UTF-8.
+
+    Example:
+        >>> decoded("größer".encode("utf-8-sig"))
+        'größer'
+        >>> decoded("größer".encode("latin-1"))
+        Traceback (most recent call last):
+            ...
+        ValueError: no UTF-8 text (byte 0xf6 at 2)
     """
     if content.startswith(UTF_16):
         raise ValueError("text in UTF-16; save it as UTF-8")
@@ -127,7 +138,11 @@ def decoded(content: bytes) -> str:
 
 
 def named(path: Path) -> str:
-    """Returns a path as a message of one line can hold it; one that no file has is cut."""
+    """Returns a path as a message of one line can hold it; one that no file has is cut.
+
+    >>> named("clips/dog.mp4"), named("a" * 5000)[-24:]
+    ('clips/dog.mp4', "aaa…' (5,000 characters)")
+    """
     text = os.fsdecode(path)
     if len(text) > LONGEST_PATH:
         return quoted(text)

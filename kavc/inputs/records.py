@@ -37,6 +37,18 @@ def record(kind: type[T], found: object, where: object, *, error: type[KavcError
     Raises:
         KavcError: of the kind `error`: an entry is missing that has no default, is none of the
             fields, or has another type; or what the class itself raises.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Part:
+        ...     files: list[str]
+        ...     seed: int = 0
+        >>> record(Part, {"files": ["a.npz"]}, "part.json")
+        Part(files=['a.npz'], seed=0)
+        >>> record(Part, {"files": "a.npz"}, "part.json")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: part.json: 'files' is 'a.npz'; expected a list, each text,
     """
     fields = dataclasses.fields(typing.cast(Any, kind))
     hints = typing.get_type_hints(kind)
@@ -69,6 +81,10 @@ def entries(
 
     Raises:
         KavcError: of the kind `error`; names the entry and what is expected.
+
+    Example:
+        >>> entries({"kind": "llp", "more": 1}, {"kind": str, "seed": int | None}, "corpus.json")
+        {'kind': 'llp', 'seed': None}
     """
     there = mapping(found, where, error=error)
     for name, kind in wanted.items():
@@ -82,7 +98,13 @@ def entries(
 def mapping(
     found: object, where: object, *, error: type[KavcError] = DataError
 ) -> Mapping[str, Any]:
-    """Returns what was read if it is a JSON object. Args and errors are those of `record`."""
+    """Returns what was read if it is a JSON object. Args and errors are those of `record`.
+
+    >>> mapping([1, 2], "corpus.json")
+    Traceback (most recent call last):
+        ...
+    kavc.errors.DataError: corpus.json: [1, 2]; expected an object
+    """
     if not isinstance(found, Mapping):
         raise error(f"{where}: {shown(found)}; expected an object")
     return found

@@ -31,6 +31,17 @@ def read_table(path: Path, *, needed: Iterable[str] = (), most: int) -> tuple[li
         DataError: the file is missing, no regular file, too large or no CSV, a column is missing
             or comes twice; also while rows are read: one has another number of columns than the
             header, or is no CSV.
+
+    Reference:
+        RFC 4180, read strictly: of quotes, and of rows that are not as long as the header.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile("w+", suffix=".csv") as file:
+        ...     _ = file.write("ID,Theme{0}v1,Dog{0}".format(chr(10))), file.flush()
+        ...     names, rows = read_table(file.name, needed=["id"], most=2**20)
+        ...     names, list(rows)
+        (['id', 'theme'], [(2, {'id': 'v1', 'theme': 'Dog'})])
     """
     where = named(path)
     lines = _lines(path, most, where)

@@ -64,7 +64,13 @@ def first_record(path: Path) -> bytes:
 
 
 def what_else(start: bytes) -> str:
-    """Returns what a file is that is no TFRecord file, by its first 64 bytes; "" if it is one."""
+    """Returns what a file is that is no TFRecord file, by its first 64 bytes; "" if it is one.
+
+    >>> what_else(b"<!DOCTYPE html><html>")
+    'no TFRecord file but a web page, as of a download that failed; fetch it again'
+    >>> what_else(bytes(12))[:40]
+    'no TFRecord file, or damaged: the length'
+    """
     if not start:
         return "empty (0 bytes); fetch or write it again"
     if len(start) >= HEAD and begins_record(start):
@@ -83,5 +89,10 @@ def what_else(start: bytes) -> str:
 
 
 def begins_record(head: bytes) -> bool:
-    """Returns whether 12 bytes or more begin with a length and its checksum."""
+    """Returns whether 12 bytes or more begin with a length and its checksum.
+
+    >>> length = struct.pack("<Q", 5)
+    >>> begins_record(length + struct.pack("<I", masked_crc32c(length))), begins_record(bytes(12))
+    (True, False)
+    """
     return struct.unpack_from("<I", head, 8)[0] == masked_crc32c(head[:8])

@@ -47,6 +47,13 @@ def parse_yaml(text: str, where: str, *, error: type[KavcError] = DataError) -> 
     Raises:
         KavcError: of the kind `error`: it is no such YAML, is nested deeper than 10, names a key
             twice, or holds a number that YAML reads as another one than is written.
+
+    Reference:
+        YAML 1.1 (Ben-Kiki, Evans and Ingerson, 2005), less aliases, tags and odd forms of numbers.
+
+    Example:
+        >>> parse_yaml("{lr: 0.001, layers: [450, 200]}", "options.yaml")
+        {'lr': 0.001, 'layers': [450, 200]}
     """
     import yaml
 

@@ -41,6 +41,11 @@ def choose(
 
     Raises:
         ConfigError: as `probe`.
+
+    Example:
+        with open_container("clip.mp4") as container:
+            track, reasons = choose(container, "audio", "best")
+            print(track.index, reasons)  # 1 {2: "another is the best"}
     """
     tracks = [each for each in container.streams if each.type == kind]
     reasons = {each.index: _unfit(each, container, tracks) for each in tracks}

@@ -55,6 +55,10 @@ def open_container(path: Path, *, max_pixels: int = MAX_PIXELS) -> Iterator[Inpu
         DataError: as `kavc.inputs.opening.open_file`; or it is empty, or FFmpeg finds no video or
             sound of a format of `FORMATS` in it.
         ConfigError: PyAV is not installed.
+
+    Example:
+        with open_container("clip.mp4") as container:
+            print([stream.type for stream in container.streams])
     """
     av = library()
     with open_file(path) as stream:
@@ -88,7 +92,11 @@ def has_index(container: InputContainer) -> bool:
 
 
 def words(fault: BaseException) -> str:
-    """Returns what FFmpeg said, as a message of one line can hold it."""
+    """Returns what FFmpeg said, as a message of one line can hold it.
+
+    >>> words(ValueError("no such codec")), words(EOFError())
+    ('no such codec', 'EOFError')
+    """
     said = getattr(fault, "strerror", None) or str(fault) or type(fault).__name__
     return " ".join(str(said).split())
 

@@ -55,6 +55,11 @@ class Cursor:
         DataError: the file can't be read, has no video, frames are too large, or none can be
             decoded.
         ConfigError: there is no such track.
+
+    Example:
+        cursor = Cursor("clip.mp4", "best", max_pixels=2**26)
+        cursor.nearest(0.5).time, cursor.nearest(2.0).time  # ascending
+        cursor.close()
     """
 
     def __init__(self, path: Path, choice: Choice, *, max_pixels: int, far: float = FAR):

@@ -114,6 +114,10 @@ class Decoders:
             ConfigError: the function is of a script, or has no name in its module; or the arguments
                 can't be sent.
             KavcError: what the function raised.
+
+        Example:
+            with Decoders() as decoders:
+                print(decoders.run(probe, "clip.mp4").duration)
         """
         name = _name(function)
         child = self._idle.get()

@@ -49,6 +49,11 @@ class Paper:
         title, authors, year, url: as published.
         corpus: the data set that the numbers were measured on.
         tables: table name to {row label: value}, in the paper's unit.
+
+    Example:
+        >>> from kavc.systems.registry import get
+        >>> get("ti-avc").paper.tables["Table 1, match AUC (%)"]["Ti-AVC"]
+        78.73
     """
 
     title: str
@@ -74,6 +79,11 @@ class SourceInfo:
             where that isn't known.
         shapes: field name to the shape of a row, where a system may take rows that are no vectors,
             such as images.
+
+    Example:
+        >>> info = SourceInfo({"train": 80, "test": 20}, {"audio": 128}, ["dog", "rain"], "5f0c")
+        >>> info.widths["audio"], info.splits
+        (128, {})
     """
 
     counts: Mapping[str, int]
@@ -108,6 +118,16 @@ class Signature:
             on a new version before that answers. None for small zeros.
         resources: each `tf.Module` with variables that the function uses beside the network's, as
             a catalogue; an export keeps them.
+
+    Example:
+        >>> double = Signature(
+        ...     lambda x: {"y": 2 * x},
+        ...     {"x": Field((128,), "float32", "a vector")},
+        ...     {"y": Field((128,), "float32", "twice as long")},
+        ...     "Doubles.",
+        ... )
+        >>> double.inputs["x"].shape, double.example
+        ((128,), None)
     """
 
     function: Callable[..., dict[str, tf.Tensor]]
@@ -126,6 +146,12 @@ class Row:
         label: the paper's name for it.
         overrides: config fields that make this variant.
         published: the paper's value, in the unit of the headline metric; None where it has none.
+
+    Example:
+        >>> from kavc.systems.registry import get
+        >>> system = get("ti-avc")
+        >>> system.rows(system.Config())[0]
+        Row(label='Baseline-1', overrides={'variant': 'baseline-1'}, published=55.58)
     """
 
     label: str
@@ -156,6 +182,19 @@ class Stage(abc.ABC):
         restore_best: whether the stage ends on its best epoch's weights or on its last one's.
         steps_per_execution: training steps per call of the compiled function.
         artefacts: names of what `prepare` leaves in the run folder.
+
+    Example:
+        class LastEpochs(Stage):
+            name, epochs, patience, restore_best = "main", 12, None, False
+
+            def trainee(self, network):
+                return network
+
+            def compile_arguments(self):
+                return {"optimizer": keras.optimizers.Adam(3e-4), "loss": "mse"}
+
+            def dataset(self, examples, epoch, seed):
+                return examples.batch(32)
     """
 
     name: str
@@ -257,6 +296,14 @@ class System(abc.ABC):
         likenesses: layouts of real data whose videos a synthetic corpus can have, all but their
             features; `synthesise` then takes the folder as `like`.
         evaluated_on: names of the splits that `evaluate` reads and can't do without.
+
+    Example:
+        >>> from kavc.systems.registry import get
+        >>> system = get("ti-avc")
+        >>> system.summary
+        'does this sound belong to these frames, given the theme?'
+        >>> system.examples(system.Config(audio_dim=64))["audio"].shape
+        (None, 64)
     """
 
     name: ClassVar[str]

@@ -35,7 +35,16 @@ class Choices:
         self._asking = True
 
     def one_of(self, name: str, *values: Any) -> None:
-        """Asks for one of some values, all of one type; two truth values need not be given."""
+        """Asks for one of some values, all of one type; two truth values need not be given.
+
+        Example:
+            >>> import keras_tuner
+            >>> from kavc.systems.registry import get
+            >>> hp, config = keras_tuner.HyperParameters(), get("ti-avc").Config(filters=96)
+            >>> Choices(hp, config).one_of("filters", 64, 128)
+            >>> hp.space[0].values, hp.get("filters")
+            ([64, 96, 128], 96)
+        """
         default = getattr(self._config, name)
         if isinstance(default, bool):
             self._ask(self.hp.Boolean, name, default=default)
@@ -43,7 +52,16 @@ class Choices:
             self._ask(self.hp.Choice, name, sorted({*values, default}), default=default)
 
     def log_range(self, name: str, low: float, high: float) -> None:
-        """Asks for a number from `low` to `high`, whose logarithm is evenly spread."""
+        """Asks for a number from `low` to `high`, whose logarithm is evenly spread.
+
+        Example:
+            >>> import keras_tuner
+            >>> from kavc.systems.registry import get
+            >>> choices = Choices(keras_tuner.HyperParameters(), get("ti-avc").Config())
+            >>> choices.log_range("learning_rate", 1e-3, 1e-2)
+            >>> choices.config().learning_rate  # below the range, which is widened
+            0.0001
+        """
         default = getattr(self._config, name)
         low, high = min(low, default), max(high, default)
         self._ask(self.hp.Float, name, low, high, sampling="log", default=default)

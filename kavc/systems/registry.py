@@ -28,7 +28,12 @@ PACKAGES = sorted(module.split(".")[-2] for module, _ in SYSTEMS.values())
 
 
 def names() -> list[str]:
-    """Returns the names of all systems."""
+    """Returns the names of all systems.
+
+    Example:
+        >>> names()
+        ['av-parsing', 'cross-modal-embedding', 'ms-vae', 'music-match', 'ti-avc']
+    """
     return sorted(SYSTEMS)
 
 
@@ -38,6 +43,10 @@ def get(name: str) -> System:
     Raises:
         ConfigError: no such system; names the nearest one. Or Keras has settings under which a
             system would give other numbers, see `kavc.keras_settings`.
+
+    Example:
+        >>> get("ti-avc").paper.year
+        2020
     """
     if name not in SYSTEMS:
         raise ConfigError(unknown("system", name, SYSTEMS))

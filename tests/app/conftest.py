@@ -84,7 +84,7 @@ def served(tmp_path_factory):
     models.embedding(folder, folder.with_name("index"))
     models.music(folder)
     models.matcher(folder)
-    with LocalServer(folder, port=0, warmup=False) as running:
+    with LocalServer(folder, port=0, warmup=False, load_seconds=300) as running:
         yield running.address
 
 

@@ -40,7 +40,7 @@ def test_a_sweep_says_how_it_goes_and_what_was_best(cli, ti_avc, tmp_path):
     assert found["best"]["score"] == sweep.best.score
     assert found["objective"] == {"name": "val_auc", "direction": "max"}
     lines = result.stderr.splitlines()
-    assert lines[0].startswith("grid sweep of ti-avc, preset paper, on synthetic:")
+    assert lines[0].startswith("random sweep of ti-avc, preset paper, on synthetic:")
     assert "2 trials, epochs of each at most: 1" in lines
     assert "the space leaves the preset out: the first trial has kernel_size=1" in lines
     for number in (1, 2):

@@ -83,6 +83,8 @@ def _small_options(words: list[str]) -> list[str]:
     """Returns options that make a training, or each of a sweep's, last seconds."""
     given = " ".join(words)
     small = next((options for name, options in SMALL_OF.items() if name in given), SMALL_EMBEDDING)
+    if "improved" in words and "ti-avc" in words and words[0] != "tune":
+        small += ("alignment_epochs=1",)
     left = [each for each in small if f"--set {each.partition('=')[0]}=" not in given]
     if words[0] != "tune":
         return [word for each in left for word in ("--set", each)]

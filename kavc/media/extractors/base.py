@@ -41,6 +41,11 @@ class Weights:
         files: names under which it was published, those to look for in a folder.
         page: where it is to be had.
         licence: under which it was published.
+
+    Example:
+        >>> need = Weights("yamnet", ("yamnet.h5",), "tensorflow/models, research/audioset/yamnet")
+        >>> need.licence
+        'Apache-2.0, as published'
     """
 
     name: str
@@ -58,6 +63,11 @@ class Recipe(Options):
         MODALITY: "audio" or "visual".
         SUMMARY: what it makes, a line.
         SEEN: with which real weights it was seen to work, or that it never was.
+
+    Example:
+        >>> from kavc.media.extractors.yamnet import YAMNet
+        >>> YAMNet(hop=0.48).taken()
+        Heard(rate=16000, window=15600, hop=7680, lead=0, short='drop', track='best')
     """
 
     NAME: ClassVar[str]
@@ -103,14 +113,24 @@ class Recipe(Options):
 
     @property
     def step(self) -> float | None:
-        """Seconds from one row to the next; None where they vary."""
+        """Seconds from one row to the next; None where they vary.
+
+        >>> from kavc.media.extractors.resnet import ResNet50
+        >>> ResNet50(frames="rate:8").step, ResNet50(frames="uniform:8").step
+        (0.125, None)
+        """
         taken = self.taken()
         if isinstance(taken, Heard):
             return taken.hop / taken.rate
         return taken.hop / taken.moments.rate if isinstance(taken.moments, Rate) else None
 
     def described(self) -> dict[str, Any]:
-        """Returns its name and options, JSON-serialisable."""
+        """Returns its name and options, JSON-serialisable.
+
+        >>> from kavc.media.extractors.yamnet import YAMNet
+        >>> YAMNet(hop=0.48).described()["options"]["hop"]
+        0.48
+        """
         return {"extractor": self.NAME, "options": self.to_dict()}
 
 
@@ -119,6 +139,10 @@ def track_of(text: str) -> Choice:
 
     Raises:
         ConfigError: it says none.
+
+    Example:
+        >>> track_of("2"), track_of("best")
+        (2, 'best')
     """
     if text.isdecimal():
         return int(text)
@@ -190,6 +214,9 @@ class Extractor:
 
         Raises:
             DataError: the file can't be read, has no such track, or it is too short.
+
+        Example:
+            times, rows = extractor.extract("clip.mp4")  # of YAMNet and 10 s: (10,), (10, 1024)
         """
         times, rows = [], []
         for _, found in windows(path, [self.recipe.taken()]):
@@ -220,6 +247,14 @@ def checked(rows: np.ndarray, path: str | Path) -> np.ndarray:
 
     Raises:
         DataError: they aren't.
+
+    Example:
+        >>> checked(np.array([[0.0, 1.0]]), "dog.mp4").shape
+        (1, 2)
+        >>> checked(np.array([[0.0, np.nan]]), "dog.mp4")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: dog.mp4: its features hold NaN or infinity; are these its weights?
     """
     if not np.isfinite(rows).all():
         raise DataError(f"{named(path)}: its features hold NaN or infinity; are these its weights?")

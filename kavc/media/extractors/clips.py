@@ -50,6 +50,11 @@ class Clips(Recipe):
 
         Raises:
             ConfigError: the option says no such moments, or frames that don't follow each other.
+
+        Example:
+            >>> from kavc.media.extractors.r2plus1d import R2Plus1D
+            >>> R2Plus1D(frames="rate:25", seconds=10).moments()
+            Rate(rate=25.0, count=None, seconds=10.0)
         """
         moments = parse_moments(self.frames)
         if isinstance(moments, Key):

@@ -36,6 +36,9 @@ class _I3D(Clips):
 class I3DRGB(_I3D):
     """I3D on frames.
 
+    Reference:
+        Carreira and Zisserman, 2017.
+
     Example:
         extractor = I3DRGB().load({"i3d-rgb": "rgb_imagenet/model.ckpt"})
         times, rows = extractor.extract("clip.mp4")  # (3, 1024)
@@ -65,6 +68,9 @@ class I3DRGB(_I3D):
 @dataclass(frozen=True)
 class I3DFlow(_I3D):
     """I3D on optical flow, of images that are scaled and cut already.
+
+    Reference:
+        Carreira and Zisserman, 2017; the flow model of Langlois, 2019, section 3.
 
     Example:
         extractor = I3DFlow(method="dis").load({"i3d-flow": "flow_imagenet/model.ckpt"})

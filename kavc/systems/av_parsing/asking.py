@@ -32,6 +32,11 @@ def parse_features(client: Client, model: str, features: Mapping[str, Any]) -> l
         ConfigError: the model is no parser.
         DataError: the features are not what it takes.
         ServingError: no server answers, or it refused.
+
+    Example:
+        with Client("localhost:8500") as client:
+            for event in parse_features(client, "parser", {"audio": vggish, "visual": resnet}):
+                print(event.start, event.end, event.modality, event.label)
     """
     offered = client.signatures(model).get(SIGNATURE, SignatureInfo({}, {}))
     seconds = window_seconds(offered, f"{model} at {client.address}")
@@ -53,6 +58,10 @@ def parse_clip(client: Client, model: str, clip: Path) -> list[events.Event]:
         ConfigError: the model is no parser, or has no front end.
         DataError: the clip can't be read, or is too short.
         ServingError: no server answers, or it refused.
+
+    Example:
+        with Client("localhost:8500") as client:
+            found = parse_clip(client, "parser", Path("clip.mp4"))
     """
     from kavc.extraction.served import decoded, inputs_of, what_to_send
 
@@ -81,6 +90,12 @@ def window_seconds(info: SignatureInfo, where: str) -> int:
 
     Raises:
         ConfigError: it is none.
+
+    Example:
+        >>> window_seconds(SignatureInfo({}, {}), "music at localhost:8500")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: music at localhost:8500: has no signature 'parse' as ...
     """
     outputs = info.outputs
     shape = outputs[PROBABILITY].shape if PROBABILITY in outputs else None

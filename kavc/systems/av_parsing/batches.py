@@ -40,6 +40,15 @@ def batches(
         "audio" and "visual" (batch, classes) and, if the store has them, "segments" (batch,
         segments, 2, classes) or "dropped" (batch, 2, classes), float32. What is said of segments is
         said of the modalities, too.
+
+    Example:
+        >>> rows = (np.ones((3, 2), np.float32), np.array([1, 1, 1]))
+        >>> labels = np.eye(3, dtype=np.float32)
+        >>> ids, sequences = np.array([b"a", b"b", b"c"]), {"audio": rows, "visual": rows}
+        >>> store = VideoStore(ids, sequences, {"labels": labels})
+        >>> inputs, targets = next(iter(batches(store, None, seed=0, batch_size=2)))
+        >>> tuple(inputs["audio"].shape), targets["video"].numpy().tolist()
+        ((2, 1, 2), [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
     """
 
     def batch(
@@ -63,6 +72,14 @@ def videos(store: VideoStore, audio: tf.Tensor, visual: tf.Tensor) -> tuple[Batc
     Args:
         store: see `batches`.
         audio, visual: (batch,) rows of the store.
+
+    Example:
+        >>> rows, ids = (np.ones((2, 2), np.float32), np.array([1, 1])), np.array([b"a", b"b"])
+        >>> labels = {"labels": np.eye(2, dtype=np.float32)}
+        >>> store = VideoStore(ids, {"audio": rows, "visual": rows}, labels)
+        >>> _, targets = videos(store, tf.constant([0]), tf.constant([1]))  # sound of a, sight of b
+        >>> {name: label.numpy().tolist() for name, label in targets.items()}
+        {'video': [[1.0, 1.0]], 'audio': [[1.0, 0.0]], 'visual': [[0.0, 1.0]]}
     """
     heard, seen = (store.gather({"labels": rows})["labels"] for rows in (audio, visual))
     targets = {"video": tf.maximum(heard, seen), "audio": heard, "visual": seen}
@@ -89,6 +106,14 @@ def draw(
 
     Returns:
         (count,) int32, int32, int32, float32.
+
+    Reference:
+        Zhang et al., "mixup: Beyond Empirical Risk Minimization", 2018.
+
+    Example:
+        >>> audio, visual, others, share = draw(3, None, seed=0, recombination=0.5, mixup=0.5)
+        >>> audio.tolist(), visual.tolist(), share.tolist()  # validation is as it is
+        ([0, 1, 2], [0, 1, 2], [1.0, 1.0, 1.0])
     """
     if epoch is None:
         rows = np.arange(count, dtype=np.int32)

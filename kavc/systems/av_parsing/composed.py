@@ -43,6 +43,12 @@ class Pretrained(Network):
 
     Reference:
         Lamba et al., 2021, section 3.2.
+
+    Example:
+        >>> small = {"dim": 16, "layers": 1, "heads": 2, "units": 16}
+        >>> network = Pretrained(3, 4, 5, 6, encoder=small, of="Heads", dim=8, units=8)
+        >>> network.output["segment_probability"].shape
+        (None, 10, 2, 3)
     """
 
     def __init__(
@@ -113,6 +119,12 @@ class Ensemble(Network):
         pooling: the first member's, which keeps the decision threshold of all.
         features: theirs, side by side: `(batch, 2, segments, members * dim)`.
         apart: their answers, `(batch, members, ...)` by name, as symbolic tensors.
+
+    Example:
+        >>> widths = {"audio_dim": 4, "visual_dim": 5, "visual_3d_dim": 6, "dim": 8, "units": 8}
+        >>> network = Ensemble(members=2, of="HAN", classes=3, **widths)
+        >>> network.output["video_probability"].shape, network.apart["video_probability"].shape
+        ((None, 3), (None, 2, 3))
     """
 
     def __init__(self, members=4, of="HAN", *, dtype=None, name="ensemble", **arguments):

@@ -44,6 +44,10 @@ class AVParsingConfig(Config):
 
     Sections and equations are those of Lamba et al., 2021 (arXiv 2104.04598), whose code is "code";
     HAN is Tian et al., 2020; "refined" is Wu and Yang, 2021.
+
+    Example:
+        >>> AVParsingConfig().guided_weight, AVParsingConfig.preset("published-code").guided_weight
+        (0.6, 0.3)
     """
 
     variant: str = option("base-adv-skip-gcaa", "row of Tables 1 and 2", choices=VARIANTS)
@@ -249,7 +253,12 @@ class AVParsingConfig(Config):
 
     @property
     def adversarial(self) -> bool:
-        """Whether an adversary is trained."""
+        """Whether an adversary is trained.
+
+        Example:
+            >>> AVParsingConfig().adversarial, AVParsingConfig(variant="base").adversarial
+            (True, False)
+        """
         if self.variant in GROUNDED:
             return self.pretrained == "representations"
         return self.variant in ADVERSARIAL
@@ -289,6 +298,12 @@ def search_space(hp: Any, config: AVParsingConfig) -> AVParsingConfig:
     Args:
         hp: `keras_tuner.HyperParameters`.
         config: the starting point, the paper's for instance.
+
+    Example:
+        >>> import keras_tuner
+        >>> config = AVParsingConfig.preset("improved")
+        >>> search_space(keras_tuner.HyperParameters(), config) == config
+        True
     """
     ask = Choices(hp, config)
     ask.log_range("learning_rate", 1e-4, 3e-3)

@@ -58,6 +58,10 @@ class GroundingEncoder(Network):
     Returns:
         dict of the same names, `(batch, segments, dim)` each.
 
+    Reference:
+        Lamba et al., 2021, section 3.2; Chen et al., "UNITER", ECCV 2020; sizes of the published
+        code.
+
     Example:
         encoder = GroundingEncoder(dim=256, layers=2, heads=4, units=768)
         encoder({"audio": vggish, "visual": resnet, "visual_3d": r2plus1d})["audio"]
@@ -112,7 +116,11 @@ class GroundingEncoder(Network):
         )
 
     def attend(self, inputs):
-        """Returns the tokens of some kinds, which see each other alone, by name."""
+        """Returns the tokens of some kinds, which see each other alone, by name.
+
+        Reference:
+            Devlin et al., 2019, whose layers these are.
+        """
         kinds = [kind for kind in KINDS if kind in inputs]
         x = ops.concatenate([self.embed[kind](inputs[kind]) for kind in kinds], axis=1)
         for block in self.blocks:
@@ -124,6 +132,11 @@ class GroundingEncoder(Network):
 
         The published pretraining hides the clips from the other tokens by a mask; what nobody sees
         may as well not be there.
+
+        Example:
+            >>> encoder = GroundingEncoder(4, 5, 6, dim=16, layers=1, heads=2, units=16)
+            >>> sorted(encoder.without_clips().input)
+            ['audio', 'visual']
         """
         inputs = {kind: self.input[kind] for kind in KINDS if kind in ("visual", "audio")}
         outputs = self.attend(inputs)
@@ -170,7 +183,15 @@ def _transformer_layer(name, dim, heads, units, dropout, policy):
 
 @keras.saving.register_keras_serializable(package="kavc")
 def exact_gelu(x):
-    """GELU by the error function. TensorFlow's has the root of 2 in single precision."""
+    """GELU by the error function. TensorFlow's has the root of 2 in single precision.
+
+    Reference:
+        Hendrycks and Gimpel, "Gaussian Error Linear Units", 2016.
+
+    Example:
+        >>> round(float(exact_gelu(ops.convert_to_tensor(1.0))), 4)
+        0.8413
+    """
     return x * (1 + ops.erf(x * 0.5**0.5)) / 2
 
 

@@ -105,6 +105,11 @@ def headline(type_at_av: np.ndarray, remark: str = "") -> Headline:
     Args:
         type_at_av: (videos,), segment level, in per cent.
         remark: what the name ends in.
+
+    Example:
+        >>> found = headline(np.array([50.0, 70.0]), ", gate: modality")
+        >>> found.name, found.value
+        ('segment Type@AV, gate: modality', 60.0)
     """
     found = mean_bootstrap(type_at_av[:, None])[0].estimate()
     return Headline(f"{HEADLINE}{remark}", found.value, "max", found.interval, "%")
@@ -117,6 +122,12 @@ def chosen_video(truth: np.ndarray, scores: np.ndarray) -> int:
         truth: (videos, segments, 2, classes) bool.
         scores: (videos,). Of those with most events, the first whose score is nearest to the
             median of all videos is taken.
+
+    Example:
+        >>> truth = np.zeros((3, 10, 2, 4), bool)
+        >>> truth[1:, 0] = True  # the second and third have eight events each
+        >>> chosen_video(truth, np.array([90.0, 10.0, 60.0]))
+        2
     """
     events = np.array([event_numbers(one[None]).sum() for one in truth])
     distance = np.where(events == events.max(), np.abs(scores - np.median(scores)), np.inf)

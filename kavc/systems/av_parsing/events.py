@@ -48,6 +48,13 @@ class Windows:
         inputs: name to (windows, segments, width) float32, a batch for the network or a server.
         starts: (windows,) seconds at which these begin.
         seconds: of the video.
+
+    Example:
+        >>> rows = np.zeros((25, 128), np.float32)
+        >>> widths = {"audio": 128, "visual": 128}
+        >>> found = windows({"audio": rows, "visual": rows}, widths, segments=10)
+        >>> found.starts, found.inputs["audio"].shape
+        ([0, 10, 15], (3, 10, 128))
     """
 
     inputs: Mapping[str, np.ndarray]
@@ -58,6 +65,11 @@ class Windows:
         """Returns answers of (windows, segments, ...) as (seconds, ...).
 
         Where the last window begins within the one before, that one has the last word.
+
+        Example:
+            >>> found = Windows({}, starts=[0, 2], seconds=5)  # two windows of three seconds
+            >>> found.join(np.array([[1, 1, 1], [2, 2, 2]])).tolist()
+            [1, 1, 1, 2, 2]
         """
         values = np.asarray(values)
         whole = np.empty((self.seconds, *values.shape[2:]), values.dtype)
@@ -67,7 +79,12 @@ class Windows:
 
 
 def widths(config: AVParsingConfig) -> dict[str, int]:
-    """Returns the width of each input of a config's network, by name."""
+    """Returns the width of each input of a config's network, by name.
+
+    Example:
+        >>> widths(AVParsingConfig(visual_3d_dim=None))
+        {'audio': 128, 'visual': 2048}
+    """
     found = {
         "audio": config.audio_dim,
         "visual": config.visual_dim,
@@ -89,6 +106,12 @@ def windows(features: Mapping[str, Any], widths: Mapping[str, int], segments: in
     Raises:
         DataError: an array is missing, of another shape or width, of whole numbers or not finite;
             the video is shorter than a window or longer than a day.
+
+    Example:
+        >>> widths = {"audio": 128, "visual": 512}
+        >>> features = {"audio": np.zeros((10, 128), "f4"), "visual": np.zeros((80, 512), "f4")}
+        >>> windows(features, widths, segments=10).inputs["visual"].shape  # 8 frames a second
+        (1, 10, 512)
     """
     arrays = {name: feature_rows(features, name, widths) for name in widths}
     seconds = len(arrays["audio"])
@@ -119,6 +142,14 @@ def starts(seconds: int, segments: int, what: str) -> list[int]:
 
     Raises:
         DataError: the video is shorter than a window, or longer than a day.
+
+    Example:
+        >>> starts(25, 10, "'audio'"), starts(10, 10, "'audio'")
+        ([0, 10, 15], [0])
+        >>> starts(7, 10, "'audio'")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: 'audio' has 7 rows, one a second; the network parses ...
     """
     if not segments <= seconds <= MAX_SECONDS:
         raise DataError(

@@ -86,7 +86,12 @@ def grounding_graph(
 
 
 def similarities(features: np.ndarray) -> np.ndarray:
-    """Returns the cosines of a video's segments: (videos, segments, segments), of (..., width)."""
+    """Returns the cosines of a video's segments: (videos, segments, segments), of (..., width).
+
+    Example:
+        >>> similarities(np.array([[[3.0, 0.0], [0.0, 2.0], [5.0, 0.0]]])).tolist()
+        [[[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [1.0, 0.0, 1.0]]]
+    """
     unit = _unit(features)
     return unit @ unit.transpose(0, 2, 1)
 
@@ -101,6 +106,13 @@ def silent(audio: np.ndarray, silence: np.ndarray, threshold: float = 0.99) -> n
 
     Returns:
         (videos, segments) bool.
+
+    Reference:
+        Published code of Lamba et al., 2021.
+
+    Example:
+        >>> silent(np.array([[[2.0, 0.0], [1.0, 1.0]]]), np.array([1.0, 0.0])).tolist()
+        [[True, False]]
     """
     return _unit(audio) @ _unit(np.asarray(silence)) > threshold
 
@@ -114,6 +126,11 @@ def quantiles(features: np.ndarray, share: float) -> float:
     Args:
         features: (videos, segments, width).
         share: in 0 to 1.
+
+    Example:
+        >>> features = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])
+        >>> quantiles(features, 0.5), quantiles(features, 1.0)
+        (0.0, 1.0)
     """
     first, second = np.triu_indices(features.shape[1], 1)
     return float(np.quantile(similarities(features)[:, first, second], share))
@@ -127,6 +144,13 @@ def check_groups(groups: np.ndarray) -> None:
 
     Raises:
         DataError: no segment is joined to another one, or all are in one group.
+
+    Example:
+        >>> check_groups(np.array([[[1, 1, 0], [1, 1, 0], [0, 0, 1]]], bool))
+        >>> check_groups(np.eye(3, dtype=bool)[None])
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: the graph is empty: no two segments of a video are as ...
     """
     if groups.all():
         raise DataError(

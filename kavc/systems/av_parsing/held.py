@@ -90,6 +90,13 @@ def known_lines(test: VideoStore, segments: int) -> dict[str, np.ndarray]:
     Args:
         test: as `load_videos` gives it.
         segments: seconds of a video.
+
+    Example:
+        >>> rows = (np.ones((2, 1), np.float32), np.array([2]))
+        >>> labels = {"labels": np.array([[1.0, 0.0]], np.float32)}
+        >>> lines = known_lines(VideoStore(np.array([b"a"]), {"audio": rows}, labels), segments=2)
+        >>> {name: int(predicted.sum()) for name, predicted in lines.items()}
+        {'nothing predicted': 0, 'true labels of the video, everywhere': 4}
     """
     labels = test.columns["labels"] > 0
     everywhere = np.broadcast_to(labels[:, None, None], (len(test), segments, 2, labels.shape[1]))

@@ -143,6 +143,11 @@ class HAN(_Parser):
 
     Reference:
         Tian et al., ECCV 2020, section 4.1; layers and initialisers of the published code.
+
+    Example:
+        >>> network = HAN(classes=3, audio_dim=4, visual_dim=5, visual_3d_dim=6, dim=8, units=8)
+        >>> network.output["segment_probability"].shape, network.output["video_probability"].shape
+        ((None, 10, 2, 3), (None, 3))
     """
 
     @staticmethod
@@ -158,6 +163,11 @@ class Base(_Parser):
 
     Reference:
         Lamba et al., 2021, section 4 ("Base").
+
+    Example:
+        >>> network = Base(classes=3, audio_dim=4, visual_dim=5, visual_3d_dim=None, dim=8, units=8)
+        >>> sorted(network.input), sorted(network.features)
+        (['audio', 'visual'], ['encoded', 'joint', 'self_attended'])
     """
 
     @staticmethod
@@ -178,6 +188,12 @@ class BaseGCAA(_Parser):
 
     Reference:
         Lamba et al., 2021, section 3.1 ("Base + GCAA").
+
+    Example:
+        >>> widths = {"audio_dim": 4, "visual_dim": 5, "visual_3d_dim": 6, "dim": 8, "units": 8}
+        >>> network = BaseGCAA(classes=3, **widths)
+        >>> network.output["segment_probability"].shape
+        (None, 10, 2, 3)
     """
 
     @staticmethod
@@ -198,6 +214,12 @@ class BaseAdvSkip(_Parser):
 
     Reference:
         Lamba et al., 2021, section 3.1 ("Base + Adv + Skip").
+
+    Example:
+        >>> widths = {"audio_dim": 4, "visual_dim": 5, "visual_3d_dim": 6, "dim": 8, "units": 8}
+        >>> network = BaseAdvSkip(classes=3, **widths)
+        >>> network.features["joint"].shape  # what the discriminator is to see
+        (None, 2, 10, 8)
     """
 
     @staticmethod
@@ -216,6 +238,12 @@ class BaseAdvSkipGCAA(_Parser):
 
     Reference:
         Lamba et al., 2021, section 3.1 ("Base + Adv + Skip + GCAA").
+
+    Example:
+        >>> widths = {"audio_dim": 4, "visual_dim": 5, "visual_3d_dim": 6, "dim": 8, "units": 8}
+        >>> network = BaseAdvSkipGCAA(classes=3, segments=5, **widths)
+        >>> network.output["segment_probability"].shape
+        (None, 5, 2, 3)
     """
 
     @staticmethod
@@ -236,6 +264,11 @@ class Heads(_Parser):
 
     Reference:
         Published code of Lamba et al., 2021, of the rows "Pretrain".
+
+    Example:
+        >>> network = Heads(classes=3, audio_dim=16, visual_dim=16, visual_3d_dim=16, dim=8)
+        >>> sorted(network.features)
+        ['encoded', 'joint']
     """
 
     @staticmethod

@@ -18,6 +18,9 @@ class Parts:
         heads: int. Of every attention.
         dropout: float.
         dtype: `keras.DTypePolicy`.
+
+    Reference:
+        Lamba et al., 2021, section 3.1 and figure 2.
     """
 
     def __init__(self, dim, units, heads, dropout, dtype):
@@ -56,7 +59,11 @@ class Parts:
         return AttentionBlock(attention, self.units, self.dropout, dtype=self.dtype, name=name)
 
     def self_attention(self, x, attention, **options):
-        """SAN: an attention layer of each modality's own."""
+        """SAN: an attention layer of each modality's own.
+
+        Reference:
+            Lamba et al., 2021, section 4: "separate self attention modules".
+        """
         streams = [
             self.block(attention, f"{name}_san", **options)(stream)
             for name, stream in zip(("audio", "visual"), _streams(x), strict=True)
@@ -64,7 +71,11 @@ class Parts:
         return ops.concatenate(streams, axis=1)
 
     def cross_modal_attention(self, x, attention, **options):
-        """CMAN: one attention layer by which each modality asks the other."""
+        """CMAN: one attention layer by which each modality asks the other.
+
+        Reference:
+            Lamba et al., 2021, section 4; published code.
+        """
         return self.block(attention, "cman", keys="other", **options)(x)
 
     def shared_fc(self, x):
@@ -72,7 +83,11 @@ class Parts:
         return self.fc("shared_fc")(x)
 
     def skip(self, joint, attended):
-        """Adds the self-attended features, and normalises each modality by itself."""
+        """Adds the self-attended features, and normalises each modality by itself.
+
+        Reference:
+            Lamba et al., 2021, section 3.1.
+        """
         streams = [
             layer_norm(self.dtype, f"{name}_norm")(stream)
             for name, stream in zip(("audio", "visual"), _streams(joint + attended), strict=True)

@@ -30,7 +30,11 @@ FILE = "representations.npz"
 
 
 class GroundingStage(Stage):
-    """First fit: the encoder, on what is seen and heard in the training videos; no labels."""
+    """First fit: the encoder, on what is seen and heard in the training videos; no labels.
+
+    Reference:
+        Lamba et al., 2021, section 3.2.
+    """
 
     name = "grounding"
     monitor = "val_loss"
@@ -113,7 +117,17 @@ class GroundingStage(Stage):
         return of_epoch(drawn, epoch, (tf.int32, tf.int32, tf.float32, tf.float32))
 
     def weights(self, epoch: int | None) -> tuple[float, float]:
-        """Returns what the unimodal and the cross-modal loss weigh in an epoch, from 0."""
+        """Returns what the unimodal and the cross-modal loss weigh in an epoch, from 0.
+
+        Reference:
+            Lamba et al., 2021, equations 4 to 6; that they alternate is the published code's.
+
+        Example:
+            >>> options = {"variant": "pretrain-multi", "grounding_alternates": True}
+            >>> stage = GroundingStage(AVParsingConfig(**options))
+            >>> stage.weights(0), stage.weights(1), stage.weights(None)
+            ((0.0, 1.0), (1.0, 0.0), (1.0, 1.0))
+        """
         variant = self.config.variant
         if variant == "pretrain-multi" and self.config.grounding_alternates and epoch is not None:
             variant = "pretrain-uni" if epoch % 2 else "pretrain-cross"
@@ -125,7 +139,11 @@ class GroundingStage(Stage):
 
 
 class RepresentationStage(ParsingStage):
-    """Second fit: the paper's model, on what the encoder made of each video once and for all."""
+    """Second fit: the paper's model, on what the encoder made of each video once and for all.
+
+    Reference:
+        Lamba et al., 2021, section 4.
+    """
 
     artefacts = ("representations",)
 
@@ -152,6 +170,13 @@ def thresholds(config: AVParsingConfig, found: dict[str, np.ndarray]) -> dict[st
     Args:
         config: its thresholds, or the share of pairs that are alike.
         found: (videos, segments, width) features of the training videos, by name.
+
+    Reference:
+        Lamba et al., 2021, section 3.2 and algorithm 1, which name no values.
+
+    Example:
+        >>> thresholds(AVParsingConfig(visual_alike=0.96, audio_alike=0.99), {})
+        {'visual_threshold': 0.96, 'audio_threshold': 0.99}
     """
     given = {"visual": config.visual_alike, "audio": config.audio_alike}
     return {

@@ -71,7 +71,12 @@ def probe_table(
 
 
 def some_videos(count: int, most: int) -> np.ndarray:
-    """Returns the numbers of at most so many videos, drawn once and for all."""
+    """Returns the numbers of at most so many videos, drawn once and for all.
+
+    Example:
+        >>> some_videos(3, most=200).tolist(), len(some_videos(1000, most=200))
+        ([0, 1, 2], 200)
+    """
     return np.sort(np.random.default_rng(SEED).permutation(count)[:most])
 
 

@@ -38,6 +38,14 @@ def write(path: str | os.PathLike, ids: Sequence[bytes], segments: np.ndarray) -
         path: of the file.
         ids: (videos,) of the videos.
         segments: (videos, segments, 2, classes), in [0, 1].
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "labels.npz"
+        ...     write(path, [b"a"], np.full((1, 10, 2, 25), 0.5, np.float32))
+        ...     read(path, [b"a"], segments=10, classes=25).shape
+        (1, 10, 2, 25)
     """
     write_npz(Path(path), {"ids": np.asarray(ids, np.bytes_), "segments": np.asarray(segments)})
 
@@ -49,6 +57,14 @@ def write_modalities(path: str | os.PathLike, ids: Sequence[bytes], modalities: 
         path: of the file.
         ids: (videos,) of the videos.
         modalities: (videos, 2, classes), True or False.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "refined.npz"
+        ...     write_modalities(path, [b"a"], np.array([[[True, True], [True, False]]]))
+        ...     read_modalities(path, [b"a"], labels=np.array([[1, 1]])).tolist()
+        [[[True, True], [True, False]]]
     """
     kept = np.asarray(modalities, bool)
     write_npz(Path(path), {"ids": np.asarray(ids, np.bytes_), "modalities": kept})
@@ -59,6 +75,14 @@ def digest(path: str | os.PathLike) -> str:
 
     Raises:
         DataError: it can't be read or is too large.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "labels.npz"
+        ...     _ = path.write_bytes(b"")
+        ...     digest(path)[:8]
+        'e3b0c442'
     """
     return hashlib.sha256(read_bytes(Path(path), most=MAX_BYTES)).hexdigest()
 

@@ -25,7 +25,13 @@ ON_ENCODER = {"representations": networks.BaseAdvSkipGCAA, "fine-tuned": network
 
 
 def build(config: AVParsingConfig) -> keras.Model:
-    """Returns the network of the config."""
+    """Returns the network of the config.
+
+    Example:
+        >>> small = {"audio_dim": 4, "visual_dim": 5, "visual_3d_dim": 6, "dim": 8, "units": 8}
+        >>> type(build(AVParsingConfig(variant="han", members=2, **small))).__name__
+        'Ensemble'
+    """
     if config.variant in GROUNDED:
         parser = ON_ENCODER[config.pretrained]
         return composed.Pretrained(
@@ -39,7 +45,15 @@ def build(config: AVParsingConfig) -> keras.Model:
 
 
 def stages(config: AVParsingConfig) -> list[Stage]:
-    """Returns the fits, in order."""
+    """Returns the fits, in order.
+
+    Example:
+        >>> for variant in ("han", "refined", "pretrain-uni"):
+        ...     print([stage.name for stage in stages(AVParsingConfig(variant=variant))])
+        ['parsing']
+        ['estimation', 'refined']
+        ['grounding', 'parsing']
+    """
     if config.variant in GROUNDED:
         frozen = config.pretrained == "representations"
         return [GroundingStage(config), (RepresentationStage if frozen else ParsingStage)(config)]

@@ -49,6 +49,10 @@ def refine_labels(
         ConfigError: the threshold is out of range.
         DataError: shapes don't fit.
 
+    Reference:
+        Wu and Yang, "Exploring Heterogeneous Clues for Weakly-Supervised Audio-Visual Video
+        Parsing", CVPR 2021; published code.
+
     Example:
         >>> import numpy as np
         >>> own = np.array([[[0.9, 0.2], [0.2, 0.9]]])
@@ -88,6 +92,14 @@ def relative_errors(labels: np.ndarray, own: np.ndarray) -> np.ndarray:
 
     Returns:
         (2, classes); 0 where no class has any.
+
+    Reference:
+        Published code of Wu and Yang, CVPR 2021.
+
+    Example:
+        >>> own = np.array([[[0.9, 0.1], [0.9, 0.9]], [[0.9, 0.9], [0.9, 0.1]]])
+        >>> relative_errors(np.ones((2, 2), bool), own).tolist()
+        [[0.0, 1.0], [0.0, 1.0]]
     """
     errors = ((np.asarray(own) > 0.5) != labels[:, None]).mean(axis=0)
     worst = errors.max(axis=1, keepdims=True)
@@ -107,6 +119,14 @@ def partners(labels: np.ndarray, ids: Sequence[bytes], seed: int) -> np.ndarray:
 
     Raises:
         DataError: a video has no label, or has one in common with every other video.
+
+    Example:
+        >>> partners(np.array([[1, 0], [0, 1], [1, 0]]), [b"a", b"b", b"c"], seed=0)[:1].tolist()
+        [1]
+        >>> partners(np.array([[1, 0], [1, 1]]), [b"a", b"b"], seed=0)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: video 'a' has a label in common with every other video: ...
     """
     check_strangers(labels, ids)
     labels = np.asarray(labels, np.float32)

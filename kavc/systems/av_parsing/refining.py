@@ -20,13 +20,21 @@ SEED = 0  # of the partners; the labels depend on the weights alone
 
 
 class EstimationStage(ParsingStage):
-    """First fit: the network that is to say whose labels a video's are."""
+    """First fit: the network that is to say whose labels a video's are.
+
+    Reference:
+        Wu and Yang, CVPR 2021.
+    """
 
     name = "estimation"
 
 
 class RefinedStage(ParsingStage):
-    """Second fit, from the beginning: each modality is taught the labels that it keeps."""
+    """Second fit, from the beginning: each modality is taught the labels that it keeps.
+
+    Reference:
+        Wu and Yang, CVPR 2021.
+    """
 
     name = "refined"
     start = "fresh"
@@ -59,6 +67,9 @@ def refined(network: keras.Model, store: VideoStore) -> np.ndarray:
 
     Raises:
         DataError: a video has a label in common with every other one.
+
+    Reference:
+        Wu and Yang, CVPR 2021; published code.
     """
     labels = store.columns["labels"]
     rows = np.arange(len(store))

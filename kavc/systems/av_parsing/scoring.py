@@ -30,6 +30,12 @@ class Answers:
         video: (videos, classes) float32; can exceed 1.
         streams: (videos, 2, classes) float32. Of each modality's whole video.
         truth: (videos, segments, 2, classes) bool.
+
+    Example:
+        >>> half = np.full((1, 2, 2, 3), 0.5, np.float32)
+        >>> found = Answers(half, np.array([[0.9, 0.4, 0.6]], np.float32), half[:, 0], half > 1)
+        >>> found.decide("video")[0, 0, 0].tolist(), bool(found.decide("none").all())
+        ([True, False, True], True)
     """
 
     segment: np.ndarray
@@ -46,6 +52,10 @@ class Answers:
             gate: one of `GATES`.
             threshold: of segments.
             gate_threshold: of the gate; that of segments, if None.
+
+        Reference:
+            Published evaluations: of Tian et al., ECCV 2020, "video"; of Wu and Yang, CVPR 2021,
+            "modality".
         """
         return predictions(self.segment, self._gate(gate), threshold, gate_threshold)
 
@@ -114,6 +124,14 @@ def per_video(predicted: np.ndarray, true: np.ndarray) -> dict[str, np.ndarray]:
     Returns:
         "segment" and "event" to (videos, 5) float64, in per cent: audio, visual, audio-visual,
         Type@AV, Event@AV. The corpus' numbers are the means over videos.
+
+    Reference:
+        Lamba et al., 2021, section 4.
+
+    Example:
+        >>> truth = np.ones((3, 10, 2, 4), bool)
+        >>> {level: scores.shape for level, scores in per_video(truth, truth).items()}
+        {'segment': (3, 5), 'event': (3, 5)}
     """
     found = parsing_metrics(predicted, true).per_video
     return {"segment": found[:, :NUMBERS], "event": found[:, NUMBERS:]}

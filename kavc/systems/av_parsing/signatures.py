@@ -32,6 +32,14 @@ def signatures(
         config: the config that it was built with.
         assets: "classes" to the names of the classes, which "parse" says with its answers; their
             numbers in place of them, if None.
+
+    Example:
+        >>> from kavc.systems.av_parsing import recipe
+        >>> small = {"audio_dim": 4, "visual_dim": 5, "visual_3d_dim": 6, "dim": 8, "units": 8}
+        >>> config = AVParsingConfig(variant="han", **small)
+        >>> served = signatures(recipe.build(config), config)
+        >>> sorted(served), sorted(served["parse"].outputs)
+        (['parse', 'serving_default'], ['class_names', 'events', 'segment_probability'])
     """
     inputs = {
         name: Field(tuple(tensor.shape[1:]), "float32", MEANT[name], 1.0)
@@ -88,6 +96,12 @@ def decisions(
         gate: see the options of `AVParsingConfig`.
         threshold: float or scalar, least probability of segments.
         gate_threshold: likewise, of what gates them.
+
+    Example:
+        >>> answers = {"segment_probability": tf.constant([[[[0.9, 0.9]], [[0.4, 0.9]]]])}
+        >>> answers["video_probability"] = tf.constant([[0.8, 0.3]])
+        >>> decisions(answers, gate="video", threshold=0.5, gate_threshold=0.5).numpy().tolist()
+        [[[[True, False]], [[False, False]]]]
     """
     # What is decided in, as `predictions` does.
     threshold, least = (tf.cast(x, tf.float32) for x in (threshold, gate_threshold))

@@ -18,6 +18,14 @@ def read_silence(config: AVParsingConfig) -> np.ndarray | None:
 
     Raises:
         DataError: the file can't be read, or holds no such vector.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / "silence.npy"
+        ...     np.save(path, np.zeros(128, np.float32))
+        ...     read_silence(AVParsingConfig(silence=str(path))).shape
+        (128,)
     """
     if config.silence is None:
         return None

@@ -40,7 +40,13 @@ FILES = ("pseudo_labels", "refined_labels", "silence")  # options that name one
 
 
 class AVParsingSystem(System):
-    """Weakly supervised audio-visual video parsing (Lamba et al., 2021; Tian et al., 2020)."""
+    """Weakly supervised audio-visual video parsing (Lamba et al., 2021; Tian et al., 2020).
+
+    Example:
+        >>> system = AVParsingSystem()
+        >>> [row.label for row in system.rows(system.Config())][:4]
+        ['HAN', 'Wu et al.', 'Base', 'Base + GCAA']
+    """
 
     name = "av-parsing"
     summary = "which events are heard, seen or both, and when?"
@@ -202,6 +208,10 @@ def overrides_of(variant: str, config: AVParsingConfig) -> Mapping[str, Any]:
     Args:
         variant: of the row.
         config: of the preset.
+
+    Example:
+        >>> overrides_of("base", AVParsingConfig())
+        {'variant': 'base'}
     """
     if variant == "han":
         return HAN_TRAINING

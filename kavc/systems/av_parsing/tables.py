@@ -53,6 +53,12 @@ def parsing_table(systems: Masks, truth: np.ndarray, row: str, corpus: str, sour
         row: the paper's label.
         corpus: what the paper's row is called: `HERE` or `ELSEWHERE`.
         source: see `Table`.
+
+    Example:
+        >>> truth = np.ones((3, 10, 2, 4), bool)
+        >>> table = parsing_table({"ours": truth}, truth, "HAN", ELSEWHERE, "a corpus")
+        >>> table.rows[0][:3], table.rows[1][:3]
+        (('ours', 100.0, 100.0), ('HAN, paper, LLP (another corpus)', 60.1, 52.9))
     """
     rows = [(name, *_means(predicted, truth)) for name, predicted in systems.items()]
     rows.append((f"{row}, {corpus}", *(x for level in LEVELS for x in PAPER[level][row])))
@@ -127,7 +133,14 @@ def gate_table(
 
 
 def exclusive_table(systems: Masks, truth: np.ndarray, source: str) -> Table:
-    """F-scores of what is only heard and only seen, which the paper's numbers hide."""
+    """F-scores of what is only heard and only seen, which the paper's numbers hide.
+
+    Example:
+        >>> truth = np.ones((3, 10, 2, 4), bool)
+        >>> truth[:, :, 1] = False  # all is heard, nothing seen
+        >>> exclusive_table({"everywhere": np.ones_like(truth)}, truth, "a corpus").rows
+        (('everywhere', 0.0, 100.0, 0.0, 100.0),)
+    """
     true = exclusive(truth)
     rows = []
     for name, predicted in systems.items():
@@ -173,6 +186,10 @@ def by_frequency(counts: np.ndarray) -> np.ndarray:
 
     Args:
         counts: (3, classes), see `kavc.metrics.class_counts`.
+
+    Example:
+        >>> by_frequency(np.array([[3, 9, 1], [0, 0, 5], [0, 0, 0]])).tolist()
+        [1, 2, 0]
     """
     return np.argsort(-counts[:2].sum(axis=0), kind="stable")
 

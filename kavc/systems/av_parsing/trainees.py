@@ -43,6 +43,11 @@ class Weak(keras.Model):
     Reference:
         Tian et al., ECCV 2020, equations 7 and 8; Lamba et al., 2021, equation 3; "dropped" and the
         contrast are of Wu and Yang, CVPR 2021.
+
+    Example:
+        trainee = Weak(HAN(), guided_weight=1.0, visual_keep=0.9)
+        trainee.compile(TorchAdam(3e-4))
+        trainee.fit(batches(store, 0, seed=0, batch_size=16))
     """
 
     def __init__(
@@ -74,7 +79,11 @@ class Weak(keras.Model):
         return batch_mean(self.losses_of(y_pred, y))
 
     def losses_of(self, answers, targets):
-        """Returns the loss of each video, `(batch,)`."""
+        """Returns the loss of each video, `(batch,)`.
+
+        Reference:
+            Lamba et al., 2021, equation 3.
+        """
         losses = parsing_losses(
             answers, targets, audio_keep=self.audio_keep, visual_keep=self.visual_keep
         )
@@ -156,12 +165,26 @@ class Adversarial(Weak):
         return weak + batch_mean(self.adversarial_weight * adversarial)
 
     def strength(self):
-        """Returns the reversal's strength at this step, a scalar."""
+        """Returns the reversal's strength at this step, a scalar.
+
+        Reference:
+            Ganin et al., JMLR 2016, section 5.2.2.
+
+        Example:
+            >>> from kavc.systems.av_parsing.networks import BaseAdvSkip
+            >>> network = BaseAdvSkip(3, 4, 5, 6, dim=8, units=8)
+            >>> float(Adversarial(network, total_steps=100).strength())  # at the beginning
+            0.0
+        """
         done = ops.cast(self.steps + self.first_step, "float32") / self.total_steps
         return reversal_strength(done)
 
     def tell_apart(self, joint, training):
-        """Returns the discriminator's loss of each segment of either modality, `(rows,)`."""
+        """Returns the discriminator's loss of each segment of either modality, `(rows,)`.
+
+        Reference:
+            Lamba et al., 2021, equation 2.
+        """
         rows = ops.reshape(self.gather(ops.relu(joint)), (-1, joint.shape[-1]))
         logits = self.discriminator(self.reversal(rows, self.strength()), training=training)
         segments = joint.shape[2]

@@ -43,6 +43,13 @@ def features(store: VideoStore, rows: Mapping[str, tf.Tensor]) -> dict[str, tf.T
 
     Returns:
         "audio", "visual" and, where there are such, "visual_3d", (batch, segments, width) float32.
+
+    Example:
+        >>> rows, ids = (np.ones((2, 4), np.float32), np.array([1, 1])), np.array([b"a", b"b"])
+        >>> store = VideoStore(ids, {"audio": rows, "visual": rows}, {})
+        >>> batch = features(store, {"audio": tf.constant([0]), "visual": tf.constant([1])})
+        >>> {name: tuple(array.shape) for name, array in batch.items()}
+        {'audio': (1, 1, 4), 'visual': (1, 1, 4)}
     """
     wanted = {name: rows["audio" if name == "audio" else "visual"] for name in FEATURES}
     wanted = {name: chosen for name, chosen in wanted.items() if name in store.lengths}

@@ -55,6 +55,10 @@ def retrieve(
         ConfigError: the model has no index, or no front end.
         DataError: the clip can't be read, or the features are not what the model takes.
         ServingError: no server answers, or it refused.
+
+    Example:
+        with Client("localhost:8500") as client:
+            found = retrieve(client, "embedding", features={"visual": visual}, top=5)
     """
     signature = search_of(client.signatures(model))
     if signature is None:

@@ -19,6 +19,10 @@ class CrossModalConfig(Config):
     Sections are those of Surís et al., 2018 (arXiv 1801.02200); "code" is what they published. The
     paper names neither optimizer nor learning rate, clipping or number of steps: these are the
     code's, but for the number of epochs.
+
+    Example:
+        >>> CrossModalConfig().batch_size, CrossModalConfig.preset("improved").objective
+        (1024, 'infonce')
     """
 
     # What the data fix
@@ -138,7 +142,12 @@ class CrossModalConfig(Config):
 
     @property
     def corrects_hubs(self) -> bool:
-        """Whether a correction of hubs is fitted: not where no query is embedded alone."""
+        """Whether a correction of hubs is fitted: not where no query is embedded alone.
+
+        Example:
+            >>> CrossModalConfig().corrects_hubs, CrossModalConfig(input_norm="joint").corrects_hubs
+            (True, False)
+        """
         return self.hub_correction != "none" and self.input_norm != "joint"
 
     PRESETS: ClassVar[Mapping[str, Mapping[str, Any]]] = {
@@ -207,6 +216,12 @@ def search_space(hp: Any, config: CrossModalConfig) -> CrossModalConfig:
     Args:
         hp: `keras_tuner.HyperParameters`.
         config: the starting point, the paper's for instance.
+
+    Example:
+        >>> import keras_tuner
+        >>> config = CrossModalConfig.preset("improved")
+        >>> search_space(keras_tuner.HyperParameters(), config) == config
+        True
     """
     ask = Choices(hp, config)
     ask.log_range("learning_rate", 1e-5, 1e-2)

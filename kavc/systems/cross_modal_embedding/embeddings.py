@@ -26,13 +26,25 @@ class Embedded:
 
     Args:
         audio, visual: `(videos, width) float32` of norm 1.
+
+    Example:
+        >>> embedded = Embedded(np.eye(3, dtype="f4"), np.eye(3, dtype="f4")[[0, 2, 1]])
+        >>> embedded.ranks()["a2v"].better.tolist()  # the second and third find each other's
+        [0, 1, 1]
     """
 
     audio: np.ndarray
     visual: np.ndarray
 
     def of(self, direction: str) -> tuple[np.ndarray, np.ndarray]:
-        """Returns queries and gallery: sounds query pictures in "a2v"."""
+        """Returns queries and gallery: sounds query pictures in "a2v".
+
+        Example:
+            >>> embedded = Embedded(np.zeros((2, 4)), np.ones((2, 4)))
+            >>> queries, gallery = embedded.of("v2a")
+            >>> float(queries[0, 0]), float(gallery[0, 0])
+            (1.0, 0.0)
+        """
         return (self.audio, self.visual) if direction == "a2v" else (self.visual, self.audio)
 
     def ranks(self) -> dict[str, MatchRanks]:
@@ -77,6 +89,12 @@ def with_bias(
 
     Returns:
         One column wider.
+
+    Example:
+        >>> queries, items = np.array([[1.0, 0.0]]), np.array([[0.8, 0.6], [1.0, 0.0]])
+        >>> queries, items = with_bias(queries, items, np.array([0.0, 0.5]))
+        >>> (queries @ items.T).tolist()
+        [[0.8, 0.5]]
     """
     return np.pad(queries, ((0, 0), (0, 1)), constant_values=1), np.column_stack([items, -bias])
 
@@ -114,13 +132,25 @@ def embed_one(network: keras.Model, modality: str, features: np.ndarray) -> np.n
 
     Returns:
         `(n, embedding_dim) float32` of norm 1.
+
+    Example:
+        >>> from kavc.systems.cross_modal_embedding.networks import CrossModalEmbedding
+        >>> small = {"audio_units": (8,), "visual_units": (8,), "embedding_dim": 6}
+        >>> network = CrossModalEmbedding(classes=3, audio_dim=4, visual_dim=5, **small)
+        >>> found = embed_one(network, "audio", np.ones((2, 4), np.float32))
+        >>> found.shape, bool((found[0] == found[1]).all())
+        ((2, 6), True)
     """
     branch = {"audio": network.audio_branch, "visual": network.visual_branch}[modality]
     return _alike(_in_batches(lambda x: [branch(x, training=False)], features)[0], features)
 
 
 def embed_canonical(directions: CanonicalCorrelation, store: FeatureStore) -> Embedded:
-    """Embeds each modality by linear CCA, its directions weighted by their correlation squared."""
+    """Embeds each modality by linear CCA, its directions weighted by their correlation squared.
+
+    Reference:
+        Hotelling, 1936.
+    """
     dimensions = min(CCA_DIRECTIONS, len(directions.correlations))
     return Embedded(
         _alike(directions.embed("audio", store.audio, dimensions), store.audio),

@@ -106,6 +106,9 @@ def fit_hubs(
 
     Raises:
         DataError: fewer than two training videos have sound, or embeddings are not finite.
+
+    Reference:
+        Conneau et al., 2018, for CSLS; Smith et al., 2017, for the inverted softmax.
     """
     held = validation.select(_spaced(len(validation), MOST_VALIDATION))
     rows = _heard(train)
@@ -136,6 +139,13 @@ def bank_of(
 
     Raises:
         DataError: a query is not finite.
+
+    Example:
+        >>> queries = np.eye(4, dtype=np.float32)
+        >>> bank_of(queries, np.array([b"a", b"b", b"c", b"d"]), rows=4).ids
+        ['a', 'b', 'c', 'd']
+        >>> len(bank_of(queries, np.array([b"a", b"b", b"c", b"d"]), rows=2).units)
+        2
     """
     if not np.isfinite(queries).all():
         raise DataError("the bank of queries: embeddings are not finite; the network diverged")
@@ -197,6 +207,15 @@ def choose(queries: np.ndarray, items: np.ndarray, bank: HubCorrection, kind: st
 
     Returns:
         The best settings; of equal ones the weakest, which may be none at all.
+
+    Reference:
+        Conneau et al., 2018, for CSLS; Smith et al., 2017, for the inverted softmax.
+
+    Example:
+        >>> vectors = np.eye(8, dtype=np.float32)
+        >>> bank = bank_of(vectors, np.array([b"%d" % row for row in range(8)]), rows=8)
+        >>> choose(vectors, vectors, bank, "csls").strength  # nothing to mend: none
+        0.0
     """
     candidates = [Settings(kind, 0.0), *_candidates(kind)]
     alike = first_equal(items)  # else equal items, as of silence, would not tie

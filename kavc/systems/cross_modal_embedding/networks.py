@@ -60,6 +60,14 @@ def embedding_branch(
 
     Returns:
         `keras.Model`: `(batch, input_dim)` to `(batch, embedding_dim)`.
+
+    Reference:
+        Surís et al., 2018, sections 2 and 3.1.
+
+    Example:
+        >>> branch = embedding_branch(128, (450, 450, 200, 200))
+        >>> branch.output.shape, branch.count_params()
+        ((None, 250), 441650)
     """
     _check("embedding activation", embedding_activation, EMBEDDING_ACTIVATION)
     policy = _policy(dtype)
@@ -87,6 +95,9 @@ class TwoBranches(Network):
     Attributes:
         hubs: what `kavc.systems.cross_modal_embedding.hubs` fits to the trained network and keeps
             beside its weights; None before.
+
+    Reference:
+        Surís et al., 2018, figure 1.
     """
 
     hubs = None
@@ -150,6 +161,12 @@ class CrossModalEmbedding(TwoBranches):
 
     Reference:
         Surís et al., 2018, Figure 1 and section 3.
+
+    Example:
+        >>> network = CrossModalEmbedding(classes=10)
+        >>> found = network({"audio": ops.ones((2, 128)), "visual": ops.ones((2, 1024))})
+        >>> {name: tuple(output.shape) for name, output in found.items() if "audio" in name}
+        {'audio_embedding': (2, 250), 'audio_logits': (2, 10)}
     """
 
     def __init__(
@@ -243,6 +260,14 @@ def canonical_branch(
         `keras.Model`: `(batch, input_dim)` to `(batch, parts * embedding_dim)` of norm 1; the parts
         are the members and, last, the kernel machine. The dot product of two such embeddings is
         the mean over parts of their cosines.
+
+    Reference:
+        Rahimi and Recht, 2007, for the kernel machine.
+
+    Example:
+        >>> branch = canonical_branch(128, coordinates=16, units=8, members=2, embedding_dim=4)
+        >>> branch.output.shape  # two members of 4 each
+        (None, 8)
     """
     policy = _policy(dtype)
     exact = policy.variable_dtype
@@ -290,6 +315,12 @@ class CanonicalEmbedding(TwoBranches):
         name: str.
 
     Call arguments, returns: as `CrossModalEmbedding`.
+
+    Example:
+        >>> network = CanonicalEmbedding(10, units=8, members=2, embedding_dim=4)
+        >>> found = network({"audio": ops.ones((3, 128)), "visual": ops.ones((3, 1024))})
+        >>> tuple(found["audio_embedding"].shape), tuple(found["visual_logits"].shape)
+        ((3, 8), (3, 10))
     """
 
     def __init__(
@@ -348,6 +379,11 @@ class CanonicalEmbedding(TwoBranches):
 
         Args:
             embedding: `(batch, parts * embedding_dim)`, of either branch.
+
+        Example:
+            >>> network = CanonicalEmbedding(10, units=8, members=2, embedding_dim=4)
+            >>> tuple(network.members(ops.ones((3, 8))).shape)
+            (3, 2, 4)
         """
         members, width, parts = self._shape
         trained = embedding[:, : members * width]

@@ -11,7 +11,12 @@ from kavc.systems.cross_modal_embedding.stages import ContrastiveStage, PairStag
 
 
 def build(config: CrossModalConfig) -> keras.Model:
-    """Returns the network of the config."""
+    """Returns the network of the config.
+
+    Example:
+        >>> type(build(CrossModalConfig(network="canonical", units=8, classes=3))).__name__
+        'CanonicalEmbedding'
+    """
     classes = min(config.classes, config.label_limit or config.classes)
     if config.network == "canonical":
         return networks.CanonicalEmbedding(
@@ -43,5 +48,13 @@ def build(config: CrossModalConfig) -> keras.Model:
 
 
 def stages(config: CrossModalConfig) -> list[Stage]:
-    """Returns the fits, in order."""
+    """Returns the fits, in order.
+
+    Reference:
+        Surís et al., 2018, section 3, for pairs; van den Oord et al., 2018, for InfoNCE.
+
+    Example:
+        >>> [stage.name for stage in stages(CrossModalConfig(objective="infonce"))]
+        ['contrastive']
+    """
     return [ContrastiveStage(config) if config.objective == "infonce" else PairStage(config)]

@@ -39,6 +39,13 @@ def signatures(
     Raises:
         ExportError: the network needs both modalities at once.
         ConfigError, DataError: the index is not of this network, or damaged.
+
+    Example:
+        >>> from kavc.systems.cross_modal_embedding import recipe
+        >>> config = CrossModalConfig(classes=3, audio_dim=4, visual_dim=5)
+        >>> served = signatures(recipe.build(config), config)
+        >>> served["embed_audio"].inputs["audio"].shape, sorted(served)
+        ((4,), ['embed_audio', 'embed_visual', 'serving_default'])
     """
     if config.input_norm == "joint":
         raise ExportError(JOINT)

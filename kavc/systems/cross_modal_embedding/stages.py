@@ -49,7 +49,11 @@ class _FeatureStage(Stage):
 
 
 class PairStage(_FeatureStage):
-    """The paper's only fit: pairs of which six in ten do not belong together."""
+    """The paper's only fit: pairs of which six in ten do not belong together.
+
+    Reference:
+        Surís et al., 2018, section 3.
+    """
 
     name = "pairs"
 
@@ -118,7 +122,11 @@ class PairStage(_FeatureStage):
 
 
 class ContrastiveStage(_FeatureStage):
-    """Ours: matching pairs, mixed with each other, against all others of the batch."""
+    """Ours: matching pairs, mixed with each other, against all others of the batch.
+
+    Reference:
+        van den Oord et al., 2018; Zhang et al., "mixup", 2018.
+    """
 
     name = "contrastive"
 

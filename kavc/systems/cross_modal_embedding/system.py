@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 
 
 class CrossModalEmbeddingSystem(System):
-    """Cross-modal embeddings for video and audio retrieval (Surís et al., 2018)."""
+    """Cross-modal embeddings for video and audio retrieval (Surís et al., 2018).
+
+    Example:
+        >>> system = CrossModalEmbeddingSystem()
+        >>> [row.label for row in system.rows(system.Config())]
+        ['paper', 'published-code', 'improved', 'tuned']
+    """
 
     name = "cross-modal-embedding"
     summary = "which sound fits this silent video, and which video this sound?"

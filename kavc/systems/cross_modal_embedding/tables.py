@@ -29,7 +29,15 @@ def recall_table(
     name: str = "recall",
     caption: str = "Recall at K in galleries of each size (Tables 1 and 2)",
 ) -> Table:
-    """Recall of systems in each of the paper's cells, and in the whole set."""
+    """Recall of systems in each of the paper's cells, and in the whole set.
+
+    Example:
+        >>> from kavc.metrics.retrieval import MatchRanks
+        >>> ranks = MatchRanks(np.zeros(4, int), np.zeros(4, int))  # all are first
+        >>> table = recall_table({"ours": {"a2v": ranks, "v2a": ranks}}, "a corpus")
+        >>> table.rows[0], table.rows[2]
+        (('ours', 'A2V', 100.0, 100.0, 100.0), ('chance', 'A2V', 25.0, 100.0, 100.0))
+    """
     means = {
         name: {direction: hits.mean(axis=0) for direction, hits in per_query(of).items()}
         for name, of in ranks.items()
@@ -51,6 +59,9 @@ def cell_table(
         means: system to direction to recall `(cells,)`, in percent.
         videos: number of test videos.
         caption, source: see `Table`.
+
+    Reference:
+        Surís et al., 2018, tables 1 and 2.
     """
     rows: list[tuple] = []
     for direction, heading in DIRECTIONS.items():
@@ -206,6 +217,11 @@ def headline(hits: Mapping[str, np.ndarray], remark: str = "") -> Headline:
     Args:
         hits: direction to `(queries, cells)`, see `galleries.hits`.
         remark: added to its name.
+
+    Example:
+        >>> found = headline({"a2v": np.full((30, 3), 100.0), "v2a": np.zeros((30, 3))})
+        >>> found.name, found.value
+        ('R@1 in galleries of 30, mean of both directions', 50.0)
     """
     videos = len(hits["a2v"])
     size = galleries.headline_size(videos)

@@ -35,6 +35,18 @@ class PairTrainee(keras.Model):
 
     `fit` takes targets "is_negative" `(batch,)`, "audio_labels" and "visual_labels"
     `(batch, classes)`.
+
+    Reference:
+        Surís et al., 2018, sections 3 and 3.1.
+
+    Example:
+        >>> from kavc.systems.cross_modal_embedding.networks import CrossModalEmbedding
+        >>> small = {"audio_units": (8,), "visual_units": (8,), "embedding_dim": 6}
+        >>> network = CrossModalEmbedding(classes=3, audio_dim=4, visual_dim=5, **small)
+        >>> trainee = PairTrainee(network, switch_step=100)
+        >>> found = trainee({"audio": ops.ones((2, 4)), "visual": ops.ones((2, 5))})
+        >>> tuple(found["audio_embedding"].shape), int(trainee.steps)
+        ((2, 6), 0)
     """
 
     def __init__(
@@ -128,6 +140,11 @@ class ContrastiveTrainee(keras.Model):
     Reference:
         Radford et al., "Learning Transferable Visual Models From Natural Language Supervision",
         2021: the temperature begins at 0.07, is learned as a logarithm and kept above 0.01.
+
+    Example:
+        trainee = ContrastiveTrainee(CanonicalEmbedding(classes=1000), class_weight=0.0075)
+        trainee.compile(keras.optimizers.AdamW(2e-3))
+        trainee.fit(batches)  # features, and "audio_labels" and "visual_labels"
     """
 
     def __init__(self, network, *, class_weight=0.01):
@@ -182,6 +199,13 @@ def embedder(network):
 
     Returns:
         `Network` from the same inputs; shares all layers.
+
+    Example:
+        >>> from kavc.systems.cross_modal_embedding.networks import CrossModalEmbedding
+        >>> small = {"audio_units": (8,), "visual_units": (8,), "embedding_dim": 6}
+        >>> network = CrossModalEmbedding(classes=3, audio_dim=4, visual_dim=5, **small)
+        >>> sorted(embedder(network).output)
+        ['audio_embedding', 'visual_embedding']
     """
     outputs = {name: x for name, x in network.output.items() if name.endswith("_embedding")}
     return Network(network.input, outputs, config={}, dtype=network.dtype_policy, name="embedder")

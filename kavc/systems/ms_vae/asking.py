@@ -65,6 +65,15 @@ def localize(
 
     Raises:
         DataError: an array does not fit, or the query is longer than what it is looked for in.
+
+    Example:
+        >>> def ask(signature, inputs):
+        ...     return {"start": np.array([3]), "windows": np.array([7]), "costs": np.ones((1, 10))}
+        >>> sound, pictures = np.zeros((4, 128), np.float32), np.zeros((10, 512), np.float32)
+        >>> widths = {"audio": 128, "visual": 512}
+        >>> found = localize(ask, {"audio": sound, "visual": pictures}, widths)
+        >>> found.query, found.start, found.end  # sound is the shorter one: it asks
+        ('audio', 3, 7)
     """
     rows = {kind: feature_rows(features, kind, widths) for kind in MODALITIES}
     lengths = {kind: len(x) for kind, x in rows.items()}
@@ -95,6 +104,14 @@ def generate(
     Raises:
         ConfigError: both are there, and it isn't said which one generates.
         DataError: an array does not fit.
+
+    Example:
+        >>> def ask(signature, inputs):
+        ...     return {"audio": inputs["audio"], "visual": np.zeros((4, 512), np.float32)}
+        >>> widths = {"audio": 128, "visual": 512}
+        >>> found = generate(ask, {"audio": np.ones((4, 128), np.float32)}, widths)
+        >>> found.pair["visual"].shape, found.errors
+        ((4, 512), {'audio': 0.0})
     """
     there = [kind for kind in MODALITIES if kind in features]
     if given is None and len(there) > 1:
@@ -111,7 +128,13 @@ def generate(
 
 
 def widths_of(config: MSVAEConfig) -> dict[str, int]:
-    """Returns the width of each modality of a config's network."""
+    """Returns the width of each modality of a config's network.
+
+    Example:
+        >>> from kavc.systems.ms_vae.config import MSVAEConfig
+        >>> widths_of(MSVAEConfig())
+        {'audio': 128, 'visual': 512}
+    """
     return {"audio": config.audio_dim, "visual": config.visual_dim}
 
 

@@ -60,6 +60,10 @@ class MSVAEConfig(Config):
     """Options of MS-VAE and of what it is compared with. The defaults are the paper's.
 
     Sections and equations are those of Zhu et al., 2021 (arXiv 2102.03424), whose code is "code".
+
+    Example:
+        >>> MSVAEConfig().latent_dim, MSVAEConfig.preset("published-code").learning_rate
+        (100, 1e-05)
     """
 
     variant: str = option("ms-vae", "row of Tables 1 and 2", choices=VARIANTS)
@@ -182,7 +186,12 @@ class MSVAEConfig(Config):
 
     @property
     def supervised(self) -> bool:
-        """Whether a network is taught the event of each segment."""
+        """Whether a network is taught the event of each segment.
+
+        Example:
+            >>> MSVAEConfig().supervised, MSVAEConfig(variant="dmrn").supervised
+            (False, True)
+        """
         return self.variant in (*LOCALIZING, *ON_MAPS)
 
 
@@ -192,6 +201,11 @@ def search_space(hp: Any, config: MSVAEConfig) -> MSVAEConfig:
     Args:
         hp: `keras_tuner.HyperParameters`.
         config: the starting point, the paper's for instance.
+
+    Example:
+        >>> import keras_tuner
+        >>> search_space(keras_tuner.HyperParameters(), MSVAEConfig()) == MSVAEConfig()
+        True
     """
     ask = Choices(hp, config)
     ask.log_range("learning_rate", 1e-5, 3e-3)

@@ -34,14 +34,23 @@ def shuffled(coded: Coded, seed: int = 0) -> dict[str, np.ndarray]:
 
 
 def two_errors(shares: np.ndarray) -> float:
-    """Returns two standard errors of the mean of permutations; 0 for one."""
+    """Returns two standard errors of the mean of permutations; 0 for one.
+
+    Example:
+        >>> round(two_errors(np.array([20.0, 22.0, 21.0, 21.0])), 3), two_errors(np.array([20.0]))
+        (0.816, 0.0)
+    """
     if len(shares) < 2:
         return 0.0
     return float(2 * shares.std(ddof=1) / np.sqrt(len(shares)))
 
 
 def linear_coded(train: Videos, test: Videos) -> Coded:
-    """Codes test videos by the linear canonical correlation of training events."""
+    """Codes test videos by the linear canonical correlation of training events.
+
+    Reference:
+        Hotelling, 1936.
+    """
     rows = {kind: getattr(train, kind)[train.event] for kind in MODALITIES}
     agreed = canonical_correlation(rows["audio"], rows["visual"], dimensions=COORDINATES)
     codes = {}

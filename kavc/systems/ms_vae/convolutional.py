@@ -83,6 +83,11 @@ class ConvL3Net(_Towers):
 
     Reference:
         Arandjelovic and Zisserman, "Look, Listen and Learn", ICCV 2017, figure 2.
+
+    Example:
+        >>> network = ConvL3Net((32, 32, 3), (64, 48, 1), channels=(4, 8))
+        >>> {name: output.shape for name, output in network.output.items()}
+        {'logits': (None, 2), 'frame_embedding': (None, 8), 'sound_embedding': (None, 8)}
     """
 
     def __init__(self, frame_shape=FRAME, sound_shape=SPECTROGRAM["l3"], *, strides=1,
@@ -103,6 +108,11 @@ class ConvAVENet(_Towers):
 
     Reference:
         Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, figure 2d.
+
+    Example:
+        >>> network = ConvAVENet((32, 32, 3), (64, 48, 1), channels=(4, 8))
+        >>> {name: output.shape for name, output in network.output.items()}
+        {'logits': (None, 2), 'frame_embedding': (None, 128), 'sound_embedding': (None, 128)}
     """
 
     def __init__(self, frame_shape=FRAME, sound_shape=SPECTROGRAM["ave"], *, name="conv_ave_net",
@@ -124,6 +134,11 @@ def match_by_distance(policy):
 
     Begun at random it may have the wrong sign, and what it teaches the embeddings first is then the
     opposite of what they should learn.
+
+    Example:
+        >>> layer = match_by_distance(keras.dtype_policies.get("float32"))
+        >>> ops.convert_to_numpy(layer(ops.convert_to_tensor([[0.0], [2.0]]))).tolist()
+        [[-1.0, 1.0], [1.0, -1.0]]
     """
     return keras.layers.Dense(
         2,

@@ -80,6 +80,11 @@ class MatchingNetwork(_Embedding):
     Reference:
         Tian et al., "Audio-Visual Event Localization in Unconstrained Videos", ECCV 2018, section
         3.4, and published code.
+
+    Example:
+        >>> network = MatchingNetwork()
+        >>> network.count_params(), network.output["distance"].shape
+        (98688, (None,))
     """
 
     def __init__(self, audio_dim=128, visual_dim=512, *, units=128, dim=64,
@@ -110,6 +115,11 @@ class L3Net(_Embedding):
 
     Reference:
         Arandjelovic and Zisserman, "Look, Listen and Learn", ICCV 2017, section 2.
+
+    Example:
+        >>> network = L3Net()
+        >>> network.output["audio_embedding"].shape, network.output["logits"].shape
+        ((None, 512), (None, 2))
     """
 
     def __init__(self, audio_dim=128, visual_dim=512, *, units=128, dim=512, name="l3_net",
@@ -140,6 +150,11 @@ class AVENet(_Embedding):
 
     Reference:
         Arandjelovic and Zisserman, "Objects that Sound", ECCV 2018, section 3.1.
+
+    Example:
+        >>> network = AVENet()
+        >>> network.output["audio_embedding"].shape, network.output["logits"].shape
+        ((None, 128), (None, 2))
     """
 
     def __init__(self, audio_dim=128, visual_dim=512, *, units=128, dim=128, name="ave_net",
@@ -175,6 +190,11 @@ class DCCA(_Embedding):
     Reference:
         Andrew et al., "Deep Canonical Correlation Analysis", ICML 2013; widths as in the published
         PyTorch code.
+
+    Example:
+        >>> network = DCCA(units=8, layers=1)
+        >>> {name: tensor.shape for name, tensor in network.projections.items()}
+        {'audio_projection': (None, 10), 'visual_projection': (None, 10)}
     """
 
     def __init__(self, audio_dim=128, visual_dim=512, *, units=1024, layers=3, dim=10, name="dcca",

@@ -148,6 +148,11 @@ def headline(hits: Mapping[str, np.ndarray], remark: str = "") -> Headline:
     Args:
         hits: direction to (queries,) bool.
         remark: what the name ends in.
+
+    Example:
+        >>> found = headline({"a2v": np.array([True, False]), "v2a": np.array([True, True])})
+        >>> found.name, found.value
+        ('localisation, exact matches', 75.0)
     """
     average = 100 * np.mean([hits[way] for way in WAYS], axis=0)
     found = mean_bootstrap(average[:, None])[0].estimate()
@@ -198,7 +203,11 @@ def _cloud_figure(points: np.ndarray, held: Held) -> Figure:
 
 
 def clouds(coded: Coded) -> np.ndarray:
-    """Returns sounds and pictures of test segments in a plane, (2, n, 2) float32, by t-SNE."""
+    """Returns sounds and pictures of test segments in a plane, (2, n, 2) float32, by t-SNE.
+
+    Reference:
+        van der Maaten and Hinton, 2008; Zhu et al., 2021, figure 3.
+    """
     from sklearn.manifold import TSNE
 
     event = coded.videos.event

@@ -32,6 +32,9 @@ class Held:
         dropped: reason to number of test videos that were left out.
         published: whether the test videos are those of the paper.
         notes: sentences for the report.
+
+    Reference:
+        Zhu et al., 2021, section 3.1.
     """
 
     test: Videos
@@ -84,6 +87,13 @@ def constants(train: Videos, test: Videos) -> dict[str, np.ndarray]:
         train: of which the most frequent onset of each length is taken; the last window where no
             video has the length.
         test: whose queries are answered.
+
+    Example:
+        >>> event = np.array([[0, 1, 1, 0], [0, 1, 1, 0], [1, 1, 0, 0]], bool)
+        >>> ids, features = np.array([b"a", b"b", b"c"]), np.zeros((3, 4, 1))
+        >>> videos = Videos(ids, features, features, event, np.zeros(3, int))
+        >>> constants(videos, videos)[USUAL].tolist()
+        [1, 1, 1]
     """
     length = test.length[test.queries]
     segments = test.event.shape[1]

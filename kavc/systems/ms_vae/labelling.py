@@ -33,5 +33,11 @@ def true_classes(videos: Videos, background: int) -> np.ndarray:
     Args:
         videos: of the split.
         background: the class of segments without an event.
+
+    Example:
+        >>> event, features = np.array([[False, True, True]]), np.zeros((1, 3, 1))
+        >>> videos = Videos(np.array([b"a"]), features, features, event, np.array([5]))
+        >>> true_classes(videos, background=28).tolist()
+        [[28, 5, 5]]
     """
     return np.where(videos.event, videos.label[:, None], background)

@@ -135,6 +135,14 @@ class AVAttention(_Localizer):
     """A+V-att: both branches joined. 1,333,198 parameters; PyTorch's LSTMs have 2,048 more biases.
 
     Args, returns: as `_Localizer`, on a grid of 7 x 7 places.
+
+    Reference:
+        Tian et al., ECCV 2018; published code.
+
+    Example:
+        >>> network = AVAttention(classes=3, audio_dim=4, visual_dim=5, units=6)
+        >>> network.input["visual"].shape, network.output["probability"].shape
+        ((None, None, 7, 7, 5), (None, None, 4))
     """
 
     grid = 7
@@ -152,6 +160,14 @@ class DMRN(_Localizer):
     """Dual multimodal residual network: each branch is changed by both. 1,569,102 parameters.
 
     Args, returns: as `_Localizer`, on a grid of 7 x 7 places.
+
+    Reference:
+        Tian et al., ECCV 2018; published code.
+
+    Example:
+        >>> network = DMRN(classes=3, audio_dim=4, visual_dim=5, units=6)
+        >>> network.output["probability"].shape  # the background is one class more
+        (None, None, 4)
     """
 
     grid = 7
@@ -179,6 +195,14 @@ class AVSDN(_Localizer):
     information, and the encoder's state that begins the decoder; all widths are ours.
 
     Args, returns: as `_Localizer`.
+
+    Reference:
+        Lin, Li and Wang, "Dual-modality seq2seq network for audio-visual event localization", 2019.
+
+    Example:
+        >>> network = AVSDN(classes=3, audio_dim=4, visual_dim=5, units=6)
+        >>> network.input["visual"].shape, network.output["probability"].shape
+        ((None, None, 5), (None, None, 4))
     """
 
     def __init__(self, classes=28, audio_dim=128, visual_dim=512, *, name="avsdn", **more):
@@ -201,6 +225,14 @@ class AVFB(_Localizer):
     Yu et al.'s (ICCV 2017); number of factors, widths and the weighing are ours.
 
     Args, returns: as `_Localizer`.
+
+    Reference:
+        Ramaswamy and Das, "See the Sound, Hear the Pixels", WACV 2020.
+
+    Example:
+        >>> network = AVFB(classes=3, audio_dim=4, visual_dim=5, units=6)
+        >>> network.input["visual"].shape, network.output["probability"].shape
+        ((None, None, 5), (None, None, 4))
     """
 
     factors = 4

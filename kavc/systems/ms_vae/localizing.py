@@ -95,6 +95,14 @@ def labelled(store: VideoStore, rows: tf.Tensor, background: int) -> Batch:
 
     Returns:
         "audio" and "visual", and "class" (batch, segments) int32 and "event", likewise, float32.
+
+    Example:
+        >>> features, events = np.ones((3, 4), np.float32), np.eye(3, 1, dtype=np.float32)
+        >>> rows = {"audio": features, "visual": features, "events": events}
+        >>> rows = {name: (array, np.array([3])) for name, array in rows.items()}
+        >>> store = VideoStore(np.array([b"a"]), rows, {"label": np.array([5], np.int32)})
+        >>> labelled(store, tf.constant([0]), 28)[1]["class"].numpy().tolist()
+        [[5, 28, 28]]
     """
     found = store.gather(dict.fromkeys((*MODALITIES, "events", "label"), rows))
     event = found["events"][..., 0]

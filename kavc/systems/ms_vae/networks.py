@@ -74,6 +74,9 @@ class MSVAE(Network):
         features: dict of the network's inputs as the encoders see them, likewise.
         generated: dict of the pairs as the decoder gives them, which should be these features.
 
+    Reference:
+        Zhu et al., 2021, section 2 and figure 1; widths of the published code.
+
     Example:
         model = MSVAE()
         model({"audio": vggish, "visual": vgg})["from_audio"][:, :512]  # pictures, from sound
@@ -148,6 +151,14 @@ class MSVAE(Network):
 
         Args:
             audio, visual: `(n, width)` arrays of NumPy, of the training split.
+
+        Example:
+            >>> import numpy as np
+            >>> network = MSVAE(4, 6, latent_dim=2, scaling="standard")
+            >>> rows = np.random.default_rng(0).normal(3, 2, (50, 6)).astype("float32")
+            >>> network.fit_scaling(rows[:, :4], rows)
+            >>> abs(float(np.mean(network.scale["visual"](rows)))) < 1e-5
+            True
         """
         rows = {"audio": audio, "visual": visual}
         if isinstance(self.scale["audio"], Standardization):
@@ -188,6 +199,15 @@ class CMVAE(MSVAE):
 
     Args, returns: as `MSVAE`; `decoder_units` are those of the pictures' decoder, and the audio's
         has two of the width of the audio.
+
+    Reference:
+        Spurr et al., "Cross-modal Deep Variational Hand Pose Estimation", CVPR 2018; Zhu et al.,
+        2021, figure 3.
+
+    Example:
+        >>> network = CMVAE()
+        >>> network.output["from_audio"].shape, network.output["audio_mean"].shape
+        ((None, 640), (None, 100))
     """
 
     def __init__(

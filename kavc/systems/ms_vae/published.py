@@ -29,6 +29,9 @@ class PublishedGenerating(Generating):
     Args:
         network: `MSVAE`.
         **weights: as of `Generating`, without `kl_over`.
+
+    Reference:
+        Published code of Zhu et al., 2021; equation 3 is what it stands for.
     """
 
     def losses_of(self, answers):
@@ -61,6 +64,9 @@ class TwiceAdam(TorchAdam):
         learning_rate: float or schedule.
         twice: beginning of the names of the layers whose variables these are.
         **kwargs: see `kavc.optimizers.TorchAdam`.
+
+    Reference:
+        Published code of Zhu et al., 2021.
     """
 
     def __init__(self, learning_rate=1e-5, twice=DECODER, **kwargs):

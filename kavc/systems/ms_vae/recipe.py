@@ -29,14 +29,24 @@ KINDS = {
 
 
 def build(config: MSVAEConfig) -> keras.Model:
-    """Returns the network of the config."""
+    """Returns the network of the config.
+
+    Example:
+        >>> type(build(MSVAEConfig(variant="avdln"))).__name__
+        'MatchingNetwork'
+    """
     network, _ = KINDS[config.variant]
     widths = {"audio_dim": config.audio_dim, "visual_dim": config.visual_dim}
     return network(**widths, **_arguments(config), dtype=config.dtype)
 
 
 def stages(config: MSVAEConfig) -> list[Stage]:
-    """Returns the fits, in order."""
+    """Returns the fits, in order.
+
+    Example:
+        >>> [stages(MSVAEConfig(variant=name))[0].name for name in ("ms-vae", "dcca", "l3", "avfb")]
+        ['generation', 'correlation', 'correspondence', 'localization']
+    """
     _, stage = KINDS[config.variant]
     return [stage(config)]
 

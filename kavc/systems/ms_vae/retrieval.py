@@ -29,6 +29,17 @@ def draw_segments(videos: Videos, draws: int, seed: int = SEED) -> tuple[np.ndar
 
     Returns:
         Rows of the videos, (n,), and segments, (draws, n).
+
+    Reference:
+        Zhu et al., 2021, section 3.3.
+
+    Example:
+        >>> event = np.array([[False, True, False], [False, False, False]])
+        >>> features = np.zeros((2, 3, 1))
+        >>> videos = Videos(np.array([b"a", b"b"]), features, features, event, np.array([0, 0]))
+        >>> rows, segments = draw_segments(videos, draws=2)
+        >>> rows.tolist(), segments.tolist()  # of the only event's only segment
+        ([0], [[1], [1]])
     """
     rows = np.flatnonzero(videos.event.any(axis=1))
     rng = np.random.default_rng(seed)
@@ -49,6 +60,9 @@ def mean_reciprocal_ranks(
         segments: (queries,), one of each video.
         rows: (queries,) of the videos.
         spaces: what distances are made of.
+
+    Reference:
+        Zhu et al., 2021, section 3.3.
     """
     codes = _drawn(coded, rows, segments)
     labels = coded.videos.label[rows]
@@ -73,6 +87,9 @@ def published_reciprocal_ranks(
     pictures at all: the ranking of the last picture among pictures stands for each of them.
 
     Args: as `mean_reciprocal_ranks`.
+
+    Reference:
+        Published code of Zhu et al., 2021.
     """
     codes = _drawn(coded, rows, segments)
     labels = coded.videos.label[rows]
@@ -97,6 +114,10 @@ def chances(labels: np.ndarray) -> dict[str, float]:
 
     Args:
         labels: (queries,) categories.
+
+    Example:
+        >>> {task: round(value, 3) for task, value in chances(np.array([0, 0, 1, 1])).items()}
+        {'A-A': 0.611, 'A-V': 0.722, 'V-A': 0.722, 'V-V': 0.611}
     """
     _, which, counts = np.unique(labels, return_inverse=True, return_counts=True)
     alike = counts[which]

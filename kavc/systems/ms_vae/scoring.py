@@ -48,6 +48,15 @@ def spaces(config: MSVAEConfig, *, as_published: bool = False) -> Sequence[Space
         config: of the network.
         as_published: retrieval's in the published script, which halves both parts and squares the
             second.
+
+    Reference:
+        Zhu et al., 2021, section 3.2; `as_published` is the published script's.
+
+    Example:
+        >>> [space.name for space in spaces(MSVAEConfig())]
+        ['latent', 'pair']
+        >>> spaces(MSVAEConfig(variant="dcca"))
+        (Space(name='embedding', weight=1.0, squared=False),)
     """
     if config.variant not in GENERATING:
         return (Space("embedding"),)
@@ -62,6 +71,17 @@ def distances(one: Codes, other: Codes, of: Sequence[Space]) -> np.ndarray:
     Args:
         one, other: codes, (segments, width) and (others, width) in each space.
         of: the spaces.
+
+    Reference:
+        Zhu et al., 2021, sections 3.2 and 3.3.
+
+    Example:
+        >>> one = {"latent": np.array([[0.0, 0.0]])}
+        >>> other = {"latent": np.array([[3.0, 4.0], [0.0, 2.0]])}
+        >>> distances(one, other, [Space("latent")]).tolist()
+        [[5.0, 2.0]]
+        >>> distances(one, other, [Space("latent", 0.5, squared=True)]).tolist()
+        [[6.25, 1.0]]
     """
     total = np.zeros((len(one[of[0].name]), len(other[of[0].name])))
     for space in of:
@@ -118,6 +138,12 @@ def one_modality(network: keras.Model, kind: str, config: MSVAEConfig) -> keras.
     Args:
         network, config: as of `coder`.
         kind: "audio" or "visual".
+
+    Example:
+        >>> from kavc.systems.ms_vae.networks import MSVAE
+        >>> sound = one_modality(MSVAE(), "audio", MSVAEConfig())
+        >>> sorted(sound.output)
+        ['audio_log_variance', 'audio_mean', 'from_audio']
     """
     if config.variant in LOCALIZING:
         branch = keras.Model(network.input[kind], network.branches[kind])
@@ -189,6 +215,9 @@ class Coded:
         Args:
             between: as the method of that name gives it.
             partner: as of that method. Pictures that ask are then of the partner's event.
+
+        Reference:
+            Zhu et al., 2021, section 3.2.
         """
         pairs = {"a2v": between, "v2a": between.swapaxes(1, 2)}
         return {

@@ -34,6 +34,12 @@ def signatures(network: keras.Model, config: MSVAEConfig) -> dict[str, Signature
 
     Raises:
         ExportError: the network attends to the places of pictures, whose segments aren't.
+
+    Example:
+        >>> from kavc.systems.ms_vae.networks import MSVAE
+        >>> served = signatures(MSVAE(), MSVAEConfig())
+        >>> sorted(served)[:3], sorted(served["localize"].outputs)
+        (['encode_audio', 'encode_visual', 'generate_from_audio'], ['costs', 'start', 'windows'])
     """
     if config.variant in ON_MAPS:
         raise ExportError(
@@ -168,6 +174,15 @@ def cheapest_window(
 
     Returns:
         "start" (batch,) int32; "windows" (batch,) int32; "costs" (batch, longest) float32.
+
+    Reference:
+        Zhu et al., 2021, section 3.2; Tian et al., ECCV 2018, section 3.4.
+
+    Example:
+        >>> between = tf.constant([[[3.0, 1.0, 2.0], [1.0, 0.0, 5.0], [9.0, 9.0, 9.0]]])
+        >>> found = cheapest_window(between, tf.constant([2]), tf.constant([3]))  # third: padding
+        >>> found["start"].numpy().tolist(), found["windows"].numpy().tolist()
+        ([0], [2])
     """
     size = tf.reduce_max(tf.shape(between)[1:])
     room = size - tf.shape(between)[1:]

@@ -92,7 +92,11 @@ class SegmentStage(Stage):
 
 
 class GeneratingStage(SegmentStage):
-    """The only fit of MS-VAE: no labels, but for which segments it is shown."""
+    """The only fit of MS-VAE: no labels, but for which segments it is shown.
+
+    Reference:
+        Zhu et al., 2021, section 2.2.
+    """
 
     name = "generation"
 
@@ -216,6 +220,12 @@ def of_other_videos(video: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
     Raises:
         DataError: a video has more.
+
+    Example:
+        >>> video = np.array([0, 0, 1, 1, 2, 2])
+        >>> others = of_other_videos(video, np.random.default_rng(0))
+        >>> sorted(others.tolist()), bool((video[others] != video).all())
+        ([0, 1, 2, 3, 4, 5], True)
     """
     # Shuffled within and between videos, all are shifted by no less than the longest video.
     _, which, counts = np.unique(video, return_inverse=True, return_counts=True)
@@ -237,6 +247,10 @@ def optimizer(config: MSVAEConfig, steps: int) -> keras.optimizers.Optimizer:
     Args:
         config: of the fit.
         steps: of the whole fit, for the schedule.
+
+    Example:
+        >>> float(optimizer(MSVAEConfig(learning_rate=0.5), steps=100).learning_rate)
+        0.5
     """
     rate: Any = config.learning_rate
     if config.schedule == "cosine":

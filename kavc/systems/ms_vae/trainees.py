@@ -44,6 +44,11 @@ class Generating(keras.Model):
 
     Reference:
         Zhu et al., 2021, equations 2 and 3.
+
+    Example:
+        trainee = Generating(MSVAE(), kl_weights=(0.1, 0.01), switch_step=4580)
+        trainee.compile(TorchAdam(1e-4))
+        trainee.fit(batches)  # dicts of "audio" and "visual"
     """
 
     def __init__(
@@ -91,7 +96,11 @@ class Generating(keras.Model):
         return batch_mean(loss)
 
     def losses_of(self, answers):
-        """Returns error, divergence and distance of each segment, `(segments,)` each."""
+        """Returns error, divergence and distance of each segment, `(segments,)` each.
+
+        Reference:
+            Zhu et al., 2021, equations 2 and 3.
+        """
         pair = pair_of(answers)
         error = [pair_error(answers[f"{kind}_generated"], pair) for kind in MODALITIES]
         kl = [
@@ -103,7 +112,11 @@ class Generating(keras.Model):
         return sum(error) / 2, sum(kl) / 2 / coordinates, apart
 
     def latents_apart(self, answers):
-        """Returns how far apart each segment's two latents are, `(segments,)`."""
+        """Returns how far apart each segment's two latents are, `(segments,)`.
+
+        Reference:
+            Zhu et al., 2021, section 2.2.
+        """
         if self.latent == "none":
             return ops.zeros_like(answers["audio_mean"][:, 0])
         if self.latent == "gaussians":
@@ -114,7 +127,11 @@ class Generating(keras.Model):
         return distance(answers["audio_latent"], answers["visual_latent"])
 
     def kl_weight(self):
-        """Returns lambda_2 at this step, a scalar."""
+        """Returns lambda_2 at this step, a scalar.
+
+        Reference:
+            Zhu et al., 2021, section 2.2.
+        """
         early, late = self.kl_weights
         return ops.where(self.steps < self.switch_step, early, late)
 
@@ -259,10 +276,21 @@ class Localizing(keras.Model):
 
 
 def in_full(x):
-    """Returns a network's answer in no less than single precision, in which losses are taken."""
+    """Returns a network's answer in no less than single precision, in which losses are taken.
+
+    Example:
+        >>> keras.backend.standardize_dtype(in_full(ops.ones(2, "bfloat16")).dtype)
+        'float32'
+    """
     return ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
 
 
 def pair_of(answers):
-    """Returns what should be generated, `(segments, visual_dim + audio_dim)`, pictures first."""
+    """Returns what should be generated, `(segments, visual_dim + audio_dim)`, pictures first.
+
+    Example:
+        >>> answers = {"visual_features": ops.ones((3, 512)), "audio_features": ops.ones((3, 128))}
+        >>> tuple(pair_of(answers).shape)
+        (3, 640)
+    """
     return ops.concatenate([answers["visual_features"], answers["audio_features"]], axis=-1)

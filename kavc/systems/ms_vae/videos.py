@@ -41,6 +41,13 @@ class Videos:
         audio, visual: (videos, segments, width) float32.
         event: (videos, segments) bool. Where there is the event.
         label: (videos,) int. Category of the event.
+
+    Example:
+        >>> event = np.array([[False, True, True, False], [True, True, True, True]])
+        >>> features = np.zeros((2, 4, 1), np.float32)
+        >>> videos = Videos(np.array([b"a", b"b"]), features, features, event, np.array([0, 1]))
+        >>> videos.start.tolist(), videos.length.tolist(), videos.queries.tolist()
+        ([1, 0], [2, 4], [0])
     """
 
     ids: np.ndarray
@@ -110,6 +117,12 @@ class Segments:
 
     Raises:
         DataError: no segment is left.
+
+    Example:
+        >>> event, features = np.array([[False, True, True]]), np.zeros((1, 3, 1), np.float32)
+        >>> videos = Videos(np.array([b"a"]), features, features, event, np.array([0]))
+        >>> len(Segments(videos, events_alone=True)), len(Segments(videos, events_alone=False))
+        (2, 3)
     """
 
     def __init__(self, videos: Videos, *, events_alone: bool):

@@ -27,6 +27,13 @@ def check_ranks(offered: Collection[str], model: str) -> None:
 
     Raises:
         ConfigError: they aren't.
+
+    Example:
+        >>> check_ranks(["rank", "embed_track", "score"], "music")
+        >>> check_ranks(["parse"], "events")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: events: has no signature 'rank' as music-match has it; ...
     """
     if ranking.RANK not in offered or ranking.EMBED not in offered:
         raise ConfigError(f"{model}: has no signature 'rank' as {SYSTEM} has it; name its model")
@@ -47,6 +54,12 @@ def asking(client: Client, model: str, called: Mapping[str, str] | None = None) 
         client: of the server.
         model: its name there.
         called: signature to the one that is called in its place, as that of a front end.
+
+    Example:
+        with Client("localhost:8500") as client:
+            ask = asking(client, "music")
+            found = moments(ask, [Track("song", rows)])
+            best = ranked(ask, request({"visual": frames}), ["song"], found)
     """
     others = called or {}
     return lambda signature, inputs: client.predict(

@@ -36,6 +36,10 @@ class MusicMatchConfig(Config):
 
     Sections, tables and figures are those of Langlois, 2019 (UCB/EECS-2019-14), which names the
     networks and little else: where no source stands, the choice is ours.
+
+    Example:
+        >>> MusicMatchConfig().streams, MusicMatchConfig.preset("i3d").row("flow")
+        (('visual', 'flow'), (1024,))
     """
 
     variant: str = option(
@@ -147,6 +151,14 @@ class MusicMatchConfig(Config):
 
         Raises:
             ConfigError: the option is no shape.
+
+        Example:
+            >>> MusicMatchConfig(visual_row="224x224x3", visual_backbone="tiny").row("visual")
+            (224, 224, 3)
+            >>> MusicMatchConfig(visual_row="224 x 224").row("visual")
+            Traceback (most recent call last):
+                ...
+            kavc.errors.ConfigError: option 'visual_row' must be a shape, as 2048 or ...
         """
         text = getattr(self, f"{name}_row")
         sides = text.split("x")
@@ -162,7 +174,12 @@ class MusicMatchConfig(Config):
 
     @property
     def backbones(self) -> dict[str, str]:
-        """The backbones that there are, by "visual", "flow" or "audio"."""
+        """The backbones that there are, by "visual", "flow" or "audio".
+
+        Example:
+            >>> MusicMatchConfig().backbones, MusicMatchConfig(audio_backbone="tiny").backbones
+            ({}, {'audio': 'tiny'})
+        """
         names = {name: self.backbone(name) for name in (*self.streams, "audio")}
         return {name: kind for name, kind in names.items() if kind != "none"}
 
@@ -173,6 +190,12 @@ def search_space(hp: Any, config: MusicMatchConfig) -> MusicMatchConfig:
     Args:
         hp: `keras_tuner.HyperParameters`.
         config: the starting point, the paper's for instance.
+
+    Example:
+        >>> import keras_tuner
+        >>> config = MusicMatchConfig.preset("improved")
+        >>> search_space(keras_tuner.HyperParameters(), config) == config
+        True
     """
     ask = Choices(hp, config)
     ask.log_range("learning_rate", 1e-5, 1e-2)

@@ -71,7 +71,12 @@ def evaluate(network: keras.Model, held: Held, config: MusicMatchConfig) -> Repo
 
 
 def hits(logit: np.ndarray, preferred: np.ndarray) -> np.ndarray:
-    """Returns which answers are right: (judgements,) bool. Who can't decide, at 0, isn't."""
+    """Returns which answers are right: (judgements,) bool. Who can't decide, at 0, isn't.
+
+    Example:
+        >>> hits(np.array([2.0, 0.0, -1.0]), np.array([True, True, False])).tolist()
+        [True, False, True]
+    """
     return np.where(preferred, logit > 0, logit < 0)
 
 
@@ -121,7 +126,11 @@ def _row(name: str, logit: np.ndarray, scored: Scored, held: Held) -> tuple:
 
 
 def intervals_table(scored: Scored, held: Held) -> Table:
-    """The network's accuracy with each kind of interval, one of which the paper's ± may be."""
+    """The network's accuracy with each kind of interval, one of which the paper's ± may be.
+
+    Reference:
+        Wilson, 1927.
+    """
     right = hits(scored.logit, scored.preferred)
     count, total = int(right.sum()), len(right)
     found = {
@@ -148,6 +157,11 @@ def over_videos(right: np.ndarray, video: np.ndarray) -> Estimate:
     Args:
         right: (judgements,) bool.
         video: (judgements,) integers; equal ones are one video.
+
+    Example:
+        >>> found = over_videos(np.array([True, True, False, True]), np.array([7, 7, 8, 8]))
+        >>> found.value
+        0.75
     """
     _, of = np.unique(video, return_inverse=True)
     hit, asked = mean_bootstrap(np.stack([np.bincount(of, right), np.bincount(of)], axis=1))
@@ -163,6 +177,10 @@ def expected(logit: np.ndarray, probability: np.ndarray) -> float:
     Args:
         logit: (judgements,), of a being preferred.
         probability: (judgements,), that a rater prefers a; known of a synthetic corpus alone.
+
+    Example:
+        >>> expected(np.array([1.5, -0.5]), np.array([0.9, 0.6]))  # 0.9 and 0.4 are agreed with
+        0.65
     """
     return float(np.select([logit > 0, logit < 0], [probability, 1 - probability], 0.0).mean())
 
@@ -235,7 +253,11 @@ def _calibration(preferred: np.ndarray, logit: np.ndarray) -> tuple[float, float
 
 
 def raters_table(scored: Scored, held: Held) -> Table | None:
-    """How far raters agree on one video and two tracks; None where nobody was asked twice."""
+    """How far raters agree on one video and two tracks; None where nobody was asked twice.
+
+    Reference:
+        Fleiss, 1971.
+    """
     counts = counts_of(scored)
     if counts.sum(axis=1).max(initial=0) < 2:
         return None

@@ -31,6 +31,12 @@ class GenreProfiles:
         videos: `(videos,) object`, bytes, sorted.
         genres: names, sorted.
         means: `(videos, genres) float64`; NaN where no track of the genre was rated.
+
+    Example:
+        >>> means = np.array([[1.0, 5.0], [4.0, np.nan]])
+        >>> profiles = GenreProfiles(np.array([b"a", b"b"], object), ["folk", "rock"], means)
+        >>> profiles.take(np.array([1])).videos.tolist()
+        [b'b']
     """
 
     videos: np.ndarray
@@ -51,6 +57,16 @@ def genre_profiles(ratings: Ratings, genres: Mapping[bytes, str]) -> GenreProfil
 
     Raises:
         DataError: genres are too many.
+
+    Reference:
+        Langlois, 2019, figures 2 and 3.
+
+    Example:
+        >>> video, track = np.array([b"a", b"a"], object), np.array([b"x", b"y"], object)
+        >>> ratings = Ratings(video, track, np.array([b"", b""], object), np.array([2.0, 5.0]))
+        >>> profiles = genre_profiles(ratings, {b"x": "folk", b"y": "folk"})
+        >>> profiles.genres, profiles.means.tolist()
+        (['folk'], [[3.5]])
     """
     videos, video_of = np.unique(ratings.video, return_inverse=True)
     names, genre_of = _genre_of(ratings, genres)

@@ -54,6 +54,13 @@ def encoder(name, row, *, backbone="none", dim=64, train_from="all", dtype=None)
     Returns:
         `keras.Model`: {name `(batch, time, *row)`, name_length `(batch,)`} to `(batch, width)`;
         zeros where there is no row.
+
+    Example:
+        >>> network = encoder("audio", 128)
+        >>> rows = ops.concatenate([ops.ones((1, 2, 128)), ops.zeros((1, 1, 128))], axis=1)
+        >>> mean = network({"audio": rows, "audio_length": ops.ones((1,), "int32") * 2})
+        >>> float(mean[0, 0])  # of the two rows that are there
+        1.0
     """
     policy = keras.dtype_policies.get(dtype)
     inputs = sequence_input(row, name=name, dtype=policy.compute_dtype)
@@ -84,6 +91,11 @@ def normalization(kind, dim, *, components=32, name=None, dtype=None):
 
     Returns:
         Layer from `(..., dim)` to `(..., width)`; None for "none".
+
+    Example:
+        >>> vector = ops.ones((1, 4)) * 5
+        >>> ops.convert_to_numpy(normalization("l2", 4)(vector)).tolist(), normalization("none", 4)
+        ([[1.0, 1.0, 1.0, 1.0]], None)
     """
     if kind not in NORMALIZE:
         raise ValueError(f"normalize must be one of {', '.join(NORMALIZE)}; received: {kind!r}")
@@ -249,6 +261,12 @@ class MusicMatch(Network):
         Returns:
             Inputs "video", where there are streams, "audio_a" and "audio_b", `(batch, width)` each;
             and the outputs of the network.
+
+        Example:
+            >>> network = MusicMatch({"visual": 6}, 4, units=8)
+            >>> inputs, outputs = network.on_vectors()
+            >>> {name: tensor.shape for name, tensor in inputs.items()}, outputs["score"].shape
+            ({'audio_a': (None, 4), 'audio_b': (None, 4), 'video': (None, 6)}, (None, 2))
         """
         networks = dict.fromkeys(TRACKS, self.track_network)
         if self.video_network is not None:
@@ -295,6 +313,11 @@ class MusicMatch(Network):
 
         Returns:
             `(batch, n)`.
+
+        Example:
+            >>> network = MusicMatch({"visual": 6}, 4, units=8, head="symmetric")
+            >>> tuple(network.scores(ops.ones((1, 6)), ops.ones((1, 50, 4))).shape)
+            (1, 50)
         """
         return self.comparison.many(video, tracks)
 
@@ -304,6 +327,14 @@ class MusicMatch(Network):
         Args:
             vectors: name of each stream, and "audio", to `(n, width)` arrays of NumPy, as its
                 encoder makes them.
+
+        Example:
+            >>> import numpy as np
+            >>> network = MusicMatch({"visual": 6}, 4, units=8, normalize="standard")
+            >>> rows = np.random.default_rng(0).normal(5, 2, (100, 6))
+            >>> network.fit_normalization(visual=rows, audio=rows[:, :4])
+            >>> round(float(np.mean(network.vector_of({"visual": rows}))), 4) + 0.0
+            0.0
         """
         for name, rows in vectors.items():
             norm = self.norms[name]

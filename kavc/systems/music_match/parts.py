@@ -27,6 +27,9 @@ class Head:
 
     Returns:
         "preference" `(batch, 1)` and "score" `(batch, 2)`, as of `MusicMatch`.
+
+    Reference:
+        Langlois, 2019, section 3 and figure 4.
     """
 
     def __init__(self, head, interaction, units, embedding_dim, dropout, policy):
@@ -112,6 +115,15 @@ def principal(rows, units):
 
     Returns:
         `(dim,)` and `(dim, units) float64`; zeros for directions in which there is nothing.
+
+    Reference:
+        Pearson, 1901.
+
+    Example:
+        >>> rows = np.array([[0.0, 1.0], [4.0, 1.0]])
+        >>> centre, directions = principal(rows, 2)
+        >>> centre.tolist(), ((rows - centre) @ directions).tolist()  # nothing along the second
+        ([2.0, 1.0], [[-1.0, 0.0], [1.0, 0.0]])
     """
     centre = rows.mean(axis=0, dtype=np.float64)
     covariance = np.cov(rows.T.astype(np.float64), bias=True).reshape(rows.shape[1], -1)

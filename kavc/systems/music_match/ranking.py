@@ -79,6 +79,10 @@ def request(video: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
     Args:
         video: name of what is seen to (rows, ...) float32.
+
+    Example:
+        >>> {name: array.shape for name, array in request({"visual": np.zeros((3, 2048))}).items()}
+        {'visual': (1, 3, 2048), 'visual_length': (1,)}
     """
     found: dict[str, np.ndarray] = {}
     for name, rows in video.items():
@@ -99,6 +103,13 @@ def moments(ask: Ask, tracks: Sequence[Track], seconds: float | None = None) -> 
     Raises:
         DataError: a track has no rows, or no times where moments are wanted; or moments are too
             many.
+
+    Example:
+        >>> def ask(signature, inputs):
+        ...     return {"vector": inputs["audio"].mean(axis=1)}
+        >>> track = Track("song", np.zeros((4, 2), np.float32), times=np.arange(4.0))
+        >>> moments(ask, [track], seconds=2.0).spans.tolist()
+        [[0.0, 2.0], [1.0, 3.0], [2.0, 4.0]]
     """
     windows, of, spans = [], [], []
     for track in tracks:
@@ -117,7 +128,14 @@ def moments(ask: Ask, tracks: Sequence[Track], seconds: float | None = None) -> 
 
 
 def embedded(ask: Ask, windows: Sequence[np.ndarray]) -> np.ndarray:
-    """Returns the vectors of some rows each, (n, width) float32, by "embed_track"."""
+    """Returns the vectors of some rows each, (n, width) float32, by "embed_track".
+
+    Example:
+        >>> def ask(signature, inputs):
+        ...     return {"vector": inputs["audio_length"][:, None]}
+        >>> embedded(ask, [np.zeros((2, 128)), np.zeros((5, 128))]).tolist()
+        [[2], [5]]
+    """
     lengths = np.array([len(rows) for rows in windows], np.int32)
     padded = np.zeros((len(windows), lengths.max(), *windows[0].shape[1:]), np.float32)
     for row, each in zip(padded, windows, strict=True):
@@ -149,6 +167,14 @@ def step_of(track: Track) -> float:
 
     Raises:
         DataError: it has no times, or they do not rise.
+
+    Example:
+        >>> step_of(Track("song", np.zeros((3, 128)), times=np.array([0.0, 0.96, 1.92])))
+        0.96
+        >>> step_of(Track("song", np.zeros((3, 128))))
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: track 'song': when its rows begin isn't known, as ...
     """
     if track.times is None:
         raise DataError(
@@ -185,6 +211,17 @@ def ranked(ask: Ask, video: Arrays, tracks: Sequence[str], found: Moments) -> li
         video: what the signature takes of the video, a batch of one.
         tracks: their ids.
         found: as `moments` gives them.
+
+    Reference:
+        Bradley and Terry, 1952, for the chances.
+
+    Example:
+        >>> def ask(signature, inputs):
+        ...     return {"scores": inputs["tracks"][..., 0]}
+        >>> none = np.full((2, 2), np.nan)
+        >>> found = Moments(np.array([0, 1]), np.array([[-1.0], [1.0]], np.float32), none)
+        >>> [(each.track, each.score) for each in ranked(ask, {}, ["slow", "fast"], found)]
+        [('fast', 1.0), ('slow', -1.0)]
     """
     parts = [
         _scores(ask, video, found.vectors[at : at + IN_A_CALL])
@@ -223,6 +260,13 @@ def chance(scores: np.ndarray) -> np.ndarray:
 
     Returns:
         (n,) float64, by Bradley and Terry; 1/2 for an only one.
+
+    Reference:
+        Bradley and Terry, "Rank analysis of incomplete block designs", 1952.
+
+    Example:
+        >>> chance(np.array([0.0, 0.0, 50.0])).tolist(), chance(np.array([3.0])).tolist()
+        ([0.25, 0.25, 1.0], [0.5])
     """
     if len(scores) < 2:
         return np.full(len(scores), 0.5)

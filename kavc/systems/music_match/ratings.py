@@ -59,6 +59,11 @@ def rating_report(
     Raises:
         DataError: `centre`, and a rating names no rater; or one pair has so many ratings that the
             table would not fit into memory.
+
+    Example:
+        ratings = read_ratings("ratings.csv")
+        report = rating_report(ratings, {}, title="Ratings", source="ratings.csv", centre=True)
+        report.headline.value  # ICC(1,k)
     """
     used = centred(ratings) if centre else ratings
     table = by_pair(used)
@@ -93,6 +98,12 @@ def centred(ratings: Ratings) -> Ratings:
 
     Raises:
         DataError: a rating names no rater.
+
+    Example:
+        >>> names = (np.array([b"a", b"b"] * 2, object), np.array([b"x"] * 4, object))
+        >>> raters = np.array([b"high", b"high", b"low", b"low"], object)
+        >>> centred(Ratings(*names, raters, np.array([6.0, 7.0, 1.0, 2.0]))).rating.tolist()
+        [3.5, 4.5, 3.5, 4.5]
     """
     unnamed = int((ratings.rater == b"").sum())
     if unnamed:
@@ -112,6 +123,11 @@ def by_pair(ratings: Ratings) -> np.ndarray:
 
     Raises:
         DataError: it would not fit into memory.
+
+    Example:
+        >>> video, track = np.array([b"a", b"a", b"b"], object), np.array([b"x"] * 3, object)
+        >>> by_pair(Ratings(video, track, video, np.array([3.0, 4.0, 7.0]))).tolist()
+        [[3.0, 4.0], [7.0, nan]]
     """
     _, video_of = np.unique(ratings.video, return_inverse=True)
     tracks, track_of = np.unique(ratings.track, return_inverse=True)

@@ -11,7 +11,13 @@ from kavc.systems.music_match.stages import PreferenceStage
 
 
 def build(config: MusicMatchConfig) -> MusicMatch:
-    """Returns the network of the config's variant."""
+    """Returns the network of the config's variant.
+
+    Example:
+        >>> config = MusicMatchConfig(visual_row="6", flow_row="6", audio_row="4", units=8)
+        >>> [name for name in sorted(build(config).input) if not name.endswith("_length")]
+        ['audio_a', 'audio_b', 'flow', 'visual']
+    """
     return MusicMatch(
         {name: _size(config.row(name)) for name in config.streams},
         _size(config.row(TRACK)),
@@ -30,7 +36,12 @@ def build(config: MusicMatchConfig) -> MusicMatch:
 
 
 def stages(config: MusicMatchConfig) -> list[Stage]:
-    """Returns the only fit."""
+    """Returns the only fit.
+
+    Example:
+        >>> [stage.name for stage in stages(MusicMatchConfig())]
+        ['preference']
+    """
     return [PreferenceStage(config)]
 
 

@@ -36,6 +36,13 @@ def signatures(network: MusicMatch, config: MusicMatchConfig) -> dict[str, Signa
     Args:
         network: trained network of any variant.
         config: the config that it was built with.
+
+    Example:
+        >>> from kavc.systems.music_match import recipe
+        >>> config = MusicMatchConfig(visual_row="6", flow_row="6", audio_row="4", units=8)
+        >>> served = signatures(recipe.build(config), config)
+        >>> sorted(served), served["embed_track"].outputs["vector"].shape
+        (['embed_track', 'rank', 'score', 'serving_default'], (4,))
     """
     seen = list(config.streams)
     width = network.track_network.output.shape[-1]

@@ -72,7 +72,11 @@ class Embedded:
 
 
 class PreferenceStage(Stage):
-    """Learns whether the first of two tracks was preferred."""
+    """Learns whether the first of two tracks was preferred.
+
+    Reference:
+        Langlois, 2019, section 3.
+    """
 
     name = "preference"
     headline = ("val_accuracy", "max")
@@ -142,7 +146,14 @@ class PreferenceStage(Stage):
         return batches.map(batch, num_parallel_calls=2, deterministic=True).prefetch(4)
 
     def draw(self, count: int, epoch: tf.Tensor | int | None, seed: int) -> Columns:
-        """Returns the rows of an epoch and which change places: (judgements,) int32, bool."""
+        """Returns the rows of an epoch and which change places: (judgements,) int32, bool.
+
+        Example:
+            >>> stage = PreferenceStage(MusicMatchConfig())
+            >>> rows, swapped = stage.draw(4, None, seed=0)
+            >>> rows.tolist(), swapped.tolist()  # validation is as it was asked
+            ([0, 1, 2, 3], [False, False, False, False])
+        """
         rows = np.arange(count, dtype=np.int32)
         swaps = self.config.swaps == "random" and self.config.head == "plain"
 
@@ -212,7 +223,15 @@ def begin(network: MusicMatch, config: MusicMatchConfig, folder: Path) -> None:
 
 
 def check_begun(before: Any, now: Mapping[str, Mapping[str, str]], kept: Path) -> None:
-    """Raises unless backbones begin with the weights that they began with before."""
+    """Raises unless backbones begin with the weights that they began with before.
+
+    Example:
+        >>> check_begun({"visual": {"h5": "5f"}}, {"visual": {"h5": "5f"}}, Path("backbones.json"))
+        >>> check_begun({}, {"visual": {"h5": "5f"}}, Path("backbones.json"))
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: backbones.json: the run began with other weights of ...
+    """
     for name, digests in now.items():
         if not isinstance(before, dict) or before.get(name) != dict(digests):
             raise DataError(

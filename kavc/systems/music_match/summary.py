@@ -38,6 +38,9 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
     Args:
         reports: label of a row to one report a seed, the same seeds in every row.
         source: where the numbers come from.
+
+    Reference:
+        Langlois, 2019, table 1.
     """
     accuracies = {
         label: [report.headline.value for report in seeds] for label, seeds in reports.items()
@@ -89,7 +92,11 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
 
 
 def differences(reports: Mapping[str, Sequence[Report]], source: str) -> Table:
-    """What each part brings: differences of two rows, paired by seed, and McNemar's exact test."""
+    """What each part brings: differences of two rows, paired by seed, and McNemar's exact test.
+
+    Reference:
+        McNemar, 1947.
+    """
     known = _known(reports)
     names = ["difference", "low", "high"] + (["expected", "low ", "high "] if known else [])
     columns = [
@@ -123,6 +130,9 @@ def compare(reports: Mapping[str, Report]) -> Report:
 
     Raises:
         ConfigError: the runs were not asked about the same judgements.
+
+    Reference:
+        McNemar, 1947.
     """
     first = next(iter(reports))
     columns = [

@@ -30,6 +30,12 @@ def is_corpus(folder: Path) -> bool:
 
     Raises:
         DataError: it is a corpus that is damaged, or of something else.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     is_corpus(Path(folder))
+        False
     """
     from kavc.data.features.header import read_header
 
@@ -118,6 +124,9 @@ def media_in(folder: Path, tell: Tell) -> list[Clip]:
 
     Raises:
         DataError: there are none.
+
+    Example:
+        clips = media_in(Path("songs"), tell=print)
     """
     found = find_clips([folder])
     for _, file, reason in found.bad:

@@ -16,6 +16,10 @@ def weight_files(config: MusicMatchConfig) -> dict[str, dict[str, Path]]:
 
     Raises:
         ConfigError: one isn't there; says what to fetch, and where to put it.
+
+    Example:
+        >>> weight_files(MusicMatchConfig(backbone_weights="random"))
+        {}
     """
     if not (wanted := weights_wanted(config)):
         return {}
@@ -27,7 +31,12 @@ def weight_files(config: MusicMatchConfig) -> dict[str, dict[str, Path]]:
 
 
 def weights_wanted(config: MusicMatchConfig) -> dict[str, Sequence[Weights]]:
-    """Returns what each backbone needs that begins with published weights."""
+    """Returns what each backbone needs that begins with published weights.
+
+    Example:
+        >>> weights_wanted(MusicMatchConfig(audio_backbone="tiny"))  # begins with random ones
+        {}
+    """
     if config.backbone_weights != "published":
         return {}
     needs = {name: weights_of(backbone) for name, backbone in config.backbones.items()}
@@ -39,6 +48,9 @@ def check_layers(config: MusicMatchConfig) -> None:
 
     Raises:
         ConfigError: one has none of that name; names the nearest one.
+
+    Example:
+        >>> check_layers(MusicMatchConfig())  # no backbone: nothing to check
     """
     for name, kind in config.backbones.items():
         layer = getattr(config, f"{name}_train_from")

@@ -18,6 +18,12 @@ class TiAVCConfig(Config):
     """Options of Ti-AVC. The defaults are the paper's, or the likeliest reading where it is silent.
 
     Sections and tables are those of Su et al., 2020 (arXiv 2009.06573).
+
+    Example:
+        >>> TiAVCConfig(variant="joint").batch_size
+        8
+        >>> TiAVCConfig.preset("improved").embedding_dim
+        512
     """
 
     variant: str = option("ti-avc", "row of Table 1", choices=VARIANTS)
@@ -133,6 +139,12 @@ def search_space(hp: Any, config: TiAVCConfig) -> TiAVCConfig:
     Args:
         hp: `keras_tuner.HyperParameters`.
         config: the starting point, the paper's for instance.
+
+    Example:
+        >>> import keras_tuner
+        >>> hp = keras_tuner.HyperParameters()
+        >>> search_space(hp, TiAVCConfig()) == TiAVCConfig(), "learning_rate" in hp
+        (True, True)
     """
     ask = Choices(hp, config)
     ask.log_range("learning_rate", 1e-5, 1e-2)

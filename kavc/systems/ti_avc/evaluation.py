@@ -227,6 +227,12 @@ def theme_bars(
         line: optional AUC of baseline-1 over all pairs, in [0, 1].
         intervals: optional (themes, 2) ends of the whiskers, in [0, 1]; NaN for none.
         remark: sentence of the caption on what the AUCs and whiskers are.
+
+    Example:
+        >>> auc, videos = np.array([0.8, 0.6, 0.9]), np.array([40, 900, 2])
+        >>> figure = theme_bars(["games", "food", "rare"], auc, videos, "a corpus", line=0.55)
+        >>> figure.name, figure.source
+        ('themes', 'a corpus')
     """
     order = np.argsort(-videos, kind="stable")
     auc = np.where(videos < FEWEST, np.nan, auc)

@@ -41,7 +41,13 @@ def _video_inputs(audio_dim, visual_dim, policy):
 
 
 def embedding_inputs(audio_dim, visual_dim, policy):
-    """Returns the inputs of what follows both single-modality sub-networks, by name."""
+    """Returns the inputs of what follows both single-modality sub-networks, by name.
+
+    Example:
+        >>> inputs = embedding_inputs(128, 64, keras.dtype_policies.get("mixed_bfloat16"))
+        >>> inputs["visual_embedding"].shape, inputs["audio_embedding"].dtype
+        ((None, None, 64), 'bfloat16')
+    """
     dtype = policy.compute_dtype
     return {
         "audio_embedding": keras.Input((audio_dim,), dtype=dtype, name="audio_embedding"),
@@ -56,6 +62,12 @@ def embeddings(network, inputs):
     Returns:
         dict of "audio_embedding" `(batch, dim)`, "visual_embedding" `(batch, frames, dim)` and
         "visual_length" `(batch,)`.
+
+    Example:
+        >>> network = ThemeLearner(themes=3, audio_dim=4, visual_dim=5)
+        >>> found = embeddings(network, network.input)
+        >>> found["audio_embedding"].shape, found["visual_embedding"].shape
+        ((None, 128), (None, None, 128))
     """
     names = ("audio", "audio_length"), ("visual", "visual_length")
     audio, visual = ({name: inputs[name] for name in group} for group in names)
@@ -158,6 +170,11 @@ class CorrespondenceLearner(Network):
 
     Reference:
         Su et al., 2020, section 4.2.
+
+    Example:
+        >>> network = CorrespondenceLearner(themes=3, audio_dim=8, visual_dim=8)
+        >>> network.input["predicted_theme"].shape, network.output["match"].shape
+        ((None, 3), (None, 1))
     """
 
     def __init__(
@@ -218,6 +235,11 @@ class TiAVC(Network):
 
     Reference:
         Su et al., 2020, Figure 1.
+
+    Example:
+        >>> network = TiAVC(themes=19)
+        >>> network.count_params(), network.output["match"].shape, network.output["theme"].shape
+        (674324, (None, 1), (None, 19))
     """
 
     def __init__(
@@ -286,6 +308,13 @@ def predicted_theme_input(logits, form="probabilities"):
 
     Returns:
         `(batch, themes)`.
+
+    Example:
+        >>> logits = ops.convert_to_tensor([[0.0, 200.0], [1.0, 1.0]])
+        >>> ops.convert_to_numpy(predicted_theme_input(logits)).tolist()
+        [[0.0, 1.0], [0.5, 0.5]]
+        >>> ops.convert_to_numpy(predicted_theme_input(logits, "onehot")).tolist()
+        [[0.0, 1.0], [1.0, 0.0]]
     """
     check_choice("predicted_theme", form, PREDICTED_THEME)
     if form == "probabilities":
@@ -309,6 +338,9 @@ def correspondence(
 
     Returns:
         dict of "match" `(batch, 1)` and "theme" `(batch, themes)`, logits.
+
+    Reference:
+        Su et al., 2020, section 4.2.
     """
     logits = theme_fusion(embedded)
     predicted = ops.stop_gradient(logits) if stop_gradient else logits
@@ -327,6 +359,16 @@ class JointTiAVC(TiAVC):
 
     Reference:
         Su et al., 2020, section 5.1.
+
+    Example:
+        model = JointTiAVC(themes=19)
+        model.compile(
+            "adam",
+            {
+                "match": keras.losses.BinaryCrossentropy(from_logits=True),
+                "theme": keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            },
+        )
     """
 
     def __init__(self, *args, name="joint_ti_avc", **kwargs):
@@ -401,6 +443,10 @@ class Baseline1(_Baseline):
 
     Reference:
         Su et al., 2020, section 5.1.
+
+    Example:
+        >>> Baseline1(themes=19).count_params()  # TiAVC(themes=19) has 674,324
+        674726
     """
 
     sees_theme = False
@@ -417,6 +463,10 @@ class Baseline2(_Baseline):
 
     Reference:
         Su et al., 2020, section 5.1.
+
+    Example:
+        >>> Baseline2(themes=19).count_params(), "theme" in Baseline2(themes=3, audio_dim=4).input
+        (675851, True)
     """
 
     sees_theme = True

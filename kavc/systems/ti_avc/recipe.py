@@ -16,7 +16,12 @@ from kavc.systems.ti_avc.stages import (
 
 
 def build(config: TiAVCConfig) -> keras.Model:
-    """Returns the network of the config's variant."""
+    """Returns the network of the config's variant.
+
+    Example:
+        >>> type(build(TiAVCConfig(variant="baseline-1", audio_dim=4, visual_dim=5))).__name__
+        'Baseline1'
+    """
     network = {
         "ti-avc": networks.TiAVC,
         "joint": networks.JointTiAVC,
@@ -52,7 +57,17 @@ def build(config: TiAVCConfig) -> keras.Model:
 
 
 def stages(config: TiAVCConfig) -> list[Stage]:
-    """Returns the fits of the config's variant, in order."""
+    """Returns the fits of the config's variant, in order.
+
+    Reference:
+        Su et al., 2020, section 5.1.
+
+    Example:
+        >>> [stage.name for stage in stages(TiAVCConfig())]
+        ['theme', 'correspondence']
+        >>> [stage.name for stage in stages(TiAVCConfig(variant="joint", alignment_epochs=5))]
+        ['alignment', 'pairs']
+    """
     pretraining = [AlignmentStage(config)] if config.alignment_epochs else []
     if config.variant == "ti-avc":
         return [*pretraining, ThemeStage(config), CorrespondenceStage(config)]

@@ -35,6 +35,12 @@ class Scored:
         theme: (pairs,) int32. The visual's theme.
         match: (pairs,) float32. Match logits.
         theme_logits: (pairs, themes) float32; None from a network that predicts no theme.
+
+    Example:
+        >>> drawn = pairs(np.array([0, 0, 1, 1]), seed=0, epoch=None)
+        >>> scored = Scored(drawn, np.zeros(8, np.int32), np.zeros(8, np.float32), None)
+        >>> len(scored.pairs), int(scored.pairs.label.sum())
+        (8, 4)
     """
 
     pairs: Pairs
@@ -44,7 +50,17 @@ class Scored:
 
 
 def evaluation_pairs(store: VideoStore, *, same_theme: bool) -> Pairs:
-    """Returns a split's fixed pairs: negatives of any theme (A), or of the same one (B)."""
+    """Returns a split's fixed pairs: negatives of any theme (A), or of the same one (B).
+
+    Example:
+        >>> from kavc.systems.ti_avc.videos import video_store
+        >>> one, themes = np.ones(4, np.int32), np.array([0, 0, 1, 1])
+        >>> rows = np.zeros((4, 2), np.float32)
+        >>> store = video_store(np.array([b"a", b"b", b"c", b"d"]), themes, rows, one, rows, one)
+        >>> drawn = evaluation_pairs(store, same_theme=True)
+        >>> drawn.label.tolist(), bool((themes[drawn.audio] == themes[drawn.visual]).all())
+        ([1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0], True)
+    """
     return pairs(
         store.columns["theme"],
         seed=EVALUATION_SEED,
@@ -108,7 +124,13 @@ def measured_contributions(
 
 
 def pooled_contributions(sums: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, float]]:
-    """Returns the sums over all positives, all negatives, and both."""
+    """Returns the sums over all positives, all negatives, and both.
+
+    Example:
+        >>> sums = {"positives": [{"audio": 1.0}, {"audio": 2.0}], "negatives": [{"audio": 4.0}]}
+        >>> pooled_contributions(sums)
+        {'positives': {'audio': 3.0}, 'negatives': {'audio': 4.0}, 'pooled': {'audio': 7.0}}
+    """
     totals = {name: added(parts) for name, parts in sums.items()}
     return totals | {"pooled": added(totals.values())}
 

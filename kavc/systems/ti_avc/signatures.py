@@ -27,6 +27,13 @@ def signatures(network: keras.Model, config: TiAVCConfig) -> dict[str, Signature
     Args:
         network: trained network of any variant.
         config: the config that it was built with.
+
+    Example:
+        >>> from kavc.systems.ti_avc import recipe
+        >>> config = TiAVCConfig(themes=3, audio_dim=4, visual_dim=5)
+        >>> served = signatures(recipe.build(config), config)
+        >>> sorted(served), sorted(served["serving_default"].outputs)
+        (['embed_audio', 'embed_visual', 'serving_default'], ['match_score', 'theme_probabilities'])
     """
     audio = {
         "audio": Field((None, config.audio_dim), "float32", "audio features, one step each 0.96 s"),

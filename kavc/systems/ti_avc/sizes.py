@@ -15,6 +15,10 @@ def fusion_parameters(
         outputs: int. Number of logits.
         themes: int. Summed width of the theme inputs.
         depth, filters, kernel_size, units, theme_input: as `fusion_network`.
+
+    Example:
+        >>> fusion_parameters(256, 19), fusion_parameters(256, 1, themes=38)
+        (166675, 178945)
     """
     conv_in, fc_in = width, filters
     if theme_input == "conv":
@@ -46,6 +50,15 @@ def doubled_fusion(
 
     Returns:
         dict of the arguments that differ.
+
+    Reference:
+        Su et al., 2020, section 5.1.
+
+    Example:
+        >>> doubled_fusion(256, 19, theme_widths=())
+        {'depth': 4, 'filters': 143}
+        >>> doubled_fusion(256, 19, theme_widths=(), doubling="parallel")
+        {'branches': 2}
     """
     if doubling == "parallel":
         return {"branches": 2}

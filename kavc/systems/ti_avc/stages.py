@@ -37,6 +37,11 @@ class ThemeLoss(keras.losses.SparseCategoricalCrossentropy):
     Args:
         label_smoothing: share of the target that is spread evenly over all themes.
         name: str.
+
+    Example:
+        >>> logits = keras.ops.convert_to_tensor([[0.0, 0.0], [50.0, 0.0]])
+        >>> round(float(ThemeLoss()(keras.ops.zeros(2), logits)), 4)  # log 2 / 2
+        0.3466
     """
 
     def __init__(self, label_smoothing: float = 0.0, name: str = "theme_loss"):
@@ -140,7 +145,13 @@ def _shuffled_videos(store: VideoStore, epoch: tf.Tensor | int | None, seed: int
 
 
 class ThemeStage(_VideoStage):
-    """First stage of Ti-AVC: the theme learner (section 4.2)."""
+    """First stage of Ti-AVC: the theme learner (section 4.2).
+
+    Example:
+        >>> stage = ThemeStage(TiAVCConfig())
+        >>> stage.start, stage.patience, stage.monitor
+        ('previous', 5, 'val_loss')
+    """
 
     name = "theme"
 
@@ -197,7 +208,11 @@ class _MatchStage(_VideoStage):
 
 
 class PairStage(_MatchStage):
-    """The only stage of the joint model and of the baselines: everything at once, on pairs."""
+    """The only stage of the joint model and of the baselines: everything at once, on pairs.
+
+    Reference:
+        Su et al., 2020, section 5.1.
+    """
 
     name = "pairs"
 
@@ -227,6 +242,9 @@ class CorrespondenceStage(_MatchStage):
 
     The embeddings of every video are computed once; only the theme learner's fusion, whose answer
     depends on the pair, runs at every step.
+
+    Reference:
+        Su et al., 2020, section 4.2.
     """
 
     name = "correspondence"

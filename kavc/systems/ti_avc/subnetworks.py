@@ -57,6 +57,11 @@ def audio_network(
     Returns:
         `keras.Model`: {audio `(batch, time, audio_dim)`, audio_length `(batch,)`} to
         `(batch, embedding_dim)`; zeros where the length is 0.
+
+    Example:
+        >>> network = audio_network(128)
+        >>> network.output.shape, network.count_params()
+        ((None, 128), 164736)
     """
     check_choice("attention", attention, ATTENTION)
     check_choice("normalize", normalize, NORMALIZE)
@@ -93,6 +98,11 @@ def visual_network(visual_dim=1280, *, embedding_dim=128, normalize="none", dtyp
     Returns:
         `keras.Model`: {visual `(batch, frames, visual_dim)`, visual_length `(batch,)`} to
         `(batch, frames, embedding_dim)`.
+
+    Example:
+        >>> network = visual_network(1280)
+        >>> network.output.shape, network.count_params()
+        ((None, None, 128), 163968)
     """
     check_choice("normalize", normalize, NORMALIZE)
     policy = keras.dtype_policies.get(dtype or keras.config.dtype_policy())
@@ -145,6 +155,11 @@ def fusion_network(
         `keras.Model`: {audio_embedding `(batch, audio_dim)`, visual_embedding
         `(batch, frames, visual_dim)`, visual_length `(batch,)`, theme_0 `(batch, width)`, ...} to
         logits `(batch, outputs)`.
+
+    Example:
+        >>> network = fusion_network(1, theme_widths=(19, 19))
+        >>> sorted(network.input), network.count_params()
+        (['audio_embedding', 'theme_0', 'theme_1', 'visual_embedding', 'visual_length'], 178945)
     """
     check_choice("theme_input", theme_input, THEME_INPUT)
     check_choice("interaction", interaction, INTERACTION)

@@ -22,7 +22,13 @@ if TYPE_CHECKING:
 
 
 class TiAVCSystem(System):
-    """Themes informed audio-visual correspondence (Su et al., 2020)."""
+    """Themes informed audio-visual correspondence (Su et al., 2020).
+
+    Example:
+        >>> system = TiAVCSystem()
+        >>> [(row.label, row.published) for row in system.rows(system.Config())][-1]
+        ('Ti-AVC', 78.73)
+    """
 
     name = "ti-avc"
     summary = "does this sound belong to these frames, given the theme?"

@@ -37,6 +37,13 @@ def on_frozen_embeddings(network):
     Returns:
         `Network`: {audio_embedding, visual_embedding, visual_length, theme} to
         {"match": logits `(batch, 1)`}.
+
+    Example:
+        >>> from kavc.systems.ti_avc.networks import TiAVC
+        >>> network = TiAVC(themes=3, audio_dim=4, visual_dim=5)
+        >>> learner = on_frozen_embeddings(network)
+        >>> learner.output["match"].shape, network.theme_learner.trainable
+        ((None, 1), False)
     """
     learner = network.theme_learner
     learner.trainable = False
@@ -79,6 +86,11 @@ class Alignment(keras.Model):
 
     Reference:
         van den Oord et al., 2018, equation 4.
+
+    Example:
+        trainee = Alignment(ThemeLearner(themes=19))
+        trainee.compile(keras.optimizers.Adam(1e-4))
+        trainee.fit(batches)  # dicts of "audio", "audio_length", "visual", "visual_length"
     """
 
     def __init__(self, network, temperature=0.07):

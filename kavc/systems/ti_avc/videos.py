@@ -41,6 +41,14 @@ def gather_pairs(
     Returns:
         "audio" (batch, steps, audio_dim) and "visual" (batch, frames, visual_dim) float32, padded
         with zeros; "audio_length", "visual_length" and "theme", that of the visual, (batch,) int32.
+
+    Example:
+        >>> lengths, rows = np.array([1, 2]), np.arange(6, dtype=np.float32).reshape(3, 2)
+        >>> ids, themes = np.array([b"a", b"b"]), np.array([0, 1])
+        >>> store = video_store(ids, themes, rows, lengths, rows, lengths)
+        >>> batch = gather_pairs(store, np.array([0]), np.array([1]))  # sound of a, pictures of b
+        >>> batch["audio"].numpy().tolist(), batch["visual"].numpy().tolist()
+        ([[[0.0, 1.0]]], [[[2.0, 3.0], [4.0, 5.0]]])
     """
     rows = {"audio": audio, "visual": visual, "theme": visual}
     return store.gather(rows, max_steps={"audio": max_steps})
@@ -63,6 +71,13 @@ def video_store(
         audio_lengths: (videos,) integers. Steps of each video.
         visual: (sum of visual lengths, visual_dim) float32.
         visual_lengths: (videos,) integers. Frames of each video.
+
+    Example:
+        >>> lengths, rows = np.array([1, 2]), np.ones((3, 128), np.float32)
+        >>> ids, themes = np.array([b"a", b"b"]), np.array([0, 1])
+        >>> store = video_store(ids, themes, rows, lengths, rows, lengths)
+        >>> len(store), store.columns["theme"].tolist()
+        (2, [0, 1])
     """
     sequences = {"audio": (audio, audio_lengths), "visual": (visual, visual_lengths)}
     return VideoStore(ids, sequences, {"theme": np.asarray(themes, np.int32)})

@@ -278,14 +278,14 @@ def test_figure_2_has_one_axis_chance_and_the_most_frequent_theme_first():
     intervals = np.array([[0.5, 0.9], [np.nan] * 2, [0.9, 1.0], [0.7, 0.9]])
     figure = theme_bars("ABCD", auc, videos, "made up", 0.65, intervals=intervals, remark="So.")
     axes = drawn(figure)
-    names = [label.get_text() for label in axes.get_xticklabels()]
+    names = [label.get_text() for label in axes.get_yticklabels()]
     assert names == ["D (2,000)", "B (12)", "A (10)", "C (1)"]
-    assert axes.get_ylim() == (0, 100)
+    assert axes.get_xlim() == (0, 100)
     # An AUC of 0 is seen; that of a theme with one video is not stated.
-    heights = axes.lines[0].get_ydata()
-    np.testing.assert_array_equal(heights, [80, 0, 70, np.nan])
+    lengths = axes.lines[0].get_xdata()
+    np.testing.assert_array_equal(lengths, [80, 0, 70, np.nan])
     assert [text.get_text() for text in axes.texts] == ["n/a"]
-    whiskers = [line[:, 1] for line in axes.collections[0].get_segments() if len(line)]
+    whiskers = [line[:, 0] for line in axes.collections[0].get_segments() if len(line)]
     np.testing.assert_allclose(whiskers, [[70, 90], [50, 90]])
     assert {line.get_label() for line in axes.lines[1:]} == {
         "chance: 50 %", "baseline-1, all pairs: 65.00 %",
@@ -297,9 +297,9 @@ def test_the_figure_shows_the_aucs_of_the_table(larger):
     (figure,) = (one for one in larger.figures if one.name == "themes")
     rows = sorted(larger.table("themes").rows, key=lambda row: -row[1])
     axes = drawn(figure)
-    heights = [np.nan if row[2] is None else row[2] for row in rows]
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), heights)
-    whiskers = [line[:, 1] for line in axes.collections[0].get_segments() if len(line)]
+    lengths = [np.nan if row[2] is None else row[2] for row in rows]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), lengths)
+    whiskers = [line[:, 0] for line in axes.collections[0].get_segments() if len(line)]
     np.testing.assert_allclose(whiskers, [row[3:5] for row in rows if row[3] is not None])
 
 

@@ -110,8 +110,8 @@ def test_figure_2_shows_the_mean_and_the_range_over_seeds():
             for one in reports["Ti-AVC"]
         )
     ]
-    np.testing.assert_allclose(axes.lines[0].get_ydata(), np.mean(found, axis=0))
-    whiskers = [line[:, 1] for line in axes.collections[0].get_segments()]
+    np.testing.assert_allclose(axes.lines[0].get_xdata(), np.mean(found, axis=0))
+    whiskers = [line[:, 0] for line in axes.collections[0].get_segments()]
     np.testing.assert_allclose(whiskers, np.transpose([np.min(found, 0), np.max(found, 0)]))
 
 
