@@ -49,6 +49,7 @@ SEEN = ((42, 0, 4), (40, 5, 9), (44, 9, 14))
 HEARD = ((42, 0, 6), (43, 7, 11), (41, 11, 14))
 LENGTH = 14
 SERVED: dict[str, Any] = {"port": 0, "warmup": False, "load_seconds": 600, "threads": 2}
+TOP = {"x": 0, "y": 0, "width": 1280, "height": 905}  # pixels: sounds and timeline
 SHOTS = {"wide": (1280, "light"), "narrow": (420, "light"), "dark": (1280, "dark")}
 
 
@@ -153,8 +154,7 @@ def clip(path: Path) -> Path:
 
 def page(server: str, work: Path, weights: Path | None) -> tuple[subprocess.Popen, str]:
     """Starts the page; returns its process and its address."""
-    words = ["app", "--server", server, "--port", 0, "--tracks", work / "films" / "tracks",
-             "--themes", work / "models" / "ti-avc" / "1" / "assets" / "themes.txt"]  # fmt: skip
+    words = ["app", "--server", server, "--port", 0, "--tracks", work / "films" / "tracks"]
     words += [] if weights is None else ["--weights", weights]
     process = subprocess.Popen([sys.executable, "-m", "kavc", *map(str, words)],
                                stderr=subprocess.PIPE, text=True)  # fmt: skip
@@ -184,6 +184,8 @@ def shots(browser: Any, address: str, dropped: Path) -> Iterator[tuple[str, byte
         visit.evaluate("document.activeElement.blur(); window.scrollTo(0, 0)")
         visit.wait_for_timeout(1000)
         yield name, visit.screenshot(full_page=True)
+        if name == "wide":
+            yield "top", visit.screenshot(clip=TOP)
         visit.close()
 
 

@@ -187,7 +187,10 @@ def serving(folder: Path) -> Iterator[str]:
     prepare(folder)
     subprocess.run((sys.executable, "-c", PREPARE, str(folder)), check=True, stdout=sys.stderr)
     server = subprocess.Popen(
-        (sys.executable, "-c", SERVE, str(folder / "models")), stdout=subprocess.PIPE, text=True
+        (sys.executable, "-c", SERVE, str(folder / "models")),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     )
     assert server.stdout is not None
     try:
@@ -210,11 +213,11 @@ train("{MODEL}", f"synthetic:{{folder / 'small'}}", folder / "run", overrides={S
 export_run(folder / "run", folder / "models", verbose=0)
 """
 SERVE = """
-import sys, time
+import sys
 from kavc.serving import LocalServer
 with LocalServer(sys.argv[1], port=0) as server:
     print(server.address, flush=True)
-    time.sleep(3600)
+    sys.stdin.read()  # until the benchmark ends, however it does
 """
 
 

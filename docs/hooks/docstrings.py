@@ -5,6 +5,7 @@ Google's style, which is read here, knows neither `Example:` with bare code nor 
 
 from __future__ import annotations
 
+import inspect
 import re
 import textwrap
 
@@ -12,6 +13,7 @@ import griffe
 
 SECTION = re.compile(r"^(Example|Call arguments|Attributes):\n((?:(?:    .*)?\n?)+)", re.MULTILINE)
 ITEM = re.compile(r"^(\w[\w, ]*): ", re.MULTILINE)
+SESSION = re.compile(r"^>>> (?:.+\n?)+", re.MULTILINE)  # outside of a section
 NO_BREAK = "\u00a0"  # what would follow a space counts as an attribute's type
 
 
@@ -33,4 +35,5 @@ class HouseStyle(griffe.Extension):
     def on_object(self, *, obj: griffe.Object, **_: object) -> None:
         """Is called with every module, class, function and attribute."""
         if obj.docstring:
-            obj.docstring.value = SECTION.sub(_shown, obj.docstring.value)
+            text = SECTION.sub(_shown, inspect.cleandoc(obj.docstring.value))
+            obj.docstring.value = SESSION.sub(r"```pycon\n\g<0>\n```\n", text)

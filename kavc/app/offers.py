@@ -10,9 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kavc.app.answers import theme_name
 from kavc.app.options import AppOptions
 from kavc.errors import ServingError
 from kavc.extraction.served import RECIPE
+from kavc.serving.classes import names_at
 from kavc.systems.av_parsing.asking import NAMES, SIGNATURE
 from kavc.systems.cross_modal_embedding.asking import RETRIEVES, search_of
 from kavc.systems.music_match.ranking import EMBED, RANK
@@ -81,7 +83,7 @@ class Offer:
         version: of the model, where it told.
         missing: what is; "" if nothing.
         remedy: the command that mends it.
-        themes: how many themes there are, of which the question names one; 0 for none.
+        themes: what the themes are called of which the question names one; none if it doesn't.
     """
 
     kind: str
@@ -89,7 +91,7 @@ class Offer:
     version: int | None = None
     missing: str = ""
     remedy: str = ""
-    themes: int = 0
+    themes: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -119,10 +121,12 @@ def offers(client: Client, options: AppOptions) -> list[Offer]:
     for name, kind in KINDS.items():
         if not kind.system:
             continue
-        able = {model: found for model, found in models.items() if kind.answers(found)}
-        offered += [_offer(name, model, found, options) for model, found in able.items()] or [
-            _absent(name, models.get(kind.system))
+        able = [
+            _offer(name, model, found, client, options)
+            for model, found in models.items()
+            if kind.answers(found)
         ]
+        offered += able or [_absent(name, models.get(kind.system))]
     return offered
 
 
@@ -145,7 +149,7 @@ def _listening(options: AppOptions) -> Offer:
     )
 
 
-def _offer(kind: str, model: str, found: Signatures, options: AppOptions) -> Offer:
+def _offer(kind: str, model: str, found: Signatures, client: Client, options: AppOptions) -> Offer:
     if RECIPE not in found:
         return Offer(
             kind,
@@ -160,16 +164,18 @@ def _offer(kind: str, model: str, found: Signatures, options: AppOptions) -> Off
             missing="No tracks to rank are given.",
             remedy=f"kavc app --server {options.server} --tracks FOLDER",
         )
-    return Offer(kind, model, found.version, themes=_themes(found) if kind == "score" else 0)
+    themes = _themes(client, model, found) if kind == "score" else ()
+    return Offer(kind, model, found.version, themes=themes)
 
 
-def _themes(found: Signatures) -> int:
-    """Returns how many themes there are to choose from; 0 if the model wants none."""
+def _themes(client: Client, model: str, found: Signatures) -> tuple[str, ...]:
+    """Returns the themes to choose from, numbered where they have no names; () if none is asked."""
     info = found[DEFAULT]
     if "theme" not in info.inputs:
-        return 0
+        return ()
     shape = info.outputs[THEMES].shape if THEMES in info.outputs else None
-    return (shape[-1] if shape else None) or 1
+    names = names_at(client, model, found.version)
+    return tuple(theme_name(index, names) for index in range((shape[-1] if shape else None) or 1))
 
 
 def _absent(kind: str, found: Signatures | None) -> Offer:

@@ -25,7 +25,6 @@ class AppOptions:
         models: names at the server that are asked about beside those of the systems.
         tracks: folder of tracks to be ranked: media files, or features of `kavc extract`.
         weights: folder of YAMNet's weights and classes.
-        themes: file with the names of Ti-AVC's themes, a line each, as beside an export.
         max_upload_mb: MiB that a file may have.
         timeout: seconds within which a model must answer.
 
@@ -39,7 +38,6 @@ class AppOptions:
     models: tuple[str, ...] = ()
     tracks: Path | None = None
     weights: Path | None = None
-    themes: Path | None = None
     max_upload_mb: int = 200
     timeout: float = 30.0
 

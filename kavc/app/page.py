@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from nicegui import ui
 from nicegui.element import Element
 
-from kavc.app.answers import theme_name
 from kavc.app.offers import Offer
 from kavc.app.parts import PLAYER, box, draw, text
 from kavc.app.uploads import named_again
@@ -213,10 +212,6 @@ class Page:
         """Asks one question about a clip, away from the event loop."""
         return await self._questions.run(self._questions.ask, offer, clip, theme)
 
-    def theme_names(self, count: int) -> dict[int, str]:
-        """Returns what the themes of a matcher are called, by index."""
-        return {index: theme_name(index, self._questions.themes) for index in range(count)}
-
 
 class _Card:
     """A question with its answer, in one of four states: waiting, asking, answered, failed."""
@@ -230,13 +225,13 @@ class _Card:
                 text("h2", offer.title)
                 text("span", offer.model, "model")
             text("p", offer.question, "question")
-            self._theme = self._choice(page) if offer.themes else None
+            self._theme = self._choice() if offer.themes else None
             self._body: Element = box(classes="body")
             self._spoken = text("p", "", "spoken", role="status")
         self._wait()
 
-    def _choice(self, page: Page) -> ui.select:
-        names = page.theme_names(self._offer.themes)
+    def _choice(self) -> ui.select:
+        names = dict(enumerate(self._offer.themes))
         chosen = ui.select(names, label="Theme of the pictures", on_change=self._chosen)
         return chosen.props("outlined dense options-dense").classes("choice")
 

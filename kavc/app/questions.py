@@ -15,14 +15,12 @@ from kavc.app import answers
 from kavc.app.listening import Listening
 from kavc.app.offers import DEFAULT, MATCH, THEMES, Offer, offers
 from kavc.app.options import AppOptions
-from kavc.errors import ConfigError, DataError
-from kavc.inputs.opening import read_bytes
+from kavc.errors import DataError
 
 if TYPE_CHECKING:
     from kavc.app.uploads import Clip
     from kavc.systems.music_match.ranking import Moments
 
-MOST_NAMES = 2**20  # bytes of a file of themes
 AT_ONCE = 2  # questions that decode at a time
 SHOWN = 10  # items of an index
 
@@ -48,7 +46,6 @@ class Questions:
         from kavc.serving.client.blocking import Client
 
         self.options = options
-        self.themes = [] if options.themes is None else read_names(options.themes)
         self._tracks = None if options.tracks is None else _Tracks(options.tracks)
         self._listening = None if options.weights is None else Listening(options.weights)
         self._client = Client(options.server, timeout=options.timeout)
@@ -141,7 +138,7 @@ class Questions:
         found = self._client.predict(offer.model, values, signature=signature)
         likely = found[THEMES][0].tolist() if THEMES in found else None
         said = (theme or 0) if offer.themes else None
-        return answers.verdict(float(found[MATCH][0]), said, likely, self.themes)
+        return answers.verdict(float(found[MATCH][0]), said, likely, offer.themes)
 
 
 class _Tracks:
@@ -174,18 +171,3 @@ class _Tracks:
                 lines = tuple(line.removeprefix("error: ") for line in told)
                 self._made = {key: (*found, lines)}  # of an earlier version none is needed
             return self._made[key]
-
-
-def read_names(path: Path) -> list[str]:
-    """Returns the names of themes, a line each, as an export has them in `assets/themes.txt`.
-
-    Raises:
-        ConfigError: the file isn't there, is empty, or no text.
-    """
-    try:
-        names = read_bytes(path, most=MOST_NAMES, error=ConfigError).decode().splitlines()
-    except UnicodeDecodeError:
-        raise ConfigError(f"{path}: not UTF-8; expected a name of a theme in each line") from None
-    if not any(names):
-        raise ConfigError(f"{path}: empty; expected a name of a theme in each line")
-    return names

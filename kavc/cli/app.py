@@ -25,10 +25,6 @@ def app(
     weights: Annotated[
         Path | None, typer.Option("--weights", help="Folder of YAMNet's weights and classes.")
     ] = None,
-    themes: Annotated[
-        Path | None,
-        typer.Option("--themes", help="Names of Ti-AVC's themes: assets/themes.txt of an export."),
-    ] = None,
     host: Annotated[
         str, typer.Option("--host", help="Address of the page; others reach it unless it's local.")
     ] = "127.0.0.1",
@@ -51,7 +47,7 @@ def app(
     from kavc.app.start import start
 
     options = AppOptions(
-        server, host, port, tuple(models or ()), tracks, weights, themes, max_upload_mb, timeout
+        server, host, port, tuple(models or ()), tracks, weights, max_upload_mb, timeout
     )
     start(options, tell=progress)
 

@@ -20,6 +20,9 @@ class CanonicalCorrelation:
             coordinates along them have unit (ridged) variance and are uncorrelated.
         visual_mean, visual_directions: likewise.
         correlations: (smaller width,) float64 in [0, 1], descending.
+
+    Reference:
+        Hotelling, 1936.
     """
 
     audio_mean: np.ndarray
@@ -41,6 +44,16 @@ class CanonicalCorrelation:
 
         Returns:
             (n, dimensions) float32 of norm 1.
+
+        Reference:
+            Gong et al., 2014, of the power.
+
+        Example:
+            >>> rows = np.random.default_rng(0).standard_normal((100, 3))
+            >>> fitted = canonical_correlation(rows, rows[:, :2], ridge=0.0)
+            >>> sound, picture = fitted.embed("audio", rows), fitted.embed("visual", rows[:, :2])
+            >>> sound.shape, bool(np.allclose(np.abs(np.sum(sound * picture, axis=1)), 1))
+            ((100, 2), True)
         """
         mean, directions = {
             "audio": (self.audio_mean, self.audio_directions),
@@ -70,6 +83,11 @@ def canonical_correlation(
 
     Reference:
         Hotelling, "Relations between two sets of variates", 1936; with ridge, Vinod, 1976.
+
+    Example:
+        >>> rows = np.random.default_rng(0).standard_normal((100, 3))
+        >>> canonical_correlation(rows, rows[:, :2], ridge=0.0).correlations.round(3).tolist()
+        [1.0, 1.0]
     """
     audio, visual = (np.array(x, np.float64) for x in (audio, visual))  # copies, centred below
     if audio.ndim != 2 or visual.ndim != 2 or len(audio) != len(visual) or len(audio) < 2:

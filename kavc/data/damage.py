@@ -78,6 +78,11 @@ def row_of(ragged: tf.RaggedTensor, bad: tf.Tensor) -> Callable[[], tf.Tensor]:
     Args:
         ragged: (rows, ragged).
         bad: (values,) bool, one for each of its values.
+
+    Example:
+        >>> ragged = tf.ragged.constant([[1, 2], [], [3]])
+        >>> int(row_of(ragged, tf.constant([False, False, True]))())
+        2
     """
 
     def row() -> tf.Tensor:

@@ -23,6 +23,11 @@ def of_epoch(
         epoch: as of `kavc.systems.base.Stage.dataset`.
         dtypes: of the arrays.
         shape: of each array, as far as it is known.
+
+    Example:
+        >>> draw = lambda epoch: (np.arange(3) + epoch,)
+        >>> of_epoch(draw, tf.constant(2, tf.int64), [tf.int64])[0].numpy().tolist()
+        [2, 3, 4]
     """
     if not tf.is_tensor(epoch):
         return draw(epoch)  # type: ignore[arg-type]

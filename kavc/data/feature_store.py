@@ -89,6 +89,12 @@ class FeatureStore:
 
         Args:
             rows: (n,) integers.
+
+        Example:
+            >>> ids, features, labels = np.array([b"a", b"b"]), np.eye(2), [0, 2, 1]
+            >>> store = FeatureStore(ids, features, features, labels, [0, 2, 3], [False, False])
+            >>> store.select(np.array([1])).label_values.tolist()
+            [1]
         """
         lengths = np.diff(self.label_splits)[rows]
         splits = np.concatenate([[0], np.cumsum(lengths)])
@@ -113,6 +119,13 @@ class FeatureStore:
 
         Returns:
             "audio" (batch, audio_dim) and "visual" (batch, visual_dim) float32.
+
+        Example:
+            >>> ids, features, labels = np.array([b"a", b"b"]), np.eye(2), [0, 2, 1]
+            >>> store = FeatureStore(ids, features, features, labels, [0, 2, 3], [False, False])
+            >>> batch = store.gather([0, 0], [0, 1])  # a pair, and a mismatched one
+            >>> batch["audio"].numpy().tolist(), batch["visual"].numpy().tolist()
+            ([[1.0, 0.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, 1.0]])
         """
         audio, visual, *_ = self._tensors
         return {"audio": tf.gather(audio, audio_rows), "visual": tf.gather(visual, visual_rows)}
@@ -124,6 +137,12 @@ class FeatureStore:
             rows: (batch,) integers.
             classes: number of columns; labels beyond are left out, as a system that learns only
                 the most frequent ones wants. Readers refuse labels that no class has.
+
+        Example:
+            >>> ids, features, labels = np.array([b"a", b"b"]), np.eye(2), [0, 2, 1]
+            >>> store = FeatureStore(ids, features, features, labels, [0, 2, 3], [False, False])
+            >>> store.gather_labels(tf.constant([1, 0]), classes=2).numpy().tolist()  # without label 2
+            [[0.0, 1.0], [1.0, 0.0]]
         """
         *_, labels = self._tensors
         chosen = tf.gather(labels, rows)
@@ -145,6 +164,12 @@ class FeatureStore:
 
         Args:
             classes: number of columns; labels beyond are left out, as by `gather_labels`.
+
+        Example:
+            >>> ids, features, labels = np.array([b"a", b"b"]), np.eye(2), [0, 2, 1]
+            >>> store = FeatureStore(ids, features, features, labels, [0, 2, 3], [False, False])
+            >>> store.label_matrix(3).toarray().astype(int).tolist()
+            [[1, 0, 1], [0, 1, 0]]
         """
         known = self.label_values < classes
         kept_before = np.concatenate([[0], np.cumsum(known)])

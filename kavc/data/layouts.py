@@ -47,6 +47,10 @@ class View:
             refuse it, and those with them need it.
         split_by: comparisons of tracks, where nobody split them. What is in one split alone: the
             "video", the "track", or "both".
+
+    Example:
+        >>> View({"audio": "vggish"}, means=True)
+        View(arrays={'audio': 'vggish'}, means=True)
     """
 
     arrays: Mapping[str, str] = field(
@@ -78,6 +82,13 @@ class View:
 
         Raises:
             DataError: it names the first such video and says how many there are.
+
+        Example:
+            >>> view = View(rows={"audio": (10,)})
+            >>> view.check_rows("audio", [b"a", b"b"], [10, 9], "llp:data")
+            Traceback (most recent call last):
+                ...
+            kavc.errors.DataError: llp:data: video 'b' has 9 rows of 'audio', 10 are needed; ...
         """
         allowed = self.rows.get(name)
         if allowed is None:
@@ -195,7 +206,11 @@ class Layout:
             )
 
     def load(self) -> Reader:
-        """Returns the reader."""
+        """Returns the reader.
+
+        >>> type(get("llp").load()).__name__
+        'LlpReader'
+        """
         if not isinstance(self.reader, str):
             return self.reader()
         module, _, name = self.reader.partition(":")
@@ -242,6 +257,9 @@ def register(
 
     Raises:
         ValueError: the name is taken, or could not be told from a path.
+
+    Example:
+        register("own", "our recordings", "recordings.reader:RecordingsReader", holds="*.wav")
     """
     if not name.replace("-", "").isalnum() or name != name.lower():
         raise ValueError(f"a layout's name is small letters, digits and hyphens; got {name!r}")
@@ -251,7 +269,11 @@ def register(
 
 
 def names() -> list[str]:
-    """Returns the names of all layouts, sorted."""
+    """Returns the names of all layouts, sorted.
+
+    >>> {"ave", "features", "llp", "youtube8m"} <= set(names())
+    True
+    """
     return sorted(_LAYOUTS)
 
 
@@ -260,6 +282,14 @@ def get(name: str) -> Layout:
 
     Raises:
         DataError: no such layout; names the nearest one.
+
+    Example:
+        >>> get("youtube8m").name
+        'youtube8m'
+        >>> get("youtube")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: unknown layout 'youtube'; did you mean 'youtube8m'?...
     """
     if name not in _LAYOUTS:
         raise DataError(unknown("layout", name, _LAYOUTS))

@@ -96,7 +96,14 @@ def modality_of(name: str) -> str:
 
 
 def misfits(kind: Kind, found: ArrayStatistics) -> list[str]:
-    """Returns which statistics of an array lie outside the bounds of a kind."""
+    """Returns which statistics of an array lie outside the bounds of a kind.
+
+    >>> from kavc.data.published_statistics import KINDS
+    >>> relu = ArrayStatistics("audio", 128, rows=100, mean=0.2, std=0.4, zeros=0.6, most=4.0)
+    >>> codes = next(kind for kind in KINDS if kind.bounds.get("whole") == (1, 1))
+    >>> misfits(codes, relu)  # what were bytes would be whole numbers
+    ['whole']
+    """
     return [
         name
         for name, (least, most) in kind.bounds.items()

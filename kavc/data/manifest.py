@@ -45,13 +45,22 @@ class Manifest:
 
 
 def manifest_path(file: str | os.PathLike) -> Path:
-    """Returns where the manifest of `file` lies: beside it, `FILE.manifest.json`."""
+    """Returns where the manifest of `file` lies: beside it, `FILE.manifest.json`.
+
+    >>> manifest_path("corpus/train-00000.tfrecord").name
+    'train-00000.tfrecord.manifest.json'
+    """
     file = Path(file)
     return file.with_name(f"{file.name}.manifest.json")
 
 
 def to_json(spec: ExampleSpec) -> dict[str, dict[str, Any]]:
-    """Returns the schema of `spec` as a manifest holds it."""
+    """Returns the schema of `spec` as a manifest holds it.
+
+    >>> from kavc.data.schema import Field
+    >>> to_json({"audio": Field((None, 128), "float32", "VGGish")})
+    {'audio': {'shape': [None, 128], 'dtype': 'float32'}}
+    """
     return {name: {"shape": list(f.shape), "dtype": f.dtype} for name, f in spec.items()}
 
 
@@ -147,6 +156,9 @@ def check_records(
         DataError: a file is missing, empty, no TFRecord file, cut inside a record or between two,
             of another schema, or (`deep`) changed since it was written; its manifest is missing,
             where it needs one, or foreign.
+
+    Example:
+        check_records(["corpus/train-00000.tfrecord"], deep=True)[0].records
     """
     checked = [_check(Path(file), spec, deep) for file in files]
     return [manifest for manifest in checked if manifest is not None]

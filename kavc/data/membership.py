@@ -76,6 +76,18 @@ def divide(
 
     Returns:
         Split name to roster, of the splits in `chosen`.
+
+    Example:
+        >>> splits = np.arange(4)
+        >>> there = np.ones(3, bool)
+        >>> ids = np.array([b"a", b"b", b"c"], object)
+        >>> whole = Roster(ids, splits[:3], splits, there, there)
+        >>> files = [Path("1"), Path("2")]
+        >>> parts = {"train": Part(globs=("1",)), "test": Part(globs=("2",))}
+        >>> chosen = {"train": files[:1], "test": files[1:]}
+        >>> divided = divide(whole, {files[0]: 2, files[1]: 1}, chosen, parts)
+        >>> {split: roster.ids.tolist() for split, roster in divided.items()}
+        {'train': [b'a', b'b'], 'test': [b'c']}
     """
     place = {file: number for number, file in enumerate(records)}
     of_file = np.repeat(np.arange(len(records)), list(records.values()))
@@ -116,6 +128,13 @@ def hash_split(
 
     Returns:
         (examples,) int32, index into `SPLITS`. Also in graph mode.
+
+    Reference:
+        The shares are those of Su et al., 2020, section 5.1.
+
+    Example:
+        >>> hash_split(["v0", "v29", "v8"]).numpy().tolist()
+        [0, 1, 2]
     """
     if len(fractions) != len(SPLITS) or min(fractions) < 0 or abs(sum(fractions) - 1) > 1e-6:
         raise ValueError(f"fractions must be three shares that sum to 1; got {tuple(fractions)}")
@@ -134,6 +153,11 @@ def in_split(ids: tf.Tensor, split: str, parts: Mapping[str, Part] | None) -> tf
 
     Returns:
         (examples,) bool. All true where the split is a list of files.
+
+    Example:
+        >>> parts = {"train": Part(ids=("a", "c")), "test": Part(ids=("b",))}
+        >>> in_split(tf.constant(["a", "b", "d"]), "train", parts).numpy().tolist()
+        [True, False, False]
     """
     if parts is None:
         return tf.equal(hash_split(ids), SPLITS.index(check_name(split)))

@@ -33,6 +33,15 @@ def draw_negatives(
 
     Returns:
         (batch,) int64, the row whose sound each row uses, and (batch,) bool, which are negatives.
+
+    Reference:
+        Surís et al., 2018, section 3.1, of the share.
+
+    Example:
+        >>> labels = scipy.sparse.csr_matrix(np.eye(5, dtype=bool))
+        >>> sounds, negative = draw_negatives(labels, 0.6, np.random.default_rng(0))
+        >>> int(negative.sum()), bool(np.all(sounds[negative] != np.arange(5)[negative]))
+        (3, True)
     """
     count = labels.shape[0]
     rows = np.arange(count)

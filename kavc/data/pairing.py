@@ -23,6 +23,16 @@ class Pairs:
         audio, visual: (pairs,) int32. Row of the video that gives the sound, and the pictures.
         label: (pairs,) float32. 1 where both are of the same video, 0 elsewhere.
         dropped: number of videos left out because no other video has their theme.
+
+    Reference:
+        Su et al., 2020, section 5.1.
+
+    Example:
+        >>> drawn = pairs(np.zeros(3, int), seed=0, epoch=0)
+        >>> len(drawn.label), float(drawn.label.mean())
+        (6, 0.5)
+        >>> bool(np.all((drawn.audio == drawn.visual) == (drawn.label == 1)))
+        True
     """
 
     audio: np.ndarray

@@ -40,6 +40,13 @@ class Roster:
         label_splits: (videos + 1,) int64. Video i has the labels from `label_splits[i]` on.
         heard: (videos,) bool. Whether a video has sound that is not silence.
         seen: (videos,) bool. Whether it has at least one frame.
+
+    Example:
+        >>> there = np.array([True, True])
+        >>> ids, labels = np.array([b"a", b"b"], object), np.array([3, 0, 1])
+        >>> roster = Roster(ids, labels, np.array([0, 2, 3]), there, there)
+        >>> len(roster), roster.label_counts(4).tolist()
+        (2, [1, 1, 0, 1])
     """
 
     ids: np.ndarray
@@ -81,6 +88,13 @@ class Roster:
 
         Raises:
             ConfigError: unknown value of `silent`.
+
+        Example:
+            >>> ids, labels = np.array([b"a", b"a", b"b"], object), np.array([3, 0, 1])
+            >>> heard, seen = np.array([True, True, False]), np.array([True, True, True])
+            >>> roster = Roster(ids, labels, np.arange(4), heard, seen)
+            >>> roster.usable("drop").tolist(), roster.usable("keep").tolist()
+            ([0], [0, 2])
         """
         if silent not in SILENT:
             raise ConfigError(f"silent must be one of {SILENT}; got {silent!r}")
@@ -107,6 +121,13 @@ class Roster:
         Args:
             classes: number of labels.
             rows: integers, as `usable` gives them.
+
+        Example:
+            >>> there = np.array([True, True])
+            >>> ids, labels = np.array([b"a", b"b"], object), np.array([3, 0, 1])
+            >>> roster = Roster(ids, labels, np.array([0, 2, 3]), there, there)
+            >>> roster.multi_hot(4, np.array([0])).astype(int).tolist()
+            [[1, 0, 0, 1]]
         """
         chosen = self.select(rows)
         has = np.zeros((len(chosen), classes), bool)
@@ -127,6 +148,16 @@ class Roster:
 
         Raises:
             DataError: a label has no name.
+
+        Example:
+            >>> there = np.array([True, True])
+            >>> ids, labels = np.array([b"a", b"b"], object), np.array([0, 1])
+            >>> roster = Roster(ids, labels, np.arange(3), there, there)
+            >>> turned = roster.select(np.array([1, 0]))
+            >>> roster.digest(["Dog", "Cat"]) == turned.digest(["Dog", "Cat"])
+            True
+            >>> roster.digest(["Dog", "Cat"]) == roster.digest(["Cat", "Dog"])
+            False
         """
         check_labels(self, len(classes), "roster")
         times = Counter(classes)
@@ -154,6 +185,10 @@ def collect(batches: tf.data.Dataset, files: Sequence[Path] = ()) -> Roster:
 
     Raises:
         DataError: a record is damaged or does not fit.
+
+    Example:
+        roster = collect(batches, files=["corpus/train-00000.tfrecord"])
+        print(len(roster), "videos;", roster.heard.sum(), "with sound")
     """
 
     def flat(batch: dict) -> tuple[tf.Tensor, ...]:
@@ -179,6 +214,12 @@ def join(rosters: Sequence[Roster]) -> Roster:
 
     Args:
         rosters: at least one.
+
+    Example:
+        >>> there = np.array([True])
+        >>> one = Roster(np.array([b"a"], object), np.array([3, 0]), np.array([0, 2]), there, there)
+        >>> join([one, one]).label_splits.tolist()
+        [0, 2, 4]
     """
     lengths = [np.diff(roster.label_splits) for roster in rosters]
     splits = np.concatenate([[0], np.cumsum(np.concatenate(lengths))])
@@ -198,6 +239,14 @@ def check_apart(rosters: Mapping[str, Roster], where: str) -> None:
 
     Raises:
         DataError: ids are in two splits; it names some and says how many they are.
+
+    Example:
+        >>> there = np.array([True])
+        >>> one = Roster(np.array([b"a"], object), np.array([3, 0]), np.array([0, 2]), there, there)
+        >>> check_apart({"train": one, "test": one}, "llp:data")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: llp:data: 1 id ('a') is both in train and in test; ...
     """
     members = {split: set(roster.ids.tolist()) for split, roster in rosters.items()}
     shared = [
@@ -265,7 +314,13 @@ def repeated(rosters: Mapping[str, Roster]) -> list[str]:
 
 
 def unseen(rosters: Mapping[str, Roster]) -> list[str]:
-    """Returns a sentence for each split in which videos have no frames."""
+    """Returns a sentence for each split in which videos have no frames.
+
+    >>> there = np.array([True])
+    >>> one = Roster(np.array([b"a"], object), np.array([0]), np.arange(2), there, ~there)
+    >>> unseen({"train": one})
+    ['train: left out for want of frames: 1']
+    """
     counts = {name: int(np.sum(~roster.seen)) for name, roster in rosters.items()}
     return [f"{name}: left out for want of frames: {n}" for name, n in counts.items() if n]
 

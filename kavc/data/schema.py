@@ -20,6 +20,10 @@ class Field:
         dtype: "float32", "int32" or "string".
         meaning: one line, with the unit.
         hop: optional. Seconds from one row of the first axis to the next.
+
+    Example:
+        >>> Field((None, 128), "float32", "VGGish", hop=0.96).shape
+        (None, 128)
     """
 
     shape: Shape
@@ -37,6 +41,13 @@ def video_spec(audio_dim: int, visual_dim: int) -> ExampleSpec:
     Args:
         audio_dim: width of the audio features (128 for VGGish).
         visual_dim: width of the visual features (1280 for pooled MobileNetV2, 1024 for YouTube-8M).
+
+    Reference:
+        Su et al., 2020, section 4.1.
+
+    Example:
+        >>> {name: field.shape for name, field in video_spec(128, 1280).items()}
+        {'id': (), 'audio': (None, 128), 'visual': (None, 1280), 'theme': ()}
     """
     return {
         "id": Field((), "string", "identifies the video; equal ids are the same video"),
@@ -52,6 +63,13 @@ def mean_spec(audio_dim: int, visual_dim: int) -> ExampleSpec:
     Args:
         audio_dim: width of the audio features (128 for VGGish).
         visual_dim: width of the visual features (1024 for YouTube-8M).
+
+    Reference:
+        Surís et al., 2018, section 3.
+
+    Example:
+        >>> {name: field.shape for name, field in mean_spec(128, 1024).items()}
+        {'id': (), 'labels': (None,), 'audio': (128,), 'visual': (1024,), 'silent': ()}
     """
     return {
         "id": Field((), "string", "identifies the video; equal ids are the same video"),

@@ -17,6 +17,9 @@ def files_in(
         folder: where to look.
         pattern: of the files' names, as "*.tfrecord".
         above: (device, inode) of each folder that led here.
+
+    Example:
+        sorted(files_in(Path("corpus"), "*.tfrecord"))
     """
     try:
         state = folder.stat()

@@ -68,6 +68,12 @@ class Source:
         Raises:
             DataError: no colon, an unknown layout, no folder, one without data of that layout, no
                 splits file.
+
+        Example:
+            >>> Source.parse("yt8m")
+            Traceback (most recent call last):
+                ...
+            kavc.errors.DataError: source 'yt8m' is not of the form LAYOUT:PATH, for example ...
         """
         layout, colon, path = text.partition(":")
         if not colon or not path:
@@ -97,6 +103,10 @@ class Source:
 
         Raises:
             DataError: as there, or as `kavc.data.layouts.check_tracks`.
+
+        Example:
+            described = Source.parse("features:corpus").describe(View())
+            described["widths"]  # {"audio": 128, "visual": 1280}
         """
         return self._reader_for(view).describe(self, view)
 
@@ -105,6 +115,10 @@ class Source:
 
         Raises:
             DataError: as there, or as `kavc.data.layouts.check_tracks`.
+
+        Example:
+            for example in Source.parse("features:corpus").read("train", View()).take(1):
+                print(example["id"], example["audio"].shape)
         """
         return self._reader_for(view).read(self, split, view)
 

@@ -28,6 +28,10 @@ class Part:
     Args:
         globs: patterns relative to the source's folder; `**` stands for any folders.
         ids: ids, wherever they lie.
+
+    Example:
+        >>> Part(ids=("x7Ad", "pQ0w")).to_json(), Part(globs=("part-00*",)).to_json()
+        ({'ids': ['x7Ad', 'pQ0w']}, ['part-00*'])
     """
 
     globs: tuple[str, ...] = ()
@@ -43,6 +47,14 @@ def check_name(split: str) -> str:
 
     Raises:
         DataError: it is none; the message names the nearest.
+
+    Example:
+        >>> check_name("test")
+        'test'
+        >>> check_name("validate")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: unknown split 'validate'; did you mean 'validation'?...
     """
     if split not in SPLITS:
         raise DataError(unknown("split", split, SPLITS))
@@ -55,6 +67,13 @@ def load(file: str | os.PathLike) -> dict[str, Part]:
     Raises:
         DataError: not such a file, larger than 64 MiB, an unknown split or key, a pattern that
             leaves the source's folder, an empty id, or a split, pattern or id that comes twice.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix=".json") as file:
+        ...     _ = Path(file.name).write_text('{"train": ["part-00*"], "test": {"ids": ["x7Ad"]}}')
+        ...     load(file.name)["test"]
+        Part(globs=(), ids=('x7Ad',))
     """
     content = read_json(file, most=MAX_BYTES)
     if not isinstance(content, dict) or not content:
@@ -117,6 +136,12 @@ def files_of(
 
     Raises:
         DataError: no such split, no file matches, or a file is in two splits.
+
+    Example:
+        >>> parts = {"train": Part(globs=("part-0*",)), "test": Part(globs=("part-1*",))}
+        >>> files = [Path("corpus/part-00"), Path("corpus/part-10")]
+        >>> [file.name for file in files_of("test", files, Path("corpus"), parts)]
+        ['part-10']
     """
     if check_name(split) not in parts:
         raise DataError(f"no split {split!r}; there are: {', '.join(parts)}")

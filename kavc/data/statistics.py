@@ -56,6 +56,11 @@ class ArrayStatistics:
         not_finite: rows with NaN or infinity, which are left out of all else.
         uneven: whether the times of the rows have other steps than `hop`.
         fault: why the array could not be read; then all else is 0.
+
+    Example:
+        >>> found = measure("audio", np.array([[3.0, 4.0], [0.0, 0.0]]))
+        >>> found.mean, found.zeros, found.lengths
+        (1.75, 0.5, (5.0, 5.0))
     """
 
     name: str
@@ -91,7 +96,11 @@ class ArrayStatistics:
 
     @property
     def grid(self) -> str:
-        """On which grid all values lie, as a formula of bytes; "" if on none."""
+        """On which grid all values lie, as a formula of bytes; "" if on none.
+
+        >>> measure("audio", np.array([[0.0, 255.0], [7.0, 128.0]])).grid
+        'u'
+        """
         if self.rows and self.whole == 1 and self.least >= 0 and 1 < self.most <= 255:
             return "u"
         if self.rows and self.on_grid == 1:
@@ -176,6 +185,16 @@ class Moments:
 
     Args:
         width: of a row.
+
+    Reference:
+        Chan et al., 1983, of how the moments of parts are joined.
+
+    Example:
+        >>> moments = Moments(2)
+        >>> moments.add(np.array([[1.0, 2.0]], np.float32))
+        >>> moments.add(np.array([[3.0, np.nan]], np.float32))
+        >>> moments.rows, moments.not_finite
+        (1, 1)
     """
 
     width: int

@@ -87,6 +87,12 @@ class VideoStore:
 
         Raises:
             DataError: no video is left, or a record is damaged or does not fit.
+
+        Example:
+            >>> one = {"id": b"a", "audio": [[1.0], [2.0]], "theme": 3}
+            >>> store = VideoStore.from_dataset(tf.data.Dataset.from_tensors(one), needed=["audio"])
+            >>> store.lengths["audio"].tolist(), store.columns["theme"].tolist(), store.dropped
+            ([2], [3], {'duplicate': 0, 'without audio': 0})
         """
         ids, sequences, columns = _read(dataset)
         keep = np.zeros(len(ids), bool)
@@ -111,6 +117,13 @@ class VideoStore:
 
         Args:
             columns: name to (videos, ...).
+
+        Example:
+            >>> rows = np.array([[1.0], [2.0], [3.0]], np.float32)
+            >>> store = VideoStore(np.array([b"a", b"b"]), {"audio": (rows, [2, 1])})
+            >>> store = store.with_columns({"theme": np.array([5, 7])})
+            >>> store.gather({"theme": tf.constant([1, 1])})["theme"].numpy().tolist()
+            [7, 7]
         """
         store = copy.copy(self)
         store.columns = self.columns | {name: np.asarray(x) for name, x in columns.items()}
@@ -127,6 +140,12 @@ class VideoStore:
 
         Raises:
             ValueError: an array isn't of this store's videos.
+
+        Example:
+            >>> rows = np.array([[1.0], [2.0], [3.0]], np.float32)
+            >>> store = VideoStore(np.array([b"a", b"b"]), {"audio": (rows, [2, 1])})
+            >>> store.with_sequences({"audio": np.zeros((2, 10, 1))}).lengths["audio"].tolist()
+            [10, 10]
         """
         store = copy.copy(self)
         store.lengths, store._sequences = dict(self.lengths), dict(self._sequences)
@@ -154,6 +173,13 @@ class VideoStore:
             Each field by its name: a column (batch, ...); a sequence (batch, steps, ...), padded
             with zeros to the batch's longest and at least one step, and beside it "NAME_length"
             (batch,) int32.
+
+        Example:
+            >>> rows = np.array([[1.0], [2.0], [3.0]], np.float32)
+            >>> store = VideoStore(np.array([b"a", b"b"]), {"audio": (rows, [2, 1])})
+            >>> batch = store.gather({"audio": tf.constant([1, 0])})
+            >>> batch["audio"].numpy().squeeze(-1).tolist(), batch["audio_length"].numpy().tolist()
+            ([[3.0, 0.0], [1.0, 2.0]], [1, 2])
         """
         batch = {}
         for name, chosen in rows.items():

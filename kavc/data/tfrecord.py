@@ -52,6 +52,16 @@ def write_records(
 
     Raises:
         DataError: an example does not fit `spec` or holds NaN or infinity; no example came.
+
+    Example:
+        >>> import tempfile
+        >>> spec = {"id": Field((), "string", ""), "audio": Field((None, 2), "float32", "")}
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = f"{folder}/train.tfrecord"
+        ...     written = write_records(path, [{"id": "a", "audio": np.ones((3, 2))}], spec)
+        ...     (example,) = read_records([path], spec)
+        >>> written, example["id"].numpy(), example["audio"].shape
+        (1, b'a', TensorShape([3, 2]))
     """
     name, records = name or str(path), 0
     with whole_file(path) as temporary:
@@ -265,7 +275,13 @@ def _values(flat: tf.RaggedTensor, name: str, limit: int | None) -> Check:
 
 
 def below(flat: tf.RaggedTensor, name: str, limit: int) -> Check:
-    """Checks that integers, (batch, ragged), lie from 0 to below `limit`."""
+    """Checks that integers, (batch, ragged), lie from 0 to below `limit`.
+
+    >>> labels = tf.ragged.constant([[0, 1], [5]])
+    >>> check = below(labels, "labels", 5)
+    >>> bool(check.bad), int(check.row())
+    (True, 1)
+    """
     bad = (flat.values < 0) | (flat.values >= limit)
 
     def words(_: tf.Tensor) -> list:
@@ -278,7 +294,12 @@ def below(flat: tf.RaggedTensor, name: str, limit: int) -> Check:
 
 
 def not_empty(flat: tf.RaggedTensor, name: str) -> Check:
-    """Checks that strings, (batch, ragged), have at least one byte."""
+    """Checks that strings, (batch, ragged), have at least one byte.
+
+    >>> check = not_empty(tf.ragged.constant([[b"a"], [b""]]), "id")
+    >>> bool(check.bad), int(check.row())
+    (True, 1)
+    """
     bad = tf.strings.length(flat.values) == 0
     return Check(tf.reduce_any(bad), row_of(flat, bad), lambda _: [f"{name} is empty"])
 

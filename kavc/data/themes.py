@@ -22,6 +22,11 @@ class Survey:
         videos: number of videos.
         single: vertical to number of videos all of whose labels lie in it.
         silent: the same for the silent ones among them.
+
+    Example:
+        >>> survey = Survey(10, single={"Food": 5, "Games": 2}, silent={"Food": 1, "Games": 0})
+        >>> survey.choose(min_count=3), survey.note("train", ["Food"])
+        (['Food'], 'train: 5 of 10 videos; left out: 3 without exactly one theme, ...')
     """
 
     videos: int
@@ -61,6 +66,11 @@ def theme_of(labels: tf.RaggedTensor, themes: tf.Tensor) -> tf.Tensor:
 
     Returns:
         (videos,) int32; -1 where the labels have several themes, one not used, or there are none.
+
+    Example:
+        >>> labels = tf.ragged.constant([[0, 1], [0, 2], []], dtype=tf.int64)
+        >>> theme_of(labels, tf.constant([0, 0, 1])).numpy().tolist()  # of each class, its theme
+        [0, -1, -1]
     """
     of_label = labels.with_values(tf.gather(themes, labels.values))
     lowest = tf.reduce_min(of_label, axis=1)
@@ -94,6 +104,15 @@ def themed(roster: Roster, vocabulary: Vocabulary, themes: Sequence[str]) -> Ros
     Args:
         roster: of videos whose labels are classes of the vocabulary.
         vocabulary, themes: as of `with_themes`.
+
+    Example:
+        >>> there = np.array([True, True])
+        >>> ids = np.array([b"a", b"b"], object)
+        >>> roster = Roster(ids, np.array([0, 1, 0, 2]), np.array([0, 2, 4]), there, there)
+        >>> vocabulary = Vocabulary(("Dog", "Cat", "Chess"), ("Pets", "Pets", "Games"))
+        >>> kept = themed(roster, vocabulary, ["Games", "Pets"])
+        >>> kept.ids.tolist(), kept.labels.tolist()
+        ([b'a'], [1])
     """
     labels = tf.RaggedTensor.from_row_splits(roster.labels, roster.label_splits)
     theme = theme_of(labels, _table(vocabulary, themes)).numpy().astype(np.int64)

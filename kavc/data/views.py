@@ -31,6 +31,12 @@ def example_spec(arrays: ExampleSpec, view: View) -> ExampleSpec:
     Args:
         arrays: name in the view to field, (width,) or (rows, ...); times are (rows,).
         view: the view.
+
+    Example:
+        >>> arrays = {"audio": Field((None, 128), "float32", "")}
+        >>> spec = example_spec(arrays, View(means=True, theme=True))
+        >>> {name: field.shape for name, field in spec.items()}
+        {'id': (), 'audio': (128,), 'theme': (), 'silent': ()}
     """
     spec = {"id": Field((), "string", "identifies the video; equal ids are the same video")}
     for name, field in arrays.items():
@@ -67,6 +73,12 @@ def silence(batch: Mapping[str, Any]) -> tf.Tensor:
 
     Returns:
         (batch,) bool; all False without "audio".
+
+    Example:
+        >>> rows = [[[0.0]], [[0.0], [0.5]], []]
+        >>> audio = tf.ragged.constant(rows, ragged_rank=1, inner_shape=(1,))
+        >>> silence({"id": tf.constant(["a", "b", "c"]), "audio": audio}).numpy().tolist()
+        [True, False, True]
     """
     size = tf.size(batch["id"])
     if "audio" not in batch:
@@ -82,6 +94,14 @@ def with_one_label(rosters: Mapping[str, Roster]) -> tuple[dict[str, Roster], li
 
     Returns:
         Split name to roster, and a sentence for each split in which there are others.
+
+    Example:
+        >>> there = np.array([True, True])
+        >>> ids = np.array([b"a", b"b"], object)
+        >>> roster = Roster(ids, np.array([0, 1, 0]), np.array([0, 2, 3]), there, there)
+        >>> kept, notes = with_one_label({"train": roster})
+        >>> kept["train"].ids.tolist(), notes
+        ([b'b'], ['train: 1 of 2 videos without exactly one theme'])
     """
     one = {name: np.diff(roster.label_splits) == 1 for name, roster in rosters.items()}
     kept = {

@@ -27,6 +27,14 @@ class Vocabulary:
     Args:
         names: the classes' names; "" where the vocabulary has none.
         verticals: each class' "Vertical1", such as "Games"; "(Unknown)" where it has none.
+
+    Reference:
+        `vocabulary.csv` of YouTube-8M: Abu-El-Haija et al., 2016.
+
+    Example:
+        >>> words = Vocabulary(("Chess", "Cake"), ("Games", "Food & Drink"))
+        >>> words.names[1], words.verticals[1]
+        ('Cake', 'Food & Drink')
     """
 
     names: tuple[str, ...]

@@ -41,7 +41,11 @@ from kavc.errors import DataError
 
 
 class YouTube8MReader(Reader):
-    """The published files; a video's theme is its only top-level vertical."""
+    """The published files; a video's theme is its only top-level vertical.
+
+    Reference:
+        Abu-El-Haija et al., 2016.
+    """
 
     def describe(self, source: Source, view: View) -> dict[str, Any]:
         _check_names(source, view)
@@ -92,6 +96,13 @@ def read(
             vocabulary of another release. A record that does not fit, as one with a label that
             the vocabulary does not have, raises while it is read (see
             `kavc.data.damage.data_errors`).
+
+    Reference:
+        Abu-El-Haija et al., 2016.
+
+    Example:
+        for video in read(Source.parse("youtube8m:yt8m"), "train").take(1):
+            print(video["labels"].numpy(), video["visual"].shape)
     """
     return one_by_one(read_batches(source, split, frames=frames, max_steps=max_steps), SPEC)
 
@@ -136,6 +147,12 @@ def read_means(source: Source, split: str) -> tf.data.Dataset:
 
     Raises:
         DataError: as `read`.
+
+    Reference:
+        Surís et al., 2018, section 3.
+
+    Example:
+        store = FeatureStore.from_dataset(read_means(Source.parse("youtube8m:yt8m"), "train"))
     """
     return one_by_one(read_batches(source, split).map(seen).map(means), MEANS)
 
@@ -149,6 +166,9 @@ def load(source: Source, split: str) -> dict[str, np.ndarray]:
 
     Raises:
         DataError: as `read`, a record does not fit, or the files are frame level.
+
+    Example:
+        load(Source.parse("youtube8m:yt8m"), "validation")["visual"].shape  # (videos, 1024)
     """
     files = open_files(source).of(split)
     if release_of(files).level == "frame":
@@ -237,6 +257,10 @@ def read_themes(
 
     Raises:
         DataError: as `read`; no vocabulary; no training split; no theme that is frequent enough.
+
+    Example:
+        videos = read_themes(Source.parse("youtube8m:yt8m"), "train", min_count=200)
+        store = VideoStore.from_dataset(videos, needed=("audio", "visual"))
     """
     words, themes = _themes(open_files(source), min_count)
     batches = read_batches(source, split, frames=frames, max_steps=max_steps)

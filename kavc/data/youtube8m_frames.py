@@ -34,6 +34,9 @@ def read_frames(
     Returns:
         Data set of dicts "id" (batch,) string, and ragged in their second axis: "labels" int64,
         "audio" (batch, ragged, 128) float32 and "visual" (batch, ragged, 1024) float32.
+
+    Reference:
+        Abu-El-Haija et al., 2016; records as in `readers.py` of google/youtube-8m.
     """
     strings = tf.io.RaggedFeature(tf.string, row_splits_dtype=tf.int64)
     labels = tf.io.RaggedFeature(tf.int64, row_splits_dtype=tf.int64)

@@ -47,6 +47,10 @@ class Release:
     Args:
         level: "video" or "frame".
         key: of the id: "id" (2018) or "video_id" (2017).
+
+    Example:
+        >>> Release("video", "id").classes, Release("frame", "video_id").classes
+        (3862, 4716)
     """
 
     level: str
@@ -131,6 +135,9 @@ def read_videos(
     Returns:
         Data set of dicts "id" (batch,) string, "labels" (batch, ragged) int64, "audio"
         (batch, 1, 128) float32, "visual" (batch, 1, 1024) float32.
+
+    Reference:
+        Abu-El-Haija et al., 2016; records as in `readers.py` of google/youtube-8m.
     """
     stored = {
         release.key: SPEC["id"],
@@ -165,6 +172,11 @@ def silent(audio: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
     Returns:
         (videos,) bool. True where the mean over the steps is the embedding of silence or zero,
         and where there are no steps.
+
+    Example:
+        >>> audio = np.stack([silence(), np.ones(128, np.float32), np.zeros(128, np.float32)])
+        >>> silent(tf.constant(audio[:, None])).numpy().tolist()
+        [True, False, True]
     """
     mean = tf.reduce_mean(audio, axis=1)
     if isinstance(mean, tf.RaggedTensor):
@@ -183,7 +195,12 @@ def silence() -> np.ndarray:
 
 
 def seen(batch: Batch) -> Batch:
-    """Leaves out videos without frames, which frame-level files may hold."""
+    """Leaves out videos without frames, which frame-level files may hold.
+
+    >>> frames = tf.ragged.constant([[[1.0]], []], ragged_rank=1, inner_shape=(1,))
+    >>> seen({"id": tf.constant(["a", "b"]), "visual": frames})["id"].numpy().tolist()
+    [b'a']
+    """
     if not isinstance(batch["visual"], tf.RaggedTensor):
         return batch
     there = batch["visual"].row_lengths() > 0
@@ -191,7 +208,14 @@ def seen(batch: Batch) -> Batch:
 
 
 def means(batch: Batch) -> Batch:
-    """Replaces the steps of each modality by their mean; zero where there are none."""
+    """Replaces the steps of each modality by their mean; zero where there are none.
+
+    >>> steps = tf.ragged.constant([[[1.0] * 4, [3.0] * 4], []], ragged_rank=1, inner_shape=(4,))
+    >>> ids, labels = tf.constant(["a", "b"]), tf.ragged.constant([[0], [1]])
+    >>> batch = means({"id": ids, "labels": labels, "audio": steps, "visual": steps})
+    >>> batch["audio"].numpy().tolist(), batch["silent"].numpy().tolist()
+    ([[2.0, 2.0, 2.0, 2.0], [0.0, 0.0, 0.0, 0.0]], [False, True])
+    """
 
     def mean(steps: tf.Tensor | tf.RaggedTensor) -> tf.Tensor:
         value = tf.reduce_mean(steps, axis=1)

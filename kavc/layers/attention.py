@@ -60,7 +60,8 @@ class AdditiveAttentionPooling(_AttentionPooling):
         Example:
             >>> pooling = AdditiveAttentionPooling(units=8)
             >>> pooling.build((None, 3, 2))
-            >>> weights = pooling.weights_over_time(ops.ones((1, 3, 2)), [[True, True, False]])
+            >>> mask = ops.convert_to_tensor([[True, True, False]])
+            >>> weights = pooling.weights_over_time(ops.ones((1, 3, 2)), mask)
             >>> ops.convert_to_numpy(weights).tolist()
             [[0.5, 0.5, 0.0]]
         """

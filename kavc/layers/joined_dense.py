@@ -28,6 +28,9 @@ class JoinedDense(keras.layers.Layer):
     Returns:
         `(batch, units)`, or `(batch, n, units)` if a part has n rows.
 
+    Reference:
+        Glorot and Bengio, 2010, for what the kernels begin with.
+
     Example:
         >>> video, tracks = ops.ones((2, 16)), ops.ones((2, 5, 4))  # five tracks for each video
         >>> tuple(JoinedDense(8, activation="relu")([video, tracks]).shape)

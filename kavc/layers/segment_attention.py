@@ -105,6 +105,9 @@ class SegmentAttention(_Attention):
     Weights:
         projection `(dim, 3 * dim)` and its bias: query, key and value side by side; output.
 
+    Reference:
+        Vaswani et al., 2017, section 3.2; Tian et al., ECCV 2020, section 4.1.
+
     Example:
         >>> tuple(SegmentAttention(dim=8, heads=2, keys="other")(ops.ones((1, 2, 10, 8))).shape)
         (1, 2, 10, 8)

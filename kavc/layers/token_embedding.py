@@ -97,5 +97,9 @@ def sinusoids(tokens, dim):
 
 
 def normal():
-    """Returns the initializer of BERT's and UNITER's weights: deviation 0.02."""
+    """Returns the initializer of BERT's and UNITER's weights: deviation 0.02.
+
+    Reference:
+        Devlin et al., "BERT", 2019; Chen et al., "UNITER", ECCV 2020; published code of both.
+    """
     return keras.initializers.RandomNormal(stddev=0.02)

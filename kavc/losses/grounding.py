@@ -31,7 +31,7 @@ def unimodal_grounding_loss(
 
     Example:
         >>> import numpy as np
-        >>> segments = np.array([[[1.0, 0.0], [1.0, 0.0], [0.0, 1.0]]])  # the third is unlike
+        >>> segments = np.array([[[1, 0], [1, 0], [0, 1]]], "float32")  # the third is unlike
         >>> groups = np.array([[[1, 1, 0], [1, 1, 0], [0, 0, 1]]])
         >>> float(unimodal_grounding_loss(segments, segments, groups, np.array([0]))[0])
         0.0
@@ -57,7 +57,7 @@ def cross_modal_grounding_loss(
 
     Example:
         >>> import numpy as np
-        >>> audio, groups = np.eye(2)[None], np.eye(2)[None]
+        >>> audio = groups = np.eye(2, dtype="float32")[None]
         >>> loss = cross_modal_grounding_loss(audio, audio[:, ::-1], groups, np.array([0]))
         >>> round(float(loss[0]), 6)  # each way: 0.7 too little, 0.3 too much
         2.0
@@ -80,7 +80,7 @@ def multimodal_grounding_loss(
 
     Example:
         >>> import numpy as np
-        >>> segments = np.eye(3)[None]
+        >>> segments = np.eye(3, dtype="float32")[None]
         >>> loss = multimodal_grounding_loss(segments, segments, segments, np.array([0]))
         >>> float(loss[0])  # like itself, unlike all others, in both modalities
         0.0

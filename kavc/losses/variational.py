@@ -61,6 +61,9 @@ def distance(x, y, *, axis=-1, epsilon=0.0):
     Returns:
         The shape of `x - y` without `axis`.
 
+    Reference:
+        Published code of Tian et al., ECCV 2018, for `epsilon`.
+
     Example:
         >>> import numpy as np
         >>> float(distance(np.array([3.0, 0.0]), np.array([0.0, 4.0])))

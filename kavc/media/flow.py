@@ -25,6 +25,13 @@ def check_method(method: str) -> None:
 
     Raises:
         ConfigError: no such method, or OpenCV lacks it or isn't installed.
+
+    Example:
+        >>> check_method("farneback")
+        >>> check_method("farnebeck")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: unknown method of flow 'farnebeck'; did you mean 'farneback'?...
     """
     if method not in METHODS:
         raise ConfigError(unknown("method of flow", method, METHODS))
@@ -47,6 +54,9 @@ def flow_of(images: np.ndarray, method: str = "farneback") -> np.ndarray:
 
     Raises:
         ConfigError: as `check_method`.
+
+    Reference:
+        Farnebäck, 2003; DIS, Kroeger et al., 2016; TV-L1, Zach et al., 2007.
 
     Example:
         flow_of(read_frames("clip.mp4", Bursts(1, 11, 25)).images).shape

@@ -32,6 +32,10 @@ class MelSettings:
     Reference:
         Hershey et al., "CNN Architectures for Large-Scale Audio Classification", ICASSP 2017, and
         `mel_features.py` of the published code.
+
+    Example:
+        >>> MelSettings(frames=100).patch_samples  # of 1 s and 15 ms
+        16240
     """
 
     rate: int = 16_000
@@ -74,6 +78,9 @@ class LogMel(keras.layers.Layer):
 
     Raises:
         ConfigError: an argument is none of these.
+
+    Reference:
+        Hershey et al., 2017; `pad` is that of YAMNet (research/audioset/yamnet).
 
     Example:
         patches = LogMel(VGGISH)(tf.zeros((1, 160_000)))  # 10 s: (1, 10, 96, 64)
@@ -127,6 +134,9 @@ def power_of(spectrum: tf.Tensor) -> tf.Tensor:
     """Returns squared magnitudes, in graph.
 
     `tf.abs` takes twice as long, to guard against sizes of numbers that no sound has.
+
+    >>> power_of(tf.constant([3 + 4j])).numpy().tolist()
+    [25.0]
     """
     return tf.square(tf.math.real(spectrum)) + tf.square(tf.math.imag(spectrum))
 
@@ -136,6 +146,14 @@ def mel_matrix(settings: MelSettings) -> np.ndarray:
 
     Triangles whose sides are straight in mel, 1127 ln(1 + f / 700); no area is made equal, and the
     mean of the signal counts nowhere.
+
+    Reference:
+        Hershey et al., 2017, and `mel_features.py` of the published code.
+
+    Example:
+        >>> weights = mel_matrix(VGGISH)
+        >>> weights.shape, int(weights[:, 0].argmax()) * 16_000 / 512  # the lowest band, in Hz
+        ((257, 64), 156.25)
     """
     s = settings
     bins = _mel(np.linspace(0, s.rate / 2, s.fft // 2 + 1))[:, None]

@@ -85,6 +85,15 @@ def pick(looks: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:
 
     Returns:
         (picked,) int64, ascending; at least one, and fewer than `count` where no more differ.
+
+    Reference:
+        Arthur and Vassilvitskii, 2007, of how k-means begins.
+
+    Example:
+        >>> looks = np.repeat(np.array([50, 200], np.uint8), 4)[:, None, None, None]
+        >>> looks = np.broadcast_to(looks, (8, 64, 64, 3))  # two shots of four frames
+        >>> pick(looks, 8, np.random.default_rng(0)).tolist()
+        [0, 4]
     """
     histograms = np.stack([_histogram(look) for look in looks])
     thumbnails = looks[:, 4::8, 4::8].reshape(len(looks), -1) / np.float32(255)

@@ -30,6 +30,13 @@ class SoundEvent:
         start, end: seconds from the start of the file; `end` is where it is over.
         label: its class of AudioSet.
         score: mean over its seconds, from 0 to 1.
+
+    Reference:
+        The classes are those of AudioSet: Gemmeke et al., 2017.
+
+    Example:
+        >>> SoundEvent(2.0, 5.0, "Dog", 0.81).end
+        5.0
     """
 
     start: float
@@ -106,6 +113,9 @@ class Listener:
         Raises:
             ConfigError: the threshold is none.
             DataError: as `scores`.
+
+        Example:
+            Listener.load("weights/yamnet").events("clip.mp4", threshold=0.5)
         """
         if not 0 < threshold <= 1:
             raise ConfigError(f"a threshold lies above 0 and at most at 1; got {threshold}")

@@ -65,6 +65,15 @@ def packed(value: Any) -> Message:
 
     Raises:
         ConfigError: it is something else, or too large.
+
+    Example:
+        >>> header, content = packed({"times": np.zeros(2), "path": Path("a.mp4")})
+        >>> len(content)
+        16
+        >>> packed({1, 2})
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: a value of builtins:set can't be sent between processes; ...
     """
     writer = _Writer()
     try:
@@ -124,7 +133,11 @@ def receive(line: socket.socket, seconds: float | None = None) -> Any:
 
 
 def loaded(name: str) -> Any:
-    """Imports what a name "module:Class" or "module:function" stands for."""
+    """Imports what a name "module:Class" or "module:function" stands for.
+
+    >>> loaded("math:sqrt")(16)
+    4.0
+    """
     module, _, path = name.partition(":")
     return attrgetter(path)(importlib.import_module(module))
 
@@ -134,6 +147,11 @@ def to_json(value: Any) -> Any:
 
     Raises:
         ConfigError: as `packed`; or it holds an array.
+
+    Example:
+        >>> from kavc.media.moments import Rate
+        >>> from_json(to_json(Rate(2.0)))
+        Rate(rate=2.0, count=None, seconds=None)
     """
     writer = _Writer()
     node = writer.node(value)

@@ -19,6 +19,10 @@ class Uniform:
 
     Args:
         count: how many.
+
+    Example:
+        >>> Uniform(4).times(start=0.0, duration=8.0).tolist()
+        [1.0, 3.0, 5.0, 7.0]
     """
 
     count: int
@@ -48,6 +52,12 @@ class Rate:
         count: how many, whatever the duration; the last frame is repeated beyond the end. None for
             as many parts as the track has, rounded, at least one.
         seconds: of the track that are looked at, from its start. None for all.
+
+    Example:
+        >>> Rate(2).times(start=0.0, duration=1.6).tolist()
+        [0.25, 0.75, 1.25]
+        >>> Rate(1, count=3).times(start=0.0, duration=1.6).tolist()
+        [0.5, 1.5, 2.5]
     """
 
     rate: float
@@ -96,6 +106,10 @@ class Bursts:
         count: how many runs.
         frames: of a run.
         rate: frames a second within a run.
+
+    Example:
+        >>> Bursts(2, frames=3, rate=10).times(start=0.0, duration=8.0).round(2).tolist()
+        [1.9, 2.0, 2.1, 5.9, 6.0, 6.1]
     """
 
     count: int

@@ -27,6 +27,14 @@ class Orientation:
     Args:
         transposed: whether rows become columns; that is done first.
         rows, columns: whether their order is reversed.
+
+    Reference:
+        ISO/IEC 14496-12, section 8.3.2, of the matrix.
+
+    Example:
+        >>> turned = Orientation(transposed=True, columns=True)
+        >>> turned.rotation, turned.mirrored, turned.apply(np.zeros((240, 320, 3))).shape
+        (90, False, (320, 240, 3))
     """
 
     transposed: bool = False
@@ -60,7 +68,12 @@ class Orientation:
         return ROTATIONS[self.transposed, rows, columns]
 
     def apply(self, image: np.ndarray) -> np.ndarray:
-        """Returns an image, (height, width, channels), made upright: a contiguous array."""
+        """Returns an image, (height, width, channels), made upright: a contiguous array.
+
+        >>> image = np.arange(6).reshape(2, 3, 1)
+        >>> Orientation(transposed=True, columns=True).apply(image)[..., 0].tolist()  # clockwise
+        [[3, 0], [4, 1], [5, 2]]
+        """
         if self.transposed:
             image = image.swapaxes(0, 1)
         return np.ascontiguousarray(image[:: -1 if self.rows else 1, :: -1 if self.columns else 1])

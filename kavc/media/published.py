@@ -44,6 +44,10 @@ def recipes_for(system: str) -> dict[str, Recipe]:
     Raises:
         ConfigError: no such system.
 
+    Reference:
+        Su et al., 2020, section 4.1; Surís et al., 2018, section 3; Lamba et al., 2021, section 4;
+        Langlois, 2019, section 3. Of the files of AVE and LLP, Tian et al., 2018 and 2020.
+
     Example:
         >>> {array: recipe.NAME for array, recipe in recipes_for("ti-avc").items()}
         {'audio': 'vggish', 'visual': 'mobilenet-v2'}

@@ -18,6 +18,10 @@ class Exactly:
     Args:
         height, width: in pixels.
         size: height and width of the centre, which alone is kept. None for all.
+
+    Example:
+        >>> Exactly(128, 171, size=112).cropped(np.zeros((128, 171, 3))).shape
+        (112, 112, 3)
     """
 
     height: int
@@ -63,6 +67,11 @@ class Crop:
     Args:
         shorter: length of the shorter side, in pixels, as 256.
         size: height and width of what is kept, as 224. None for `shorter`.
+
+    Example:
+        >>> crop = Crop(256, 224)
+        >>> crop.scaled(720, 1280, aspect=1.0), crop.shape
+        ((256, 455), (224, 224))
     """
 
     shorter: int

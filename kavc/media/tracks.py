@@ -34,6 +34,10 @@ class VideoTrack:
         duration: in seconds, as the file claims; None if it doesn't.
         pixel_aspect: width of a pixel through its height, in an upright frame.
         damage: why its first frame can't be decoded; "" if it can.
+
+    Example:
+        track = probe("phone.mp4").video
+        track.width, track.height, track.rotation  # (1080, 1920, 90)
     """
 
     index: int

@@ -16,6 +16,9 @@ def yamnet_weights(folder: Path) -> Path:
 
     Raises:
         ConfigError: says what to fetch and where to put it.
+
+    Example:
+        yamnet_weights(Path("weights/yamnet"))  # Path("weights/yamnet/yamnet.h5")
     """
     found = next((folder / name for name in YAMNET if (folder / name).exists()), None)
     if found is None:

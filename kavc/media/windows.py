@@ -42,6 +42,10 @@ class Heard:
         short: "drop": what fills no window at the end is left out, and sound shorter than a window
             is refused; "pad": it is filled up with silence.
         track: as of `kavc.media.SoundStream`.
+
+    Example:
+        >>> window_of(Heard(16_000, window=15_600, hop=15_360))  # of VGGish
+        ((15600,), 'float32')
     """
 
     rate: int
@@ -65,6 +69,12 @@ class Seen:
         flow: None for the images; or the method by which the motion from each frame of a window to
             the next one is found, see `kavc.media.flow`.
         track: as of `kavc.media.FrameStream`.
+
+    Example:
+        >>> from kavc.media.moments import Rate
+        >>> from kavc.media.sizes import Crop
+        >>> window_of(Seen(Rate(25), Crop(256, 224), window=11, flow="farneback"))
+        ((10, 224, 224, 2), 'float32')
     """
 
     moments: Moments | Key
@@ -118,6 +128,10 @@ def windows(path: Path, wanted: Iterable[Taken]) -> Iterator[tuple[int, Windows 
     Raises:
         DataError: the file can't be read, has no such track, or it is too short for a window.
         ConfigError: as `SoundStream` and `FrameStream`.
+
+    Example:
+        for index, found in windows("clip.mp4", [Heard(16_000, 15_600, 15_360)]):
+            print(index, found.values.shape if isinstance(found, Windows) else found)
     """
     for index, kind in enumerate(wanted):
         for found in _heard(path, kind) if isinstance(kind, Heard) else _seen(path, kind):
@@ -312,6 +326,13 @@ def _stacked(times: list[float], images: list[np.ndarray], kind: Seen) -> Window
 
 
 def check_short(short: str) -> None:
-    """Raises unless it is one of `SHORT`."""
+    """Raises unless it is one of `SHORT`.
+
+    >>> check_short("pad")
+    >>> check_short("cut")
+    Traceback (most recent call last):
+        ...
+    kavc.errors.ConfigError: short must be one of drop, pad; not 'cut'
+    """
     if short not in SHORT:
         raise ConfigError(f"short must be one of {', '.join(SHORT)}; not {short!r}")

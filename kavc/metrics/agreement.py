@@ -39,8 +39,9 @@ class Agreement:
     Example:
         >>> krippendorff_alpha([[1, math.nan], [2, math.nan]]).reason
         'no item was rated by two raters'
-        >>> icc([[1, 1], [2, 2], [3, 3]]).single
-        Agreement(value=1.0, reason='', items=3)
+        >>> found = icc([[1, 1], [2, 2], [3, 3]]).single
+        >>> float(found.value), found.items
+        (1.0, 3)
     """
 
     value: float
@@ -62,8 +63,8 @@ class IntraclassCorrelation:
 
     Example:
         >>> found = icc([[1, 2, 1], [3, 3, math.nan], [6, 5, 6]])
-        >>> round(found.single.value, 3), round(found.average.value, 3), round(found.raters, 3)
-        (0.946, 0.978, 2.571)
+        >>> [round(float(x), 3) for x in (found.single.value, found.average.value, found.raters)]
+        [0.946, 0.978, 2.571]
     """
 
     single: Agreement
@@ -88,7 +89,7 @@ def icc(ratings: ArrayLike) -> IntraclassCorrelation:
         Shrout and Fleiss, 1979.
 
     Example:
-        >>> icc([[1, 2], [3, 3], [6, 5]]).single.value > 0.9
+        >>> bool(icc([[1, 2], [3, 3], [6, 5]]).single.value > 0.9)
         True
     """
     table = _check_ratings(ratings)
@@ -125,7 +126,7 @@ def krippendorff_alpha(ratings: ArrayLike, level: str = "ordinal") -> Agreement:
 
     Example:
         >>> ratings = [[1, 1], [2, 2], [3, 4]]
-        >>> {level: round(krippendorff_alpha(ratings, level).value, 3) for level in LEVELS}
+        >>> {level: round(float(krippendorff_alpha(ratings, level).value), 3) for level in LEVELS}
         {'nominal': 0.615, 'ordinal': 0.949, 'interval': 0.878}
     """
     if level not in LEVELS:

@@ -50,6 +50,9 @@ def reliability_bins(
     Raises:
         DataError: see `check_binary`; or a probability is outside [0, 1], or there is none.
 
+    Reference:
+        DeGroot and Fienberg, "The Comparison and Evaluation of Forecasters", 1983.
+
     Example:
         >>> reliability_bins([0, 1, 1, 0], [0.5, 0.5, 0.5, 0.9], bins=4).count.tolist()
         [3, 1]
@@ -158,6 +161,9 @@ class Threshold:
         balanced_accuracy: mean of sensitivity and specificity: (1 + Youden's J) / 2.
         accuracy: share of right decisions.
         sensitivity, specificity: share of right decisions among positives, among negatives.
+
+    Reference:
+        Youden, 1950.
 
     Example:
         >>> found = fit_threshold([0, 0, 1, 1], [-2.0, 0.5, 0.0, 3.0])

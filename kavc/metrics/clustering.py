@@ -42,6 +42,9 @@ def profile_correlation(profiles: ArrayLike) -> ProfileCorrelation:
     Raises:
         DataError: `profiles` are no such numbers, or there is none.
 
+    Reference:
+        Langlois, 2019, figure 2, whose correlations are these of videos' ratings by genre.
+
     Example:
         >>> profile_correlation([[1, 2, 3], [6, 4, 2], [5, 5, 5]]).r.round(6).tolist()
         [[1.0, -1.0, 0.0], [-1.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
@@ -75,6 +78,9 @@ class Clustering:
         linkage: `(profiles - 1, 4) float64`, as of `scipy.cluster.hierarchy.linkage`: the two that
             are joined, their distance, how many profiles that makes.
         constant: `(profiles,) bool`, those whose correlations were taken as 0.
+
+    Reference:
+        Langlois, 2019, figures 2 and 3, whose linkage isn't told.
 
     Example:
         >>> found = cluster([[1, 2, 3], [3, 2, 1], [1, 2, 4]])

@@ -43,6 +43,9 @@ class Hubness:
     def skewness(self) -> float:
         """Third standardised moment of the k-occurrence: 0 without hubs; NaN if all are alike.
 
+        Reference:
+            Radovanović et al., 2010.
+
         Example:
             >>> round(Hubness(np.array([0.0, 0.0, 0.0, 4.0]), k=1).skewness, 3)
             1.155
@@ -74,6 +77,9 @@ def hubness(queries: ArrayLike, gallery: ArrayLike, k: int = 10, *, block: int =
 
     Raises:
         DataError: `k` is out of range, or as `match_ranks`.
+
+    Reference:
+        Radovanović et al., "Hubs in Space", 2010.
 
     Example:
         >>> hubness(np.ones((4, 2)), np.ones((4, 2)), k=1).occurrence.tolist()  # all tie: all share

@@ -51,6 +51,9 @@ def localize(distances: np.ndarray, starts: np.ndarray, lengths: np.ndarray) -> 
 
     Args, raises: as `window_costs`.
 
+    Reference:
+        Tian et al., ECCV 2018, section 3.4.
+
     Example:
         >>> distances = np.array([[[3.0, 1.0, 2.0], [1.0, 0.0, 5.0], [2.0, 2.0, 2.0]]])
         >>> localize(distances, np.array([0]), np.array([1]))

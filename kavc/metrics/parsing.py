@@ -143,6 +143,9 @@ def event_scores(predicted: ArrayLike, truth: ArrayLike, iou: float = IOU) -> np
     Raises:
         DataError: see `segment_scores`; or `iou` is out of range.
 
+    Reference:
+        Lamba et al., 2021, section 4; published evaluation of Tian et al., ECCV 2020.
+
     Example:
         >>> truth = np.array([1, 1, 0, 0]).reshape(1, 4, 1, 1) * [[[[1], [0]]]]
         >>> late = np.roll(truth, 1, axis=1)  # one of the three segments of both is shared
@@ -163,6 +166,9 @@ class ParsingMetrics:
             same of events.
         per_video: `(videos, 10) float64`: what each video contributes to each, in this order.
             Each number is its column's mean, so `kavc.evaluation.mean_bootstrap` gives intervals.
+
+    Reference:
+        Lamba et al., 2021, tables 1 and 2.
 
     Example:
         >>> found = parsing_metrics(np.ones((2, 10, 2, 25)), np.ones((2, 10, 2, 25)))
@@ -229,6 +235,9 @@ def level_numbers(pair: tuple[np.ndarray, np.ndarray], level: str) -> dict[str, 
     Raises:
         DataError: there is no video.
 
+    Reference:
+        Lamba et al., 2021, section 4.
+
     Example:
         >>> pair = check_pair(np.ones((1, 2, 2, 1)), np.zeros((1, 2, 2, 1)))
         >>> [(name, values.tolist()) for name, values in level_numbers(pair, "event").items()][:2]
@@ -260,6 +269,9 @@ def class_scores(predicted: ArrayLike, truth: ArrayLike, level: str = "segment")
     Raises:
         DataError: see `segment_scores`; or there is no such level.
 
+    Reference:
+        Lamba et al., 2021, figure 4.
+
     Example:
         >>> predicted, truth = np.zeros((2, 1, 4, 2, 2))
         >>> predicted[..., 0, 0], truth[:, :2, 0, 0] = 1, 1  # sound of the first class alone
@@ -279,6 +291,9 @@ def class_counts(truth: ArrayLike) -> np.ndarray:
 
     Raises:
         DataError: `truth` has another shape.
+
+    Reference:
+        Lamba et al., 2021, figure 1.
 
     Example:
         >>> truth = np.array([1, 0, 1, 1]).reshape(1, 4, 1, 1) * [[[[1], [0]]]]

@@ -32,6 +32,9 @@ class Counts(NamedTuple):
         Streams are audio, visual, audio-visual and "all", in which hits and errors of audio and
         visual are added and audio-visual has no part. A class counts where it is predicted or
         true; where none is, the score is 1.
+
+        Reference:
+            Published evaluation of Tian et al., ECCV 2020.
         """
         scores = f_scores(*(np.insert(x, 3, x[:, 0] + x[:, 1], axis=1) for x in self))
         counted = ~np.isnan(scores)

@@ -33,6 +33,9 @@ def event_counts(predicted: np.ndarray, truth: np.ndarray, iou: float = IOU) -> 
     Raises:
         DataError: `iou` is out of range.
 
+    Reference:
+        Lamba et al., 2021, section 4; published evaluation of Tian et al., ECCV 2020.
+
     Example:
         >>> predicted = np.array([1, 1, 0, 1], bool).reshape(1, 4, 1, 1)
         >>> truth = np.array([1, 1, 1, 0], bool).reshape(1, 4, 1, 1)

@@ -26,6 +26,9 @@ def reciprocal_ranks(
     Raises:
         ValueError: shapes don't fit, or a distance is NaN.
 
+    Reference:
+        Voorhees, 1999; Zhu et al., 2021, section 3.3.
+
     Example:
         >>> distances = np.array([[0.1, 0.2, 0.3], [0.2, 0.1, 0.3]])
         >>> reciprocal_ranks(distances, np.array([0, 1]), np.array([1, 0, 1]))

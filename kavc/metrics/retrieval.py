@@ -43,6 +43,9 @@ class MatchRanks:
     def recall_at(self, k: int) -> float:
         """Share of queries whose match is among the first `k`, in expectation over ties.
 
+        Reference:
+            Surís et al., 2018, section 4.1.
+
         Example:
             >>> MatchRanks(better=np.array([0]), tied=np.array([99])).recall_at(10)  # all tie
             0.1
@@ -58,6 +61,9 @@ class MatchRanks:
 
     def mean_reciprocal_rank(self) -> float:
         """Mean of 1 / rank, in expectation over ties.
+
+        Reference:
+            Voorhees, "The TREC-8 Question Answering Track Report", 1999.
 
         Example:
             >>> round(MatchRanks(np.array([0, 3]), np.array([0, 0])).mean_reciprocal_rank(), 3)
@@ -236,6 +242,9 @@ def published_recall_at(scores: ArrayLike, ks: Iterable[int]) -> list[float]:
 
     Raises:
         DataError: as `rank_scores`.
+
+    Reference:
+        Published code of Surís et al., 2018.
 
     Example:
         >>> scores = np.array([[0.5, 0.0, 0.0], [0.0, 0.0, 0.0], [0.5, 0.5, 0.5]])

@@ -93,10 +93,8 @@ def shown(served, films, tmp_path_factory):
     """The page, served by a process that can't import TensorFlow."""
     pytest.importorskip("nicegui", reason="the extra app is not installed")
     folder = tmp_path_factory.mktemp("page")
-    themes = folder / "themes.txt"
-    themes.write_text("\n".join(models.THEMES))
     words = ["app", "--server", served, "--port", "0", "--tracks", films / "tracks",
-             "--themes", themes, "--max-upload-mb", "1", "--timeout", "100"]  # fmt: skip
+             "--max-upload-mb", "1", "--timeout", "100"]  # fmt: skip
     # NiceGUI behaves otherwise where it finds itself in a test.
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     process = subprocess.Popen(

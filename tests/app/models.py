@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from kavc.export.class_names import class_signature
 from kavc.export.front_end import media_signatures
 from kavc.export.savedmodel import export
 from kavc.extraction.asked import recipes
@@ -31,6 +32,7 @@ def _exported(folder, system, config, network, assets, *, frames, called):
     media = {name: each for name, each in media.items() if not name.endswith("_jpeg")}
     names = {"serving_default", *called}
     kept = {name: each for name, each in signatures.items() if name in names}
+    kept |= class_signature(THEMES, kept)
     export(network, kept | media, folder, name=system.name, card="# Card\n")
 
 

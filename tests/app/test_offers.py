@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from kavc.app.offers import offers
@@ -40,7 +41,7 @@ class Server:
         self.models = {name.replace("_", "-"): found for name, found in models.items()}
         self.error = error
 
-    def signatures(self, model):
+    def signatures(self, model, version=None):
         if self.error is not None:
             raise self.error
         if model not in self.models:
@@ -62,7 +63,21 @@ def test_what_is_there_can_be_asked():
     asked = found(server, tracks=Path("tracks"), weights=Path("weights"))
     assert [each.missing for each in asked.values()] == [""] * 5
     assert (asked["parse"].model, asked["parse"].version) == ("av-parsing", 3)
-    assert asked["score"].themes == 7 and asked["parse"].themes == 0
+    assert asked["score"].themes == tuple(f"theme {number}" for number in range(7))
+    assert asked["parse"].themes == ()
+
+
+def test_themes_are_called_as_the_model_says():
+    names = SignatureInfo(
+        {"request": TensorInfo("int32", (None,))}, {"class_names": TensorInfo("string", (None, 7))}
+    )
+    score = functions(**MATCHER, **FRONT_END)
+    server = Server(ti_avc=Signatures("ti-avc", 1, {**score, "class_names": names}))
+    server.predict = lambda model, inputs, **_: {
+        "class_names": np.array([[b"dog", b"cat", b"rain", b"sea", b"car", b"bell", b"drum"]])
+    }
+    themes = found(server)["score"].themes
+    assert themes == ("dog", "cat", "rain", "sea", "car", "bell", "drum")
 
 
 def test_an_empty_server_says_how_to_get_each():

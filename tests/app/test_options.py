@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kavc.app.options import AppOptions
-from kavc.app.questions import Questions, read_names
+from kavc.app.questions import Questions
 from kavc.errors import ConfigError, DataError
 
 
@@ -38,15 +38,3 @@ def test_folders_and_files_are_asked_for_before_a_server_is(tmp_path):
         Questions(AppOptions("a:1", tracks=tmp_path))
     with pytest.raises(ConfigError, match="no weights of YAMNet"):
         Questions(AppOptions("a:1", weights=tmp_path))
-    with pytest.raises(ConfigError, match=r"nosuch\.txt"):
-        Questions(AppOptions("a:1", themes=tmp_path / "nosuch.txt"))
-
-
-def test_names_of_themes(tmp_path):
-    file = tmp_path / "themes.txt"
-    file.write_text("dog\nrain\n")
-    assert read_names(file) == ["dog", "rain"]
-    for content, words in ((b"", "empty"), (b"\xff\n", "not UTF-8")):
-        file.write_bytes(content)
-        with pytest.raises(ConfigError, match=words):
-            read_names(file)

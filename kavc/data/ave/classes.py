@@ -20,6 +20,14 @@ def index_of(name: str, where: str) -> int:
 
     Raises:
         DataError: no such category; names the nearest one.
+
+    Example:
+        >>> index_of("Church bell", "Annotations.txt, line 1")
+        0
+        >>> index_of("Church bells", "Annotations.txt, line 2")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: Annotations.txt, line 2: unknown category 'Church bells'; did you mean...
     """
     if name not in INDEX:
         raise DataError(f"{where}: {unknown('category', name, CLASSES)}")

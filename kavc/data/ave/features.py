@@ -30,6 +30,13 @@ class Kind:
         width: of a vector, as published.
         layer: of which network they are the output.
         cells: where there is a vector a cell of a map, the map's height and width.
+
+    Reference:
+        Tian et al., 2018.
+
+    Example:
+        >>> KINDS["visual_map"].shape(videos=4143, width=512)
+        (4143, 10, 7, 7, 512)
     """
 
     file: str
@@ -60,6 +67,10 @@ class BadRow(DataError):
         file: of the features.
         row: its number.
         words: what is wrong, and what to do.
+
+    Example:
+        >>> print(BadRow(Path("audio_feature.h5"), 26, "NaN among its values").row)
+        26
     """
 
     def __init__(self, file: Path, row: int, words: str):
@@ -148,6 +159,12 @@ def finite(values: np.ndarray, rows: np.ndarray, file: Path) -> np.ndarray:
 
     Raises:
         BadRow: not all are finite, as float32.
+
+    Example:
+        >>> finite(np.array([[0.5, np.inf]]), np.array([26]), Path("audio_feature.h5"))
+        Traceback (most recent call last):
+            ...
+        kavc.data.ave.features.BadRow: ...
     """
     with np.errstate(over="ignore"):  # too large for float32 becomes infinity, refused here
         values = values.astype(np.float32, copy=False)
@@ -166,5 +183,9 @@ def pooled(maps: np.ndarray) -> np.ndarray:
 
     Returns:
         (..., channels) float32.
+
+    Example:
+        >>> pooled(np.ones((2, 10, 7, 7, 512), np.float32)).shape
+        (2, 10, 512)
     """
     return maps.mean(axis=(-3, -2), dtype=np.float64).astype(np.float32)

@@ -97,6 +97,10 @@ def open_folder(path: str | os.PathLike, kind: str = "match") -> Folder:
     Raises:
         DataError: as `kavc.data.ave.videos.read_annotations` and
             `kavc.data.ave.orders.read_orders`; or there are no annotations.
+
+    Example:
+        folder = open_folder("AVE", kind="match")
+        print(len(folder.videos), {split: len(order.rows) for split, order in folder.orders.items()})
     """
     path = Path(path)
     orders.files_of(kind)
@@ -112,6 +116,10 @@ def field_of(name: str, width: int) -> Field:
     Args:
         name: one of `ARRAYS`.
         width: of its vectors.
+
+    Example:
+        >>> field_of("visual_map", 512).shape, field_of("events", 1).shape
+        ((None, 7, 7, 512), (None, 1))
     """
     if name == EVENTS:
         return Field((None, 1), "float32", "1 in the seconds of the event", 1.0)
@@ -119,7 +127,16 @@ def field_of(name: str, width: int) -> Field:
 
 
 def leaks(rosters: Mapping[str, Roster]) -> list[str]:
-    """Returns a sentence for each two splits that share clips, as rows of the same clip may be."""
+    """Returns a sentence for each two splits that share clips, as rows of the same clip may be.
+
+    >>> there = np.array([True])
+    >>> one, other = (
+    ...     Roster(np.array([id_], object), np.array([3]), np.arange(2), there, there)
+    ...     for id_ in (b"0001_2Jqm4wTVLu8", b"0171_2Jqm4wTVLu8")
+    ... )
+    >>> leaks({"train": one, "test": other})
+    ['1 clip is both in train and in test, 1 under the same category']
+    """
     told = []
     labelled = {
         split: set(zip((id_[CLIP] for id_ in roster.ids), roster.labels.tolist(), strict=True))

@@ -32,6 +32,9 @@ def read_noisy(path: str | os.PathLike) -> np.ndarray:
     Raises:
         DataError: as `kavc.inputs.hdf5_arrays.open_array`; or `audio_feature_noisy.h5` isn't there,
             a value is not finite, or `labels_noisy.h5` is there and names a category.
+
+    Reference:
+        Tian et al., 2018, of the weakly supervised task.
     """
     file = places.need(Path(path), AUDIO, "take it from the AVE repository")
     with open_array(file, KEY, (VIDEOS, SECONDS, KINDS["audio"].width)) as array:

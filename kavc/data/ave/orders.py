@@ -42,6 +42,10 @@ def files_of(kind: str) -> Mapping[str, str]:
 
     Raises:
         DataError: no such kind.
+
+    Example:
+        >>> files_of("match")["test"], files_of("plain")["test"]
+        ('test_order_match.h5', 'test_order.h5')
     """
     if kind not in FILES:
         raise DataError(unknown("order", kind, FILES))

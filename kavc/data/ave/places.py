@@ -41,7 +41,11 @@ def need(path: Path, name: str, what: str) -> Path:
 
 
 def missing(path: Path, names: Iterable[str], what: str) -> DataError:
-    """Returns the error that files, any of which would do, are not there."""
+    """Returns the error that files, any of which would do, are not there.
+
+    >>> print(missing(Path("AVE"), ["labels.h5"], "take it from the AVE repository"))
+    ave:AVE: no labels.h5, looked for in AVE or AVE/data; take it from the AVE repository
+    """
     places = " or ".join(str(place.parent) for place in _places(path, "file"))
     return DataError(f"ave:{path}: no {' or '.join(names)}, looked for in {places}; {what}")
 

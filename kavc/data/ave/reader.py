@@ -38,6 +38,9 @@ class AveReader(Reader):
 
     The label is the one category, an index into `kavc.data.ave.CLASSES`; ids are row and clip, as
     "0171_2Jqm4wTVLu8", since rows share clips. Splits are those that `View.order` names.
+
+    Reference:
+        Tian et al., 2018; Zhu et al., 2021, section 3.1.
     """
 
     def describe(self, source: Source, view: View) -> dict[str, Any]:

@@ -33,6 +33,14 @@ class Video:
         label: index of the category.
         start, end: the event is in the seconds from `start` to before `end`, 0 to 10; both are the
             same where there is none.
+
+    Reference:
+        Zhu et al., 2021, section 3.1.
+
+    Example:
+        >>> video = Video(row=171, clip="2Jqm4wTVLu8", label=3, start=2, end=6)
+        >>> video.id, video.length
+        (b'0171_2Jqm4wTVLu8', 4)
     """
 
     row: int
@@ -60,6 +68,16 @@ def read_annotations(path: Path) -> list[Video]:
     Raises:
         DataError: as `kavc.inputs.opening.read_text`; or there is no row, or one that isn't of
             this form, or that has a category or times that AVE can't have.
+
+    Reference:
+        `Annotations.txt` of Tian et al., 2018.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix=".txt") as file:
+        ...     _ = Path(file.name).write_text("Church bell&RUhOCu3LNXM&good&0&10")
+        ...     read_annotations(Path(file.name))
+        [Video(row=0, clip='RUhOCu3LNXM', label=0, start=0, end=10)]
     """
     lines = read_text(path, most=MAX_BYTES).rstrip().splitlines()
     first = int(bool(lines) and lines[0].strip().lower() == HEADER)
@@ -92,14 +110,22 @@ def _video(row: int, line: str, where: str) -> Video:
 
 
 def events(videos: Sequence[Video]) -> np.ndarray:
-    """Returns when the events of some videos are: (videos, 10) float32, 1 where there is one."""
+    """Returns when the events of some videos are: (videos, 10) float32, 1 where there is one.
+
+    >>> events([Video(row=0, clip="2Jqm4wTVLu8", label=3, start=2, end=6)]).tolist()
+    [[0.0, 0.0, 1.0, 1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0]]
+    """
     seconds = np.arange(SECONDS)
     starts, ends = np.array([(video.start, video.end) for video in videos]).reshape(-1, 2).T
     return ((seconds >= starts[:, None]) & (seconds < ends[:, None])).astype(np.float32)
 
 
 def oddities(videos: Sequence[Video]) -> list[str]:
-    """Returns what is odd about the annotations, a sentence each."""
+    """Returns what is odd about the annotations, a sentence each.
+
+    >>> oddities([Video(row=26, clip="VWi2ENBuTbw", label=0, start=0, end=0)])
+    ['Annotations.txt: 1 of 1 rows without an event: 26 (VWi2ENBuTbw)']
+    """
     told = []
     empty = [f"{video.row} ({video.clip})" for video in videos if not video.length]
     if empty:

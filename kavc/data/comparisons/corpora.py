@@ -59,6 +59,12 @@ class Rows:
         place: id to its number.
         values: array to (rows, ...) float32.
         starts, lengths: array to (n,) int64; where each video's or track's rows are.
+
+    Example:
+        >>> starts, lengths = {"audio": np.array([0, 2])}, {"audio": np.array([2, 1])}
+        >>> rows = Rows({b"a": 0, b"b": 1}, {"audio": np.zeros((3, 128))}, starts, lengths)
+        >>> rows.of([b"b", b"a"]).tolist()
+        [1, 0]
     """
 
     place: Mapping[bytes, int]
@@ -79,7 +85,11 @@ def corpus(folder: Path, name: str) -> Source | None:
 
 
 def command(folder: Path, name: str) -> str:
-    """Returns the command that makes a corpus."""
+    """Returns the command that makes a corpus.
+
+    >>> command(Path("judged"), "tracks")
+    'kavc extract TRACKS --for music-match --only audio --out judged/tracks'
+    """
     return f"kavc extract {MADE_OF[name]} --out {folder / name}"
 
 
@@ -137,6 +147,12 @@ def check_there(
 
     Raises:
         DataError: some are missing; it says how many, the first, and what is spelt nearly so.
+
+    Example:
+        >>> check_there({b"v1": 2}, [b"v10"], table="triples.csv", name="videos")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: triples.csv, line 2: video 'v1' is not in videos/; 1 of 1 are not: ...
     """
     known = set(there)
     if not (missing := [id_ for id_ in asked if id_ not in known]):

@@ -30,6 +30,10 @@ def check_split_by(view: View) -> str:
 
     Raises:
         ConfigError: it is none of `SPLIT_BY`.
+
+    Example:
+        >>> check_split_by(View(split_by="both"))
+        'both'
     """
     if view.split_by not in SPLIT_BY:
         raise ConfigError(unknown("split", view.split_by, SPLIT_BY))
@@ -80,6 +84,15 @@ def by_hash(table: Comparisons, by: str) -> tuple[Rows, list[str]]:
 
     Returns:
         The rows of each split, and a sentence on how many each way of splitting drops.
+
+    Example:
+        >>> from kavc.data.comparisons.table import texts
+        >>> ids, answers = texts(["v1|a|b", "v2|a|c"]), np.array([0, 1], np.int32)
+        >>> columns = texts(["v1", "v2"]), texts(["a", "a"]), texts(["b", "c"]), texts(["", ""])
+        >>> table = Comparisons(ids, *columns, answers, None, np.array([2, 3]))
+        >>> rows, (note,) = by_hash(table, "video")
+        >>> sum(len(each) for each in rows.values()), note[:40]
+        (2, 'no published split: 80/10/10 by the hash')
     """
     of_column = {
         name: hash_split(tf.constant(getattr(table, name), tf.string)).numpy()

@@ -89,6 +89,9 @@ class MgsvReader(ComparisonReader):
     within the moment, by the times that its corpus has. A judgement's tracks are MUSIC_ID@START.
     The names of the files say the splits; else the hash of the ids, as `View.split_by` says. Where
     the corpora are missing, what the manifests hold is described all the same.
+
+    Reference:
+        Xin et al., 2024, "Music Grounding by Short Video".
     """
 
     def judged(self, source: Source, view: View) -> Moments:

@@ -31,6 +31,14 @@ class Ratings:
         video, track: (n,) object, bytes.
         rater: (n,) object, bytes; empty where none is named.
         rating: (n,) float64, whole numbers from 1 (extremely poor fit) to 7 (extremely good fit).
+
+    Reference:
+        Langlois, 2019, section 2.2.
+
+    Example:
+        >>> ids, raters = np.array([b"v1", b"v1"], object), np.array([b"r1", b""], object)
+        >>> Ratings(ids, ids, raters, np.array([5.0, 6.0])).notes()
+        ["1 of 1 raters have one judgement only, as 'r1': whether they rate high or low can't be told", '1 of 2 ratings name no rater']
     """
 
     video: np.ndarray

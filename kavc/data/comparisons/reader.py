@@ -54,6 +54,10 @@ class Judged:
 
         Raises:
             DataError: no such split.
+
+        Example:
+            judged = TriplesReader().judged(Source.parse("triples:judged"), view)
+            judged.table.answer[judged.of("train")]
         """
         if check_name(split) not in self.rows:
             raise DataError(f"no split {split!r}; there are: {', '.join(self.rows)}")
@@ -67,6 +71,9 @@ class ComparisonReader(Reader):
     of the view by its name, (rows, ...) float32; for each name N of the view's tracks "N_a" and
     "N_b", (rows, ...) float32; and "answer" () int32, 0 where a is preferred and 1 where b is.
     Videos and tracks may have no rows of an array.
+
+    Reference:
+        Langlois, 2019, section 2.2, of the question that is asked.
     """
 
     @abc.abstractmethod

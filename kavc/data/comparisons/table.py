@@ -38,6 +38,15 @@ class Comparisons:
         answer: (n,) int32. 0 where a is preferred, 1 where b is.
         split: (n,) object, names of splits; None where the table has none.
         lines: (n,) int64, lines of the file, for messages.
+
+    Reference:
+        Langlois, 2019, section 2.2.
+
+    Example:
+        >>> columns = (texts([word]) for word in ("v1|a|b", "v1", "a", "b", ""))
+        >>> table = Comparisons(*columns, np.array([0], np.int32), None, np.array([2]))
+        >>> table.tracks().tolist()
+        [[b'a', b'b']]
     """
 
     ids: np.ndarray
@@ -109,6 +118,14 @@ def check_text(name: str, value: str, where: str) -> str:
 
     Raises:
         DataError: it is empty, too long, or holds | or a control character.
+
+    Example:
+        >>> check_text("video", "v1", "triples.csv, line 2")
+        'v1'
+        >>> check_text("video", "v|1", "triples.csv, line 2")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: triples.csv, line 2: video 'v|1' is no id; expected plain text of one line...
     """
     if not value:
         raise DataError(f"{where}: {name} is empty; expected its id")
@@ -120,7 +137,11 @@ def check_text(name: str, value: str, where: str) -> str:
 
 
 def texts(values: Iterable[str]) -> np.ndarray:
-    """Returns text as (n,) object, bytes."""
+    """Returns text as (n,) object, bytes.
+
+    >>> texts(["v1", "größer"])
+    array([b'v1', b'gr\xc3\xb6\xc3\x9fer'], dtype=object)
+    """
     return np.array([value.encode() for value in values], object)
 
 

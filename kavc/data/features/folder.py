@@ -30,6 +30,10 @@ class ArrayFolder:
 
     Raises:
         DataError: no such folder, nothing in it, both forms at once, or an unknown array.
+
+    Example:
+        folder = ArrayFolder("features", {"audio": "vggish"})
+        {name: array.shape for name, array in folder.load("dog", "videos.csv, line 2").items()}
     """
 
     def __init__(self, path: str | os.PathLike, names: Mapping[str, str] | None = None):

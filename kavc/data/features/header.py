@@ -41,6 +41,12 @@ class Header:
         classes: names of the labels, by index.
         splits: split name to the names of its files; None where the hash of the id decides.
         content: all that the file holds, also what the corpus' maker added.
+
+    Example:
+        >>> spec = {"audio": Field((None, 128), "float32", ""), "audio_times": Field((None,), "float32", "")}
+        >>> header = Header(spec)
+        >>> list(header.arrays), list(header.times)
+        (['audio'], ['audio_times'])
     """
 
     spec: ExampleSpec
@@ -105,7 +111,11 @@ def read_header(folder: Path) -> Header:
 
 
 def field_to_json(field: Field) -> dict[str, Any]:
-    """Returns a field as `corpus.json` holds it."""
+    """Returns a field as `corpus.json` holds it.
+
+    >>> field_to_json(Field((None, 128), "float32", "VGGish", hop=0.96))
+    {'shape': [None, 128], 'dtype': 'float32', 'meaning': 'VGGish', 'hop': 0.96}
+    """
     hop = {} if field.hop is None else {"hop": field.hop}
     return {
         "shape": list(field.shape), "dtype": field.dtype, "meaning": field.meaning, **hop
@@ -117,6 +127,14 @@ def check_array_name(name: str, where: object) -> str:
 
     Raises:
         DataError: it is not made of letters, digits, `_`, `.` and `-`.
+
+    Example:
+        >>> check_array_name("audio_vggish", "corpus")
+        'audio_vggish'
+        >>> check_array_name("my audio", "corpus")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: corpus: an array can't be called 'my audio'; letters, digits, _ . - can be...
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
         raise DataError(f"{where}: an array can't be called {name!r}; letters, digits, _ . - can be"

@@ -23,7 +23,11 @@ _AGAIN = "write the corpus again, or remove this file: the records are read in i
 
 
 def members_path(file: Path) -> Path:
-    """Returns where the members of a TFRecord file lie: beside it, `FILE.members.npz`."""
+    """Returns where the members of a TFRecord file lie: beside it, `FILE.members.npz`.
+
+    >>> members_path(Path("corpus/train-00000.tfrecord")).name
+    'train-00000.tfrecord.members.npz'
+    """
     return file.with_name(f"{file.name}.members.npz")
 
 
@@ -48,7 +52,17 @@ class Members:
     def watch(
         self, examples: Iterable[Mapping[str, Any]], arrays: ExampleSpec
     ) -> Iterator[Mapping[str, Any]]:
-        """Yields the examples that pass by on their way into a file, and remembers them."""
+        """Yields the examples that pass by on their way into a file, and remembers them.
+
+        >>> from kavc.data.schema import Field
+        >>> members = Members()
+        >>> arrays = {"audio": Field((None, 128), "float32", "")}
+        >>> examples = [{"id": "a", "labels": [2], "audio": np.zeros((3, 128))}]
+        >>> for example in members.watch(examples, arrays):
+        ...     pass  # written here
+        >>> members.ids, members.rows, members.filled
+        ([b'a'], {'audio': [3]}, {'audio': [False]})
+        """
         for name in arrays:
             self.rows[name], self.filled[name] = [], []
         for example in examples:

@@ -72,6 +72,11 @@ class FeaturesReader(Reader):
 
         Returns:
             Data set of batches as `kavc.data.views` has them, before means and themes.
+
+        Example:
+            source = Source.parse("features:corpus")
+            for batch in FeaturesReader().read_batches(source, "train", View()):
+                print(batch["audio"].row_lengths())
         """
         corpus = _open(source, view)
         files = _files_of(source, corpus, split)

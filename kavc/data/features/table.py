@@ -65,6 +65,15 @@ def read_videos(path: str | os.PathLike, keep: Iterable[str] = ()) -> Videos:
         DataError: the table or a row is malformed; two columns have one name, or one is nearly
             called "split"; an id is not a plain file name or comes twice; a label holds a
             line break.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix=".csv") as file:
+        ...     text = "id,labels,split,licence", "v1,Dog|Cat,test,CC0"
+        ...     _ = Path(file.name).write_text(chr(10).join(text))
+        ...     (row,) = read_videos(file.name, keep=["licence"]).rows
+        >>> row.labels, row.split, row.kept
+        (('Dog', 'Cat'), 'test', {'licence': 'CC0'})
     """
     path = Path(path)
     keep = [plain(name) for name in keep]
@@ -94,6 +103,13 @@ def check_id(id_: str, where: str) -> None:
 
     Raises:
         DataError: it is empty, hidden, or leads elsewhere.
+
+    Example:
+        >>> check_id("dog-1", "videos.csv, line 2")
+        >>> check_id("../dog", "videos.csv, line 2")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: videos.csv, line 2: id '../dog' is not a plain file name
     """
     if not id_ or id_.startswith(".") or any(sign in id_ for sign in "/\\\0"):
         raise DataError(f"{where}: id {id_!r} is not a plain file name")
@@ -106,6 +122,12 @@ def class_names(rows: Sequence[Row]) -> list[str]:
 
     Raises:
         DataError: an index is far larger than there are videos, or is written with zeros.
+
+    Example:
+        >>> class_names([Row("v1", "", ("Dog", "Cat")), Row("v2", "", ("Dog",))])
+        ['Cat', 'Dog']
+        >>> class_names([Row("v1", "", ("0",)), Row("v2", "", ("2",)), Row("v3", "", ("0",))])
+        ['0', '1', '2']
     """
     labels = {label for row in rows for label in row.labels}
     if not all(label.isascii() and label.isdigit() for label in labels):

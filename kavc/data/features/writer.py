@@ -175,6 +175,12 @@ def field_of(name: str, value: Any, where: str) -> Field:
 
     Raises:
         DataError: an array of another kind.
+
+    Example:
+        >>> field_of("audio", np.zeros((3, 128), "float32"), "corpus, video 0")
+        Field(shape=(None, 128), dtype='float32', meaning='', hop=None)
+        >>> field_of("mood", "calm", "corpus, video 0").dtype
+        'string'
     """
     array = np.asarray(value)
     if array.dtype.kind in "US":

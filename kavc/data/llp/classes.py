@@ -18,6 +18,10 @@ def index_of(name: str, where: str) -> int:
 
     Raises:
         DataError: no such class; names the nearest one.
+
+    Example:
+        >>> index_of("Fire_alarm", "AVVP_train.csv, line 2")
+        7
     """
     if name not in INDEX:
         raise DataError(f"{where}: {unknown('class', name, CLASSES)}")

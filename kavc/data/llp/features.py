@@ -24,6 +24,13 @@ class Kind:
         rows: that a file has, as published; it may also have 10, their means second by second.
         layer: of which network they are the output.
         hint: what else a file may be that has another shape.
+
+    Reference:
+        Tian et al., 2020; Lamba et al., 2021, section 4.
+
+    Example:
+        >>> KINDS["visual"].rows, KINDS["visual"].width
+        (80, 2048)
     """
 
     folder: str
@@ -55,6 +62,12 @@ def misfit(kind: Kind, width: int, shape: tuple[int, ...], dtype: np.dtype) -> s
         kind: of the features.
         width: that a row must have.
         shape, dtype: of the array.
+
+    Example:
+        >>> misfit(KINDS["audio"], 128, (10, 128), np.dtype("float32"))
+        ''
+        >>> misfit(KINDS["visual"], 2048, (72, 2048), np.dtype("float32"))[:40]
+        '72 rows, (80, 2048) is expected, ResNet-'
     """
     wanted = f"({kind.rows}, {width}) is expected, {kind.layer}"
     if len(shape) == 2 and shape[1] == width and 0 < shape[0] < kind.rows != SECONDS != shape[0]:
@@ -106,6 +119,10 @@ def pooled(rows: np.ndarray) -> np.ndarray:
 
     Returns:
         (10, width) float64, or `rows` as they are if there are 10.
+
+    Example:
+        >>> pooled(np.arange(20.0)[:, None]).ravel().tolist()
+        [0.5, 2.5, 4.5, 6.5, 8.5, 10.5, 12.5, 14.5, 16.5, 18.5]
     """
     if len(rows) == SECONDS:
         return rows

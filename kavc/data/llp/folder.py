@@ -200,6 +200,10 @@ def open_folder(path: str | os.PathLike) -> Folder:
     Raises:
         DataError: as `kavc.data.llp.videos.find_tables` and `read_videos`,
             `kavc.data.llp.truth.read_events`, `kavc.data.llp.places.find_features`.
+
+    Example:
+        folder = open_folder("AVVP-ECCV20")
+        print(folder.title, len(folder.everyone), folder.gaps(["audio", "visual"]))
     """
     path = Path(path)
     tables = videos.find_tables(path)
@@ -220,6 +224,10 @@ def field_of(array: str, widths: Mapping[str, int]) -> Field:
     Args:
         array: one of `ARRAYS`.
         widths: of the features, by array.
+
+    Example:
+        >>> field_of("audio", {"audio": 128}).shape, field_of("audio_events", {}).shape
+        ((None, 128), (None, 25))
     """
     if array in EVENTS:
         meaning = f"{EVENTS[array]} events, 1 where a class occurs; none of training videos"

@@ -25,6 +25,11 @@ class Features:
         path: folder of the source.
         folders: array to the folder of its files; of those that there are.
         names: array to the names of the files in that folder.
+
+    Example:
+        >>> features = Features(Path("LLP"), {"audio": Path("LLP/vggish")}, {"audio": {"AP0061o0Nvk.npy"}})
+        >>> features.has("audio", "AP0061o0Nvk"), str(features.file("audio", "AP0061o0Nvk"))
+        (True, 'LLP/vggish/AP0061o0Nvk.npy')
     """
 
     path: Path

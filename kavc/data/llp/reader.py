@@ -35,6 +35,9 @@ class LlpReader(Reader):
 
     Labels are the weak ones, indices into `kavc.data.llp.CLASSES`. Videos that lack a file of
     features which the view asks for are left out, and noted.
+
+    Reference:
+        Tian et al., 2020; Lamba et al., 2021, sections 3 and 4.
     """
 
     def describe(self, source: Source, view: View) -> dict[str, Any]:

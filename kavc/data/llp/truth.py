@@ -33,6 +33,13 @@ class Event:
         name: of the video.
         onset, offset: 0 to 10.
         label: index of the class.
+
+    Reference:
+        Lamba et al., 2021, section 3, equation 1.
+
+    Example:
+        >>> Event("AP0061o0Nvk_101.8_111.8", onset=2, offset=6, label=0).offset
+        6
     """
 
     name: str
@@ -80,7 +87,16 @@ def _second(text: str, column: str, where: str) -> int:
 
 
 def masks(events: Sequence[Event], names: Sequence[str]) -> np.ndarray:
-    """As `dense_masks`, of events that were read."""
+    """As `dense_masks`, of events that were read.
+
+    Reference:
+        Lamba et al., 2021, section 3, equation 1; ranges are read as Tian et al., 2020, do.
+
+    Example:
+        >>> event = Event("AP0061o0Nvk_101.8_111.8", onset=2, offset=6, label=0)
+        >>> masks([event], ["AP0061o0Nvk_101.8_111.8"])[0, :, 0].astype(int).tolist()
+        [0, 0, 1, 1, 1, 1, 0, 0, 0, 0]
+    """
     rows: dict[str, list[int]] = {}
     for row, name in enumerate(names):
         rows.setdefault(name, []).append(row)
@@ -98,6 +114,11 @@ def oddities(events: Sequence[Event], file: str, known: Collection[str]) -> list
         events: of one table.
         file: its name.
         known: names of the videos of validation and test.
+
+    Example:
+        >>> event = Event("AP0061o0Nvk_101.8_111.8", onset=6, offset=6, label=0)
+        >>> oddities([event], "AVVP_eval_audio.csv", known=["AP0061o0Nvk_101.8_111.8"])[0]
+        "AVVP_eval_audio.csv: 1 of 1 rows have no length (such as 'AP0061o0Nvk_101.8_111.8'); they make no event"
     """
     known = set(known)
     nameless = [event.name for event in events if event.name not in known]

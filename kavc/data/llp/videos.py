@@ -32,6 +32,11 @@ class Video:
         name: id, and the seconds at which the clip begins and ends, as "AP0061o0Nvk_101.8_111.8".
         given: indices of the labels, as they stand there.
         where: names the row in messages.
+
+    Example:
+        >>> video = Video("AP0061o0Nvk_101.8_111.8", given=(4, 0, 4), where="line 2")
+        >>> video.id, video.labels
+        ('AP0061o0Nvk', [0, 4])
     """
 
     name: str
@@ -119,7 +124,11 @@ def _check_once(videos: Mapping[str, Sequence[Video]]) -> None:
 
 
 def repeats(videos: Mapping[str, Sequence[Video]]) -> list[str]:
-    """Returns a sentence for each split in which videos name a label twice."""
+    """Returns a sentence for each split in which videos name a label twice.
+
+    >>> repeats({"train": [Video("AP0061o0Nvk_101.8_111.8", given=(4, 0, 4), where="line 2")]})
+    ['AVVP_train.csv: a label given twice, in 1 of 1 videos (AP0061o0Nvk_101.8_111.8); it counts once']
+    """
     found = {
         split: [video.name for video in rows if len(set(video.given)) < len(video.given)]
         for split, rows in videos.items()

@@ -31,6 +31,11 @@ def named_knobs(
 
     Raises:
         ConfigError: no such set or knob, or a value out of range.
+
+    Example:
+        >>> from kavc.data.synthetic.ave_knobs import KNOB_SETS, AveKnobs
+        >>> named_knobs(AveKnobs, KNOB_SETS, "default", {"classes": 5}).classes
+        5
     """
     if name not in sets:
         raise ConfigError(unknown("set of knobs", name, sets))
@@ -51,6 +56,10 @@ def shared_out(videos: int, shares: Mapping[str, float]) -> dict[str, int]:
 
     Raises:
         ConfigError: there are too few for each split.
+
+    Example:
+        >>> shared_out(3600, {"validation": 1 / 9, "test": 1 / 3})
+        {'train': 2000, 'validation': 400, 'test': 1200}
     """
     fewest = FEWEST * len(SPLITS)
     if not _whole(videos) or videos < fewest:
@@ -64,6 +73,10 @@ def counted(counts: Mapping[str, int]) -> dict[str, int]:
 
     Raises:
         ConfigError: a split is missing, or has too few.
+
+    Example:
+        >>> counted({"test": 4, "train": 8, "validation": 4})
+        {'train': 8, 'validation': 4, 'test': 4}
     """
     if set(counts) != set(SPLITS) or not all(_whole(n) and n >= FEWEST for n in counts.values()):
         raise ConfigError(

@@ -109,6 +109,15 @@ def draw_plan(
         knobs: what the world is like.
         sizes: of each split.
         sample_seed, world_seed: as of `write`.
+
+    Reference:
+        Tian et al., 2018, and Zhu et al., 2021, section 3.1, of what it imitates.
+
+    Example:
+        >>> sizes = {"train": 8, "validation": 4, "test": 4}
+        >>> plan = draw_plan(knobs("default"), sizes, sample_seed=0, world_seed=0)
+        >>> len(plan.videos), max(plan.videos[row].length for row in plan.orders["match"]["test"]) < 10
+        (16, True)
     """
     rng = np.random.default_rng([ROWS, world_seed, sample_seed])
     count = sum(sizes.values())

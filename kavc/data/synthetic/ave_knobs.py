@@ -51,6 +51,9 @@ class AveKnobs:
 
     Raises:
         ConfigError: a knob is out of its range.
+
+    Reference:
+        Zhu et al., 2021, section 3.1, of what it imitates.
     """
 
     classes: int = len(CLASSES)

@@ -85,6 +85,13 @@ class AveWorld:
             label: its category.
             start, end: the event is in the seconds from `start` to before `end`; none if they are
                 the same.
+
+        Example:
+            >>> from kavc.data.synthetic.ave_knobs import knobs
+            >>> world = AveWorld(knobs("default", visual_dim=32))
+            >>> video = world.video(sample_seed=0, index=0, label=3, start=2, end=6)
+            >>> video.audio.shape, video.maps.shape, bool(video.maps.min() > 0)
+            ((10, 128), (10, 7, 7, 32), True)
         """
         k = self.knobs
         rng = np.random.default_rng([VIDEO, self.world_seed, sample_seed, index])

@@ -34,6 +34,18 @@ def scores(world: KwaiWorld, truth: Truth, pairs: Pairs) -> dict[str, np.ndarray
 
     Raises:
         DataError: a pair's video has no audio.
+
+    Reference:
+        Neyman and Pearson, 1933: no score is better than a likelihood ratio.
+
+    Example:
+        >>> from kavc.data.pairing import pairs
+        >>> from kavc.data.synthetic.kwai import knobs
+        >>> world = KwaiWorld(knobs("default", visual_dim=32, missing=0.0))
+        >>> truth = Truth.stack([row for _, row in world.sample(50, sample_seed=0)])
+        >>> found = scores(world, truth, pairs(truth.theme, seed=0, epoch=0))
+        >>> {name: score.shape for name, score in found.items()}
+        {'no_theme': (100,), 'theme': (100,), 'within_theme': (100,)}
     """
     steps = truth.informative.sum(axis=1)[pairs.audio]
     if np.any(steps == 0):

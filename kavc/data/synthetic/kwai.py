@@ -79,7 +79,13 @@ class Truth:
 
     @classmethod
     def stack(cls, rows: Sequence[Mapping[str, Any]]) -> Truth:
-        """Returns the rows, as `KwaiWorld.video` gives them, as columns."""
+        """Returns the rows, as `KwaiWorld.video` gives them, as columns.
+
+        >>> world = KwaiWorld(knobs("default", visual_dim=32))
+        >>> truth = Truth.stack([row for _, row in world.sample(5, sample_seed=0)])
+        >>> truth.theme.shape, truth.select(truth.ids[[3]]).shared.shape
+        ((5,), (1, 4))
+        """
         return cls(**{name: np.stack([row[name] for row in rows]) for name in TRUTH})
 
     @classmethod
@@ -118,6 +124,9 @@ class KwaiWorld:
         backgrounds: (backgrounds, latent_dim) Q.
         themeless_pictures: (themeless_pictures, latent_dim) Q^v.
         visual_bias: (visual_dim,) b.
+
+    Reference:
+        Su et al., 2020, section 3, of the corpus that it imitates.
 
     Example:
         world = KwaiWorld(knobs("default"), world_seed=0)
@@ -177,6 +186,12 @@ class KwaiWorld:
         Returns:
             The example, "id" bytes, "audio" (steps, audio_dim) float32, "visual" (frames,
             visual_dim) float32, "theme" int32; and its row of `Truth`, a dict.
+
+        Example:
+            >>> world = KwaiWorld(knobs("default", visual_dim=32))
+            >>> example, truth = world.video(sample_seed=0, index=0)
+            >>> example["visual"].shape, example["theme"] == truth["theme"]
+            ((8, 32), True)
         """
         k = self.knobs
         rng = np.random.default_rng([VIDEO, self.world_seed, sample_seed, index])

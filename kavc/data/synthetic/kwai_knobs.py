@@ -46,6 +46,9 @@ class KwaiKnobs:
 
     Raises:
         ConfigError: a knob is out of its range.
+
+    Reference:
+        Su et al., 2020, section 3, of what it imitates.
     """
 
     themes: int = 12

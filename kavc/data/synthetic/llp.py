@@ -93,6 +93,10 @@ def read_truth(folder: Path, split: str) -> tuple[np.ndarray, np.ndarray, np.nda
 
     Raises:
         DataError: it is missing or damaged.
+
+    Example:
+        ids, audio_events, visual_events = read_truth(Path("corpus"), "train")
+        (audio_events & visual_events).any(axis=1)  # (videos, 25): audio-visual events
     """
     path = Path(folder) / f"truth-{split}.npz"
     try:

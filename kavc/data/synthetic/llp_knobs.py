@@ -56,6 +56,9 @@ class LlpKnobs:
 
     Raises:
         ConfigError: a knob is out of its range.
+
+    Reference:
+        Lamba et al., 2021, figure 1, of the shares that it imitates.
     """
 
     classes: int = len(CLASSES)

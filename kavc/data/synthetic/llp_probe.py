@@ -44,6 +44,17 @@ def linear_probe(
 
     Raises:
         ValueError: the truth is of other videos or segments than the features.
+
+    Reference:
+        Halko et al., 2011, of the randomised SVD.
+
+    Example:
+        >>> rng = np.random.default_rng(0)
+        >>> truth = rng.random((8, 10, 2, 3)) < 0.3
+        >>> train = {"audio": truth[:, :, 0] + 0.01, "visual": truth[:, :, 1] + 0.01}
+        >>> found = linear_probe(train, truth, train)
+        >>> found.shape, bool(np.all((found > 0.5) == truth))
+        ((8, 10, 2, 3), True)
     """
     if truth.shape[:2] != train["audio"].shape[:2] or truth.ndim != 4 or truth.shape[2] != 2:
         raise ValueError(

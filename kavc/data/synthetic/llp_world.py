@@ -95,6 +95,12 @@ class LlpWorld:
         Args:
             sample_seed: at least 0.
             index: at least 0. Number of the video in its sample.
+
+        Example:
+            >>> from kavc.data.synthetic.llp_knobs import knobs
+            >>> video = LlpWorld(knobs("default", visual_dim=32)).video(sample_seed=0, index=0)
+            >>> video.audio.shape, video.visual.shape, video.audio_events.shape
+            ((10, 128), (80, 32), (10, 25))
         """
         rng = np.random.default_rng([VIDEO, self.world_seed, sample_seed, index])
         name = _name(rng)

@@ -62,6 +62,9 @@ class Truth:
         still: (n,) float64. For one who knows all but the video's tempo, of which a type of scene
             tells some.
         popularity, tempo, mood: (n,) float64. For one who knows that part of the fit alone.
+
+    Reference:
+        Langlois, 2019, section 2.2, of the judgements that it imitates.
     """
 
     ids: np.ndarray
@@ -81,6 +84,12 @@ class Truth:
 
         Args:
             name: one of the columns.
+
+        Example:
+            >>> sure, none = np.array([0.9, 0.2]), np.array([0.5, 0.5])
+            >>> truth = Truth(np.array([b"1", b"2"]), sure, sure, none, none, none, none, none)
+            >>> round(truth.accuracy(), 2), truth.accuracy("sound")
+            (0.85, 0.45)
         """
         says_a = getattr(self, name) > 0.5
         return float(np.where(says_a, self.probability, 1 - self.probability).mean())

@@ -55,6 +55,9 @@ class MusicKnobs:
 
     Raises:
         ConfigError: a knob is out of its range.
+
+    Reference:
+        Langlois, 2019, sections 2.1 and 2.2, of the numbers that it imitates.
     """
 
     tracks: int = 0

@@ -103,6 +103,9 @@ class MusicWorld:
     Raises:
         ConfigError: the seed is out of range.
 
+    Reference:
+        Langlois, 2019, section 2; answers are drawn as by Bradley and Terry, 1952.
+
     Example:
         world = MusicWorld(knobs("default"), world_seed=0)
         scenes, songs = world.scenes(0, 100), world.songs(0, 100)
@@ -186,7 +189,13 @@ class MusicWorld:
         }
 
     def fit(self, scenes: Scenes, songs: Songs) -> np.ndarray:
-        """Returns f of videos and tracks, row by row: (n,) float64."""
+        """Returns f of videos and tracks, row by row: (n,) float64.
+
+        >>> world = MusicWorld(knobs("default"))
+        >>> scenes, songs = world.scenes(0, 3), world.songs(0, 3)
+        >>> bool(np.allclose(world.fit(scenes, songs), sum(world.parts(scenes, songs).values())))
+        True
+        """
         return sum(self.parts(scenes, songs).values())  # type: ignore[return-value]
 
     def preference(self, scenes: Scenes, a: Songs, b: Songs, *, biased: bool = True) -> np.ndarray:
@@ -195,6 +204,17 @@ class MusicWorld:
         Args:
             scenes, a, b: n each.
             biased: whether a gains by coming first; else the order does not count.
+
+        Reference:
+            Bradley and Terry, 1952.
+
+        Example:
+            >>> world = MusicWorld(knobs("default"))
+            >>> scenes, songs = world.scenes(0, 3), world.songs(0, 6)
+            >>> a, b = songs.take(np.arange(3)), songs.take(np.arange(3, 6))
+            >>> both = world.preference(scenes, a, b, biased=False) + world.preference(scenes, b, a, biased=False)
+            >>> both.round(6).tolist()
+            [1.0, 1.0, 1.0]
         """
         odds = (self.fit(scenes, a) - self.fit(scenes, b)) / self.noise
         return expit(odds + self.knobs.order_bias * biased)
@@ -245,6 +265,12 @@ class MusicWorld:
 
         Returns:
             "visual", "flow" and "i3d", each (videos, width) float32, positive.
+
+        Example:
+            >>> world = MusicWorld(knobs("default"))
+            >>> shown = world.shown(world.scenes(0, 3), sample_seed=0, block=0)
+            >>> {name: features.shape for name, features in shown.items()}
+            {'visual': (3, 2048), 'flow': (3, 2048), 'i3d': (3, 1024)}
         """
         k = self.knobs
         rng = np.random.default_rng([SHOWN, self.world_seed, sample_seed, block])
@@ -259,7 +285,12 @@ class MusicWorld:
         return shown
 
     def heard(self, songs: Songs, sample_seed: int, block: int) -> np.ndarray:
-        """Draws the features of one block of tracks: (tracks, audio_steps, audio_dim) float32."""
+        """Draws the features of one block of tracks: (tracks, audio_steps, audio_dim) float32.
+
+        >>> world = MusicWorld(knobs("default"))
+        >>> world.heard(world.songs(0, 3), sample_seed=0, block=0).shape
+        (3, 5, 128)
+        """
         k = self.knobs
         rng = np.random.default_rng([HEARD, self.world_seed, sample_seed, block])
         latents = np.concatenate([songs.latents, songs.popularity[:, None]], axis=1)

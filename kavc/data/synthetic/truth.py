@@ -51,6 +51,10 @@ def rows_of(ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
 
     Raises:
         DataError: one is unknown.
+
+    Example:
+        >>> rows_of(np.array([b"a", b"b", b"c"]), np.array([b"c", b"a"])).tolist()
+        [2, 0]
     """
     row = {bytes(name): i for i, name in enumerate(ids)}
     try:

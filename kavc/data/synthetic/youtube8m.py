@@ -46,6 +46,14 @@ class YouTube8MWorld:
 
     Raises:
         ConfigError: an unknown knob, or a value out of range.
+
+    Reference:
+        Abu-El-Haija et al., 2016, of the layout.
+
+    Example:
+        >>> video = YouTube8MWorld(classes=8).video(seed=0, index=0)
+        >>> video["mean_rgb"].shape, len(video["labels"])
+        ((1024,), 2)
     """
 
     def __init__(self, world_seed: int = 0, **knobs: Any):

@@ -59,7 +59,12 @@ class I3DRGB(_I3D):
         return Extractor(self, self.inputs, network, output=self.output, files=files)
 
     def inputs(self, values: tf.Tensor) -> dict[str, Any]:
-        """Returns what the network takes of windows of frames, in graph."""
+        """Returns what the network takes of windows of frames, in graph.
+
+        >>> import numpy as np
+        >>> I3DRGB().inputs(np.array([0, 255], np.uint8))["frames"].numpy().tolist()
+        [-1.0, 1.0]
+        """
         import tensorflow as tf
 
         return {"frames": tf.cast(values, tf.float32) / 127.5 - 1}
@@ -105,7 +110,14 @@ class I3DFlow(_I3D):
         return Extractor(self, self.inputs, network, output=self.output, files=files)
 
     def inputs(self, values: tf.Tensor) -> dict[str, Any]:
-        """Returns what the network takes of windows of motion, in graph."""
+        """Returns what the network takes of windows of motion, in graph.
+
+        >>> fields = [-30.0, 0.0, 10.0]  # pixels
+        >>> I3DFlow().inputs(fields)["frames"].numpy().tolist()
+        [-1.0, 0.0, 0.5]
+        >>> I3DFlow(quantised=True).inputs(fields)["frames"].numpy().round(4).astype(str).tolist()
+        ['-1.0', '0.0039', '0.5059']
+        """
         import tensorflow as tf
 
         fields = tf.clip_by_value(values, -LARGEST, LARGEST)

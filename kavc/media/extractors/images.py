@@ -25,6 +25,11 @@ class Images(Recipe):
 
     Attributes:
         SIDE: height and width that the network takes.
+
+    Example:
+        >>> from kavc.media.extractors.resnet import ResNet50
+        >>> ResNet50(frames="uniform:8", resize=232).takes().size
+        Crop(shorter=232, size=224)
     """
 
     MODALITY: ClassVar[str] = "visual"
@@ -51,13 +56,24 @@ def moments_of(frames: str, seconds: float | None) -> Moments | Key:
 
     Raises:
         ConfigError: it says none.
+
+    Example:
+        >>> moments_of("rate:2", seconds=10).times(0.0, 60.0).size
+        20
+        >>> moments_of("uniform:8", seconds=10).times(0.0, 60.0).size
+        8
     """
     moments = parse_moments(frames)
     return dataclasses.replace(moments, seconds=seconds) if isinstance(moments, Rate) else moments
 
 
 def pixels(values: tf.Tensor) -> tf.Tensor:
-    """Returns the frames of all windows as images, (frames, height, width, 3) float32, 0 to 255."""
+    """Returns the frames of all windows as images, (frames, height, width, 3) float32, 0 to 255.
+
+    >>> import tensorflow as tf
+    >>> pixels(tf.zeros((2, 16, 8, 8, 3), tf.uint8)).shape  # two windows of 16 frames
+    TensorShape([32, 8, 8, 3])
+    """
     import tensorflow as tf
 
     return tf.cast(tf.reshape(values, (-1, *values.shape[2:])), tf.float32)
@@ -68,5 +84,10 @@ def caffe(images: tf.Tensor) -> tf.Tensor:
 
     Args:
         images: (images, height, width, 3) float32, RGB, 0 to 255.
+
+    Example:
+        >>> import numpy as np
+        >>> caffe(np.full((1, 1, 1, 3), (255.0, 128.0, 0.0))).round(1).ravel().tolist()
+        [-103.9, 11.2, 131.3]
     """
     return images[..., ::-1] - CAFFE

@@ -38,6 +38,9 @@ class InceptionV3(Recipe):
     network had other weights, see `kavc.media.networks.inception_v3`. So `pca`, which was made for
     these, gives numbers of the same form as YouTube-8M's, and not the same numbers.
 
+    Reference:
+        Szegedy et al., 2016; of YouTube-8M, Abu-El-Haija et al., 2016.
+
     Example:
         extractor = InceptionV3().load({"inception-v3": f"{STEM}_notop.h5"})
         times, rows = extractor.extract("clip.mp4")  # (rows, 2048)

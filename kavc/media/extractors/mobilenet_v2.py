@@ -16,6 +16,9 @@ from kavc.options import option
 class MobileNetV2(Images):
     """MobileNetV2, of Keras Applications: its global average, or what it classifies.
 
+    Reference:
+        Sandler et al., 2018; of the pictures of Ti-AVC, Su et al., 2020, section 4.1.
+
     Example:
         extractor = MobileNetV2().load({"mobilenet-v2": "mobilenet_v2_1.0_224.h5"})
         times, rows = extractor.extract("clip.mp4")  # (8, 1280)

@@ -18,6 +18,9 @@ RATE, FFT, HOP, FRAMES = 16_000, 512, 256, 187
 class Musicnn(Recipe):
     """musicnn.
 
+    Reference:
+        Pons and Serra, 2019.
+
     Example:
         extractor = Musicnn().load({"musicnn": "MTT_musicnn.npz"})
         times, rows = extractor.extract("song.mp3")  # (rows, 200)

@@ -26,6 +26,9 @@ class R2Plus1D(Clips):
     Its defaults are those of LLP's features: 8 frames a second, a row each second. Those of
     video_features are `scaled="128x171", window=16, hop=16`, at the rate of the file.
 
+    Reference:
+        Tran et al., 2018.
+
     Example:
         extractor = R2Plus1D().load({"r2plus1d-18": "r2plus1d_18.npz"})
         times, rows = extractor.extract("clip.mp4")  # (10, 512)

@@ -70,6 +70,9 @@ class FlowFields(Clips):
 
     Flow is found on images that are scaled and cut already.
 
+    Reference:
+        Simonyan and Zisserman, 2014, of the stack.
+
     Example:
         times, rows = FlowFields(side=64).load({}).extract("clip.mp4")  # (1, 64, 64, 20)
     """
@@ -109,6 +112,9 @@ class FlowFields(Clips):
 class LogMelPatches(Recipe):
     """Log-mel patches, as `vggish` gives them to its network.
 
+    Reference:
+        Hershey et al., 2017.
+
     Example:
         times, rows = LogMelPatches().load({}).extract("song.m4a")  # (rows, 96, 64)
     """
@@ -139,6 +145,10 @@ def scaled(name: str, resize: int | None, side: int) -> int:
 
     Raises:
         ConfigError: they are fewer than those that are kept.
+
+    Example:
+        >>> scaled("pixels", None, 224), scaled("pixels", 256, 224)
+        (256, 256)
     """
     if resize is None:
         return -(-side * 8 // 7)

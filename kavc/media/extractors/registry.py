@@ -32,7 +32,11 @@ EXTRACTORS = {
 
 
 def names(modality: str | None = None) -> list[str]:
-    """Returns the names of all extractors, or of those of a modality, "audio" or "visual"."""
+    """Returns the names of all extractors, or of those of a modality, "audio" or "visual".
+
+    >>> "vggish" in names("audio"), "vggish" in names("visual")
+    (True, False)
+    """
     return sorted(
         name for name in EXTRACTORS if modality is None or modality == recipe_of(name).MODALITY
     )
@@ -43,6 +47,14 @@ def recipe_of(name: str) -> type[Recipe]:
 
     Raises:
         ConfigError: no such extractor; names the nearest one.
+
+    Example:
+        >>> recipe_of("vggish").SUMMARY
+        'VGGish: 128 numbers for each 0.96 s of sound'
+        >>> recipe_of("vgish")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: unknown extractor 'vgish'; did you mean 'vggish'?...
     """
     if name not in EXTRACTORS:
         raise ConfigError(unknown("extractor", name, EXTRACTORS))

@@ -24,6 +24,9 @@ class ResNet(Images):
 
     Attributes:
         DEPTH: layers.
+
+    Reference:
+        He et al., 2016.
     """
 
     DEPTH: ClassVar[int]
@@ -86,6 +89,9 @@ class ResNet101(ResNet):
 @dataclass(frozen=True)
 class ResNet152(ResNet):
     """ResNet-152; at 8 frames a second, of which LLP's features are.
+
+    Reference:
+        He et al., 2016; of LLP's pictures, Lamba et al., 2021, section 4.
 
     Example:
         extractor = ResNet152().load({"resnet-152": "resnet152.npz"})

@@ -24,6 +24,9 @@ class ResNet50Flow(Clips):
 
     Flow is found on images that are scaled and cut already.
 
+    Reference:
+        Langlois, 2019, section 3; the stack is that of Simonyan and Zisserman, 2014.
+
     Example:
         weights = "resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5"
         extractor = ResNet50Flow().load({"resnet-50-keras": weights})

@@ -21,6 +21,15 @@ def stacked(fields: tf.Tensor) -> tf.Tensor:
 
     Returns:
         (windows, height, width, 20), from -128 to 128.
+
+    Reference:
+        Simonyan and Zisserman, 2014.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> channels = stacked(tf.fill((2, 10, 4, 4, 2), 5.0))
+        >>> channels.shape, float(channels[0, 0, 0, 0])
+        (TensorShape([2, 4, 4, 20]), 32.0)
     """
     import tensorflow as tf
 

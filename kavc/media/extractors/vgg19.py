@@ -26,6 +26,9 @@ class VGG19(Recipe):
 
     Frames are in the middle of equal parts of the second, squeezed to a square.
 
+    Reference:
+        Simonyan and Zisserman, 2015; of AVE's pictures, Tian et al., 2018.
+
     Example:
         extractor = VGG19(output="map").load({"vgg-19": f"{STEM}_notop.h5"})
         times, rows = extractor.extract("clip.mp4")  # of 10 s: (10, 7, 7, 512)

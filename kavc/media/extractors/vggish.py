@@ -27,6 +27,9 @@ COMPONENTS = Weights("vggish-pca", ("vggish_pca_params.npz",), PAGE)
 class VGGish(Recipe):
     """VGGish.
 
+    Reference:
+        Hershey et al., 2017.
+
     Example:
         extractor = VGGish(relu=True).load({"vggish": "vggish_model.ckpt"})
         times, rows = extractor.extract("clip.mp4")  # (rows, 128)

@@ -20,6 +20,10 @@ RATE, WINDOW = 16_000, 15_600
 class YAMNet(Recipe):
     """YAMNet.
 
+    Reference:
+        Plakal and Ellis, in tensorflow/models (research/audioset/yamnet); the network is that of
+        Howard et al., 2017.
+
     Example:
         extractor = YAMNet(hop=1.0).load({"yamnet": "yamnet_coral_int8.npz"})
         times, rows = extractor.extract("clip.mp4")  # (rows, 1024)

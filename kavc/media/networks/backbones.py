@@ -36,6 +36,12 @@ class Caffe(keras.layers.Layer):
 
     Call arguments:
         images: `(images, height, width, 3)`, RGB, 0 to 255.
+
+    Example:
+        >>> import numpy as np
+        >>> grey = Caffe()(np.full((1, 1, 1, 3), 128.0, "float32"))
+        >>> [round(float(value), 1) for value in np.ravel(grey)]
+        [24.1, 11.2, 4.3]
     """
 
     def call(self, images):

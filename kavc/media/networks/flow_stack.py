@@ -49,6 +49,16 @@ def inflated(
 
     Raises:
         ConfigError: no such way.
+
+    Reference:
+        Wang et al., 2016, of the mean; Langlois, 2019, section 3, replicates the weights.
+
+    Example:
+        >>> kernel = np.arange(3.0).reshape(1, 1, 3, 1)  # 0, 1 and 2 of red, green and blue
+        >>> inflated(kernel, 4).ravel().tolist(), inflated(kernel, 4, how="tiled").ravel().tolist()
+        ([1.0, 1.0, 1.0, 1.0], [0.0, 1.0, 2.0, 0.0])
+        >>> inflated(kernel, 4, rescale=True).sum() == kernel.sum()
+        True
     """
     if how not in INFLATIONS:
         raise ConfigError(f"a kernel is inflated by {' or '.join(INFLATIONS)}; not {how!r}")
@@ -64,6 +74,9 @@ def resnet_50_flow(channels: int = CHANNELS) -> keras.Model:
     """Returns the network, with random weights.
 
     Takes `(stacks, 224, 224, channels)`; returns a dict of "embedding" `(stacks, 2048)`.
+
+    Reference:
+        Langlois, 2019, section 3 and figure 4; He et al., 2016.
     """
     network = _resnet(channels)
     return keras.Model(network.input, {"embedding": network.output}, name="resnet_50_flow")
@@ -78,6 +91,10 @@ def load(path: str | Path, *, how: str = "mean", rescale: bool = False) -> keras
 
     Raises:
         DataError: the file is missing, damaged, or of another network.
+
+    Example:
+        network = load("resnet50_weights_tf_dim_ordering_tf_kernels_notop.h5", rescale=True)
+        network(np.zeros((1, 224, 224, 20)))["embedding"]  # (1, 2048)
     """
     check_file(path)  # before anything is built
     network = resnet_50_flow()

@@ -47,7 +47,11 @@ def local_folder(text: str | Path, *, download: bool = False) -> Path:
 
 
 def cached_folder(handle: str) -> Path:
-    """Returns where TensorFlow Hub keeps a handle, whether it is there or not."""
+    """Returns where TensorFlow Hub keeps a handle, whether it is there or not.
+
+    >>> cached_folder("https://tfhub.dev/google/vggish/1").name
+    'a2d9c70b5c312dce4d2cde46297518f806bd50d0'
+    """
     cache = os.environ.get(CACHE) or Path(tempfile.gettempdir()) / "tfhub_modules"
     return Path(cache) / hashlib.sha1(handle.encode()).hexdigest()
 

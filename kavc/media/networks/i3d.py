@@ -82,6 +82,9 @@ class I3D(Network):
     Raises:
         ConfigError: no such kind.
 
+    Reference:
+        Carreira and Zisserman, 2017.
+
     Example:
         network = load("rgb_imagenet/model.ckpt", kind="rgb")
         network({"frames": np.zeros((1, 64, 224, 224, 3))})["embedding"]
@@ -131,7 +134,15 @@ class I3D(Network):
 
 
 def units() -> list[str]:
-    """Returns the published names of the 57 convolutions that are normalised, in order."""
+    """Returns the published names of the 57 convolutions that are normalised, in order.
+
+    Reference:
+        Carreira and Zisserman, 2017, figure 3; names of google-deepmind/kinetics-i3d.
+
+    Example:
+        >>> len(units()), units()[3:5]
+        (57, ['Mixed_3b/Branch_0/Conv3d_0a_1x1', 'Mixed_3b/Branch_1/Conv3d_0a_1x1'])
+    """
     found = ["Conv3d_1a_7x7", "Conv3d_2b_1x1", "Conv3d_2c_3x3"]
     for block, filters in BLOCKS:
         if not isinstance(filters, int):

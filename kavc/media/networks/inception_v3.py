@@ -28,6 +28,9 @@ def inception_v3() -> keras.Model:
 
     Takes `(images, 299, 299, 3)`, RGB from -1 to 1; returns a dict of "embedding" `(images, 2048)`,
     the average over all places.
+
+    Reference:
+        Szegedy et al., 2016.
     """
     network = keras.applications.InceptionV3(
         weights=None, include_top=False, input_shape=(SIDE, SIDE, 3), pooling="avg"
@@ -43,6 +46,10 @@ def load(path: str | Path) -> keras.Model:
 
     Raises:
         DataError: the file is missing, damaged, or of another network.
+
+    Example:
+        network = load("inception_v3_weights_tf_dim_ordering_tf_kernels_notop.h5")
+        network(images)["embedding"]  # (images, 2048)
     """
     network = inception_v3()
     load_applications(network, path, top=1)

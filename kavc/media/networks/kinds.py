@@ -49,6 +49,10 @@ def kind_of(name: str) -> Kind:
 
     Raises:
         ConfigError: no such network; names the nearest one.
+
+    Example:
+        >>> kind_of("vggish")
+        Kind(takes=('patches',), width=128, least=32)
     """
     if name not in KINDS:
         raise ConfigError(unknown("backbone", name, KINDS))

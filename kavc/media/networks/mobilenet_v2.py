@@ -20,6 +20,9 @@ def mobilenet_v2() -> keras.Model:
 
     Takes `(images, 224, 224, 3)`, RGB from -1 to 1; returns a dict of "embedding" `(images, 1280)`,
     the average over all places, and "scores" `(images, 1000)`, probabilities of ImageNet's classes.
+
+    Reference:
+        Sandler et al., 2018.
     """
     network = keras.applications.MobileNetV2(
         weights=None, input_shape=(SIDE, SIDE, 3), name="mobilenet_v2"

@@ -52,6 +52,13 @@ class MusicMel(keras.layers.Layer):
 
     Returns:
         `(batch, patches, 187, 96)`; what fills no patch is left out.
+
+    Reference:
+        Pons and Serra, 2019, and librosa (McFee et al., 2015).
+
+    Example:
+        >>> MusicMel()(np.zeros((1, 96_000), "float32")).shape  # 6 s
+        TensorShape([1, 2, 187, 96])
     """
 
     def __init__(self, patch_hop=FRAMES, *, mirrored=False, **kwargs):
@@ -79,6 +86,14 @@ def slaney_matrix() -> np.ndarray:
     """Returns the weight of each bin in each band, (257, 96) float64.
 
     Slaney's mel: straight up to 1 kHz, logarithmic above; triangles over hertz, of equal area.
+
+    Reference:
+        Slaney, 1998, "Auditory Toolbox".
+
+    Example:
+        >>> weights = slaney_matrix()
+        >>> weights.shape, weights[:, 0].argmax() * 16_000 / 512  # the lowest band, in Hz
+        ((257, 96), 31.25)
     """
     edges = _hertz(np.linspace(0, _slaney(RATE / 2), BANDS + 2))
     bins = np.linspace(0, RATE / 2, FFT // 2 + 1)[:, None]
@@ -112,6 +127,9 @@ class Musicnn(Network):
 
     Returns:
         dict of "embedding" `(patches, 200)` and "scores" `(patches, 50)`, from 0 to 1.
+
+    Reference:
+        Pons and Serra, 2019.
 
     Example:
         network = load_npz("MTT_musicnn.npz")

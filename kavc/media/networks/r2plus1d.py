@@ -70,6 +70,9 @@ class R2Plus1D(Network):
     Returns:
         dict of "embedding" `(clips, 512)` and "logits" `(clips, 400)`.
 
+    Reference:
+        Tran et al., 2018.
+
     Example:
         network = load("r2plus1d_18.npz")
         network({"frames": np.zeros((1, 8, 112, 112, 3))})["embedding"]

@@ -69,6 +69,9 @@ class ResNet(Network):
     Returns:
         dict of "embedding" `(images, 2048)` and "scores" `(images, 1000)`, before a softmax.
 
+    Reference:
+        He et al., 2016; layers and padding of torchvision.models.resnet.
+
     Example:
         network = load_torchvision("resnet152.npz", depth=152)
         network({"images": images})["embedding"]
@@ -197,6 +200,9 @@ def load_keras(path: str | Path, *, depth: int) -> keras.Model:
 
     Raises:
         DataError: the file is missing, damaged, or of another network.
+
+    Reference:
+        He et al., 2016.
     """
     if Path(path).suffix == ".npz":
         raise DataError(

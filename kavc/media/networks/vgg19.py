@@ -40,6 +40,9 @@ class VGG19(Network):
     Returns:
         dict of "map" `(images, 7, 7, 512)` and "embedding" `(images, 512)`.
 
+    Reference:
+        Simonyan and Zisserman, 2015.
+
     Example:
         network = load("vgg19_weights_tf_dim_ordering_tf_kernels_notop.h5")
         network({"images": images})["map"]

@@ -61,6 +61,9 @@ class VGGish(Network):
     Returns:
         dict of "embedding" `(patches, 128)`.
 
+    Reference:
+        Hershey et al., 2017; published in tensorflow/models (research/audioset/vggish).
+
     Example:
         network = load_checkpoint("vggish_model.ckpt", relu=True)
         network({"patches": LogMel(VGGISH)(waveform)[0]})["embedding"]
@@ -93,7 +96,11 @@ class VGGish(Network):
 
 
 def published_names() -> dict[str, str]:
-    """Returns the layers' names in the published checkpoint, by those of `VGGish`."""
+    """Returns the layers' names in the published checkpoint, by those of `VGGish`.
+
+    >>> published_names()["conv3_1"], published_names()["fc2"]
+    ('vggish/conv3/conv3_1', 'vggish/fc2')
+    """
     layers = [name for group in (*CONVOLUTIONS, DENSE) for name, _ in group]
     return {
         name: f"vggish/{name.partition('_')[0]}/{name}" if "_" in name else f"vggish/{name}"
@@ -188,6 +195,9 @@ class PCA:
     Raises:
         DataError: the file is no `.npz`, lacks an array, or one has another shape.
 
+    Reference:
+        Abu-El-Haija et al., 2016, and `vggish_postprocess.py` of the published code.
+
     Example:
         PCA("vggish_pca_params.npz").quantised(embeddings)
     """
@@ -220,6 +230,14 @@ class PCA:
 
 
 def dequantised(codes: np.ndarray) -> np.ndarray:
-    """Returns what bytes stand for, float64, as YouTube-8M's code does: the middle of each step."""
+    """Returns what bytes stand for, float64, as YouTube-8M's code does: the middle of each step.
+
+    Reference:
+        Abu-El-Haija et al., 2016, and `utils.py` (Dequantize) of google/youtube-8m.
+
+    Example:
+        >>> dequantised(np.array([0, 255], np.uint8)).tolist()
+        [-1.9921875, 2.0078125]
+    """
     low, high = RANGE
     return np.asarray(codes, np.float64) * ((high - low) / 255) + (high - low) / 512 + low

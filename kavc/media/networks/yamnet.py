@@ -55,6 +55,10 @@ class YAMNet(Network):
     Returns:
         dict of "embedding" `(patches, 1024)` and "scores" `(patches, 521)`, from 0 to 1.
 
+    Reference:
+        Plakal and Ellis, in tensorflow/models (research/audioset/yamnet); the network is that of
+        Howard et al., 2017.
+
     Example:
         network = load_coral("yamnet_coral_int8.npz")
         network({"patches": LogMel(YAMNET)(waveform)[0]})["scores"]

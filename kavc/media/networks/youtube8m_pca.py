@@ -39,6 +39,9 @@ class YouTube8MPCA:
     Raises:
         DataError: a file is missing, no array, or of another shape, or an eigenvalue is too low.
 
+    Reference:
+        Abu-El-Haija et al., 2016, and `feature_extractor.py` of google/youtube-8m.
+
     Example:
         pca = YouTube8MPCA("yt8m_pca")
         pca.components(features)  # (frames, 1024)
@@ -110,6 +113,13 @@ def dequantised(codes):
 
     Args:
         codes: array of integers or floats, or tensor of floats.
+
+    Reference:
+        Abu-El-Haija et al., 2016, and `utils.py` (Dequantize) of google/youtube-8m.
+
+    Example:
+        >>> dequantised(0), dequantised(255)
+        (-1.9921875, 2.0078125)
     """
     return codes * ((HIGH - LOW) / 255) + (HIGH - LOW) / 512 + LOW
 

@@ -133,6 +133,9 @@ class GroundingEncoder(Network):
         The published pretraining hides the clips from the other tokens by a mask; what nobody sees
         may as well not be there.
 
+        Reference:
+            Published code of Lamba et al., 2021.
+
         Example:
             >>> encoder = GroundingEncoder(4, 5, 6, dim=16, layers=1, heads=2, units=16)
             >>> sorted(encoder.without_clips().input)

@@ -57,6 +57,9 @@ def evaluate(network: keras.Model, held: Held, config: AVParsingConfig) -> Repor
 
     Raises:
         DataError: the network answers NaN.
+
+    Reference:
+        Lamba et al., 2021, section 4.
     """
     ask = asker(network)
     test, validation = (

@@ -35,6 +35,9 @@ class Parts:
 
         Frames are averaged before their FC: the mean of what it makes of them is what it makes of
         their mean, at a part of the work.
+
+        Reference:
+            Lamba et al., 2021, figure 2; published code of Tian et al., ECCV 2020.
         """
         audio = self.fc("fc_audio")(inputs["audio"])
         visual = inputs["visual"]
@@ -53,7 +56,11 @@ class Parts:
         return Linear(self.dim, dtype=self.dtype, name=name)
 
     def block(self, attention, name, **options):
-        """A Transformer layer around an attention: a class of `kavc.layers.segment_attention`."""
+        """A Transformer layer around an attention: a class of `kavc.layers.segment_attention`.
+
+        Reference:
+            Vaswani et al., 2017, section 3.1.
+        """
         options |= {"dtype": self.dtype, "name": f"{name}_attention"}
         attention = attention(self.dim, self.heads, self.dropout, **options)
         return AttentionBlock(attention, self.units, self.dropout, dtype=self.dtype, name=name)
@@ -79,7 +86,11 @@ class Parts:
         return self.block(attention, "cman", keys="other", **options)(x)
 
     def shared_fc(self, x):
-        """The linear layer that both modalities share."""
+        """The linear layer that both modalities share.
+
+        Reference:
+            Lamba et al., 2021, section 3 and figure 2.
+        """
         return self.fc("shared_fc")(x)
 
     def skip(self, joint, attended):

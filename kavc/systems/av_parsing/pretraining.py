@@ -101,6 +101,9 @@ class GroundingStage(Stage):
 
         Returns:
             (count,) int32, int32, float32, float32.
+
+        Reference:
+            Lamba et al., 2021, section 3.2: "i is any random segment".
         """
         segments = self.config.segments
         ones = np.ones(count, np.float32)

@@ -27,6 +27,9 @@ ON_ENCODER = {"representations": networks.BaseAdvSkipGCAA, "fine-tuned": network
 def build(config: AVParsingConfig) -> keras.Model:
     """Returns the network of the config.
 
+    Reference:
+        Lamba et al., 2021, section 4, whose rows the variants are.
+
     Example:
         >>> small = {"audio_dim": 4, "visual_dim": 5, "visual_3d_dim": 6, "dim": 8, "units": 8}
         >>> type(build(AVParsingConfig(variant="han", members=2, **small))).__name__
@@ -46,6 +49,9 @@ def build(config: AVParsingConfig) -> keras.Model:
 
 def stages(config: AVParsingConfig) -> list[Stage]:
     """Returns the fits, in order.
+
+    Reference:
+        Lamba et al., 2021, section 4; Wu and Yang, CVPR 2021, for "refined".
 
     Example:
         >>> for variant in ("han", "refined", "pretrain-uni"):

@@ -120,6 +120,9 @@ def partners(labels: np.ndarray, ids: Sequence[bytes], seed: int) -> np.ndarray:
     Raises:
         DataError: a video has no label, or has one in common with every other video.
 
+    Reference:
+        Published code of Wu and Yang, CVPR 2021.
+
     Example:
         >>> partners(np.array([[1, 0], [0, 1], [1, 0]]), [b"a", b"b", b"c"], seed=0)[:1].tolist()
         [1]

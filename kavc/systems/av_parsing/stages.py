@@ -144,6 +144,9 @@ def optimizer(config: AVParsingConfig, steps: int, epochs: int) -> keras.optimiz
         steps: of an epoch.
         epochs: that are planned.
 
+    Reference:
+        Kingma and Ba, ICLR 2015; Loshchilov and Hutter, ICLR 2019, for "adamw".
+
     Example:
         >>> found = optimizer(AVParsingConfig(optimizer="adamw", clip_norm=1.0), steps=10, epochs=4)
         >>> found.name, found.global_clipnorm

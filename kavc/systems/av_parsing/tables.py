@@ -77,6 +77,9 @@ def interval_table(scores: Mapping[str, np.ndarray], source: str) -> Table:
     Args:
         scores: see `kavc.systems.av_parsing.scoring.per_video`.
         source: see `Table`.
+
+    Reference:
+        Efron, "Bootstrap Methods: Another Look at the Jackknife", 1979.
     """
     columns = np.concatenate([scores[level] for level in LEVELS], axis=1)
     found = [one.estimate() for one in mean_bootstrap(columns)]

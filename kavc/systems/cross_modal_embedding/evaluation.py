@@ -86,6 +86,9 @@ def evaluate(network: keras.Model, held: Held, config: CrossModalConfig) -> Repo
         videos' "id" and, for each system and direction, how many others score higher than each
         query's match, and as much: "network_a2v_better", "network_a2v_tied" `(videos,) int64` and
         so on.
+
+    Reference:
+        Surís et al., 2018, section 4.
     """
     joint = config.input_norm == "joint"
     systems = _systems(network, held, joint)

@@ -24,6 +24,9 @@ def fit_canonical(network: keras.Model, store: FeatureStore, config: CrossModalC
         network: `CanonicalEmbedding`.
         store: the training videos; of more than 50,000, so many evenly spaced ones are taken.
         config: gives both ridges and the width of the kernel.
+
+    Reference:
+        Hotelling, 1936; Rahimi and Recht, 2007, for the kernel machine.
     """
     rows = np.linspace(0, len(store) - 1, min(len(store), MOST_VIDEOS)).astype(int)
     branches = network.audio_branch, network.visual_branch

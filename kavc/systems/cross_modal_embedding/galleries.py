@@ -39,6 +39,9 @@ def hits(ranks: MatchRanks) -> np.ndarray:
 
     Cells are `sizes` times `KS`, in that order. Galleries are random, see `RandomGalleries`.
 
+    Reference:
+        Surís et al., 2018, section 4.1.
+
     Example:
         >>> ranks = MatchRanks(better=np.arange(8), tied=np.zeros(8, int))
         >>> hits(ranks).mean(axis=0).tolist()  # among all eight, at 1, 5 and 10
@@ -107,7 +110,7 @@ def published_protocol(queries: np.ndarray, gallery: np.ndarray) -> list[float]:
 
     Example:
         >>> vectors = np.eye(256, dtype=np.float32)
-        >>> published_protocol(vectors, vectors)  # one gallery of 256, at 1, 5 and 10
+        >>> [float(cell) for cell in published_protocol(vectors, vectors)]  # at 1, 5 and 10
         [100.0, 100.0, 100.0]
     """
     videos = len(queries)

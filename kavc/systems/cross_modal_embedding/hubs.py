@@ -55,6 +55,9 @@ class Hubs:
     Args:
         audio: of a gallery of sounds.
         visual: of a gallery of pictures.
+
+    Reference:
+        Conneau et al., 2018, for CSLS; Smith et al., 2017, for the inverted softmax.
     """
 
     audio: HubCorrection
@@ -139,6 +142,9 @@ def bank_of(
 
     Raises:
         DataError: a query is not finite.
+
+    Reference:
+        Lloyd, "Least squares quantization in PCM", 1982, for the groups.
 
     Example:
         >>> queries = np.eye(4, dtype=np.float32)

@@ -127,7 +127,11 @@ class TwoBranches(Network):
         super().__init__(inputs, outputs, config=sizes | config, dtype=policy, name=name)
 
     def logits(self, embedding):
-        """Returns logits of the labels, `(batch, classes)`, from an embedding of either branch."""
+        """Returns logits of the labels, `(batch, classes)`, from an embedding of either branch.
+
+        Reference:
+            Surís et al., 2018, section 3: "sharing the weights between the two branches".
+        """
         return self.classifier(embedding)
 
 
@@ -315,6 +319,9 @@ class CanonicalEmbedding(TwoBranches):
         name: str.
 
     Call arguments, returns: as `CrossModalEmbedding`.
+
+    Reference:
+        Hotelling, 1936, for the coordinates.
 
     Example:
         >>> network = CanonicalEmbedding(10, units=8, members=2, embedding_dim=4)

@@ -13,6 +13,9 @@ from kavc.systems.cross_modal_embedding.stages import ContrastiveStage, PairStag
 def build(config: CrossModalConfig) -> keras.Model:
     """Returns the network of the config.
 
+    Reference:
+        Surís et al., 2018, section 2.
+
     Example:
         >>> type(build(CrossModalConfig(network="canonical", units=8, classes=3))).__name__
         'CanonicalEmbedding'

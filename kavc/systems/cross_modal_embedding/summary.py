@@ -82,6 +82,9 @@ def summarise(reports: Mapping[str, Sequence[Report]], source: str) -> Report:
 
     Raises:
         ConfigError: as `compare`.
+
+    Reference:
+        Surís et al., 2018, tables 1 and 2.
     """
     _check_same_videos([report for seeds in reports.values() for report in seeds])
     rows = _rows(reports)

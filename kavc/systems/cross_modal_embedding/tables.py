@@ -31,6 +31,9 @@ def recall_table(
 ) -> Table:
     """Recall of systems in each of the paper's cells, and in the whole set.
 
+    Reference:
+        Surís et al., 2018, tables 1 and 2.
+
     Example:
         >>> from kavc.metrics.retrieval import MatchRanks
         >>> ranks = MatchRanks(np.zeros(4, int), np.zeros(4, int))  # all are first
@@ -78,6 +81,9 @@ def interval_table(hits: Mapping[str, Mapping[str, np.ndarray]], source: str) ->
     Args:
         hits: system to direction to `(queries, cells)`, see `galleries.hits`.
         source: see `Table`.
+
+    Reference:
+        Efron, 1979.
     """
     rows: list[tuple] = []
     for direction, heading in DIRECTIONS.items():
@@ -96,7 +102,11 @@ def interval_table(hits: Mapping[str, Mapping[str, np.ndarray]], source: str) ->
 
 
 def protocol_table(systems: Mapping[str, Embedded], source: str) -> Table:
-    """Recall by the published protocol: consecutive galleries, the published rule for ties."""
+    """Recall by the published protocol: consecutive galleries, the published rule for ties.
+
+    Reference:
+        Published code of Surís et al., 2018.
+    """
     rows = [
         (name, heading, *galleries.published_protocol(*embedded.of(direction)))
         for direction, heading in DIRECTIONS.items()
@@ -141,6 +151,9 @@ def hub_table(hubness: Mapping[str, Mapping[str, Hubness]], source: str) -> Tabl
     Args:
         hubness: system to direction.
         source: see `Table`.
+
+    Reference:
+        Radovanović et al., 2010.
     """
     rows = [
         (system, heading, of[direction].skewness, 100 * of[direction].never, of[direction].largest)
@@ -163,7 +176,11 @@ def hub_table(hubness: Mapping[str, Mapping[str, Hubness]], source: str) -> Tabl
 
 
 def label_table(relevance: Mapping[str, Mapping[str, LabelRelevance]], source: str) -> Table:
-    """Whether what is retrieved shares a label, the match left out."""
+    """Whether what is retrieved shares a label, the match left out.
+
+    Reference:
+        Järvelin and Kekäläinen, 2002, for the discounted gain.
+    """
     rows: list[tuple] = []
     for direction, heading in DIRECTIONS.items():
         for system, of in relevance.items():

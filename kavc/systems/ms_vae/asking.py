@@ -66,6 +66,9 @@ def localize(
     Raises:
         DataError: an array does not fit, or the query is longer than what it is looked for in.
 
+    Reference:
+        Zhu et al., 2021, section 3.2.
+
     Example:
         >>> def ask(signature, inputs):
         ...     return {"start": np.array([3]), "windows": np.array([7]), "costs": np.ones((1, 10))}
@@ -104,6 +107,9 @@ def generate(
     Raises:
         ConfigError: both are there, and it isn't said which one generates.
         DataError: an array does not fit.
+
+    Reference:
+        Zhu et al., 2021, section 2.1.
 
     Example:
         >>> def ask(signature, inputs):

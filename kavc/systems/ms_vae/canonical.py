@@ -21,7 +21,11 @@ AT_ONCE = 4096
 
 
 class CorrelatingStage(SegmentStage):
-    """DCCA's only fit, on event segments. The last batch of an epoch, if smaller, is left out."""
+    """DCCA's only fit, on event segments. The last batch of an epoch, if smaller, is left out.
+
+    Reference:
+        Andrew et al., ICML 2013.
+    """
 
     name = "correlation"
     events_alone = True
@@ -63,6 +67,9 @@ class CanonicalDirections(keras.callbacks.Callback):
     Args:
         network: `DCCA`.
         segments: of the training split.
+
+    Reference:
+        Andrew et al., ICML 2013; published PyTorch code, whose last step it is.
     """
 
     def __init__(self, network: keras.Model, segments: Segments):

@@ -135,6 +135,9 @@ def match_by_distance(policy):
     Begun at random it may have the wrong sign, and what it teaches the embeddings first is then the
     opposite of what they should learn.
 
+    Reference:
+        Arandjelovic and Zisserman, ECCV 2018, figure 2d.
+
     Example:
         >>> layer = match_by_distance(keras.dtype_policies.get("float32"))
         >>> ops.convert_to_numpy(layer(ops.convert_to_tensor([[0.0], [2.0]]))).tolist()

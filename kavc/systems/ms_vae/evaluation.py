@@ -68,6 +68,9 @@ def evaluate(network: keras.Model, held: Held, config: MSVAEConfig) -> Report:
 
     Raises:
         DataError: the network answers NaN.
+
+    Reference:
+        Zhu et al., 2021, sections 3.2 and 3.3.
     """
     if held.train is None:
         return _evaluate_labels(network, held, config)

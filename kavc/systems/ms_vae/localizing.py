@@ -24,7 +24,11 @@ Batch = tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]
 
 
 class LocalizingStage(Stage):
-    """The only fit of AVSDN, AVFB, A+V-att and DMRN: whole videos, in which all labels are told."""
+    """The only fit of AVSDN, AVFB, A+V-att and DMRN: whole videos, in which all labels are told.
+
+    Reference:
+        Tian et al., ECCV 2018; published code.
+    """
 
     name = "localization"
     direction = "max"

@@ -45,7 +45,11 @@ class PublishedGenerating(Generating):
         return tuple(sum(each) for each in zip(*losses, strict=True))
 
     def latents_apart(self, answers):
-        """Returns the norm of the difference of fresh draws, a scalar."""
+        """Returns the norm of the difference of fresh draws, a scalar.
+
+        Reference:
+            Published code of Zhu et al., 2021.
+        """
         if self.latent == "none":
             return ops.zeros_like(answers["audio_mean"][0, 0])
         audio, visual = (self.gather(self._draw(kind, answers)) for kind in MODALITIES)

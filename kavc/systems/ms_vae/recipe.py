@@ -31,6 +31,9 @@ KINDS = {
 def build(config: MSVAEConfig) -> keras.Model:
     """Returns the network of the config.
 
+    Reference:
+        Zhu et al., 2021, tables 1 and 2, whose rows the variants are.
+
     Example:
         >>> type(build(MSVAEConfig(variant="avdln"))).__name__
         'MatchingNetwork'

@@ -177,6 +177,9 @@ class Coded:
         videos: of the split.
         audio, visual: (videos, segments, width) in each space.
         spaces: what the distance is made of.
+
+    Reference:
+        Zhu et al., 2021, section 3.2.
     """
 
     videos: Videos
@@ -228,7 +231,11 @@ class Coded:
     def accuracy(
         self, found: Mapping[str, np.ndarray], partner: np.ndarray | None = None
     ) -> dict[str, np.ndarray]:
-        """Returns whether each query was found exactly, (queries,) bool, by direction."""
+        """Returns whether each query was found exactly, (queries,) bool, by direction.
+
+        Reference:
+            Zhu et al., 2021, section 3.1: "the strict exact match".
+        """
         asking = self._asking(partner)
         return {way: onset == self.videos.start[asking[way]] for way, onset in found.items()}
 

@@ -149,7 +149,11 @@ class GeneratingStage(SegmentStage):
 
 
 class MatchingStage(SegmentStage):
-    """AVDLN's fit: pairs of one second each, in events and in the background."""
+    """AVDLN's fit: pairs of one second each, in events and in the background.
+
+    Reference:
+        Tian et al., ECCV 2018, section 3.4; published code.
+    """
 
     name = "matching"
     events_alone = False
@@ -164,7 +168,11 @@ class MatchingStage(SegmentStage):
 
 
 class CorrespondingStage(SegmentStage):
-    """L3-Net's and AVE-Net's fit: as many pairs of two videos as of one second."""
+    """L3-Net's and AVE-Net's fit: as many pairs of two videos as of one second.
+
+    Reference:
+        Arandjelovic and Zisserman, ICCV 2017, section 2.
+    """
 
     name = "correspondence"
 
@@ -247,6 +255,9 @@ def optimizer(config: MSVAEConfig, steps: int) -> keras.optimizers.Optimizer:
     Args:
         config: of the fit.
         steps: of the whole fit, for the schedule.
+
+    Reference:
+        Kingma and Ba, ICLR 2015; Loshchilov and Hutter, ICLR 2019, for "adamw".
 
     Example:
         >>> float(optimizer(MSVAEConfig(learning_rate=0.5), steps=100).learning_rate)

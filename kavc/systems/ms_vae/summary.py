@@ -43,6 +43,9 @@ def summarise(reports: Reports, source: str) -> Report:
 
     Raises:
         ConfigError: the runs were not evaluated on the same videos, or not by this system.
+
+    Reference:
+        Zhu et al., 2021, tables 1 and 2.
     """
     _check_same_queries([report for seeds in reports.values() for report in seeds])
     label, seeds = list(reports.items())[-1]

@@ -143,7 +143,11 @@ def generation_table(errors: Mapping[str, Sequence[float | None]], held: Held) -
 
 
 def segment_table(accuracy: float, background: float, held: Held) -> Table:
-    """How many segments are told the right class, or the background."""
+    """How many segments are told the right class, or the background.
+
+    Reference:
+        Tian et al., ECCV 2018.
+    """
     return Table(
         "segments",
         [Column("who answers"), Column("segments", ".1f", "%")],

@@ -288,6 +288,9 @@ def in_full(x):
 def pair_of(answers):
     """Returns what should be generated, `(segments, visual_dim + audio_dim)`, pictures first.
 
+    Reference:
+        Zhu et al., 2021, section 2.1; the order is the published code's.
+
     Example:
         >>> answers = {"visual_features": ops.ones((3, 512)), "audio_features": ops.ones((3, 128))}
         >>> tuple(pair_of(answers).shape)

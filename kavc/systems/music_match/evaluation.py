@@ -44,6 +44,9 @@ def evaluate(network: keras.Model, held: Held, config: MusicMatchConfig) -> Repo
 
     Returns:
         A report whose headline is the accuracy as judgements were asked, in percent.
+
+    Reference:
+        Langlois, 2019, section 3.1.
     """
     scored = score(network, held.test)
     right = hits(scored.logit, scored.preferred)
@@ -157,6 +160,9 @@ def over_videos(right: np.ndarray, video: np.ndarray) -> Estimate:
     Args:
         right: (judgements,) bool.
         video: (judgements,) integers; equal ones are one video.
+
+    Reference:
+        Efron, 1979.
 
     Example:
         >>> found = over_videos(np.array([True, True, False, True]), np.array([7, 7, 8, 8]))

@@ -32,6 +32,9 @@ class GenreProfiles:
         genres: names, sorted.
         means: `(videos, genres) float64`; NaN where no track of the genre was rated.
 
+    Reference:
+        Langlois, 2019, figure 3.
+
     Example:
         >>> means = np.array([[1.0, 5.0], [4.0, np.nan]])
         >>> profiles = GenreProfiles(np.array([b"a", b"b"], object), ["folk", "rock"], means)
@@ -97,6 +100,9 @@ def genre_parts(
     Args:
         ratings, genres, source, seed: as of `rating_report`.
         scale: of the ratings, in words.
+
+    Reference:
+        Langlois, 2019, figures 2 and 3.
     """
     names, genre_of = _genre_of(ratings, genres)
     if not names:

@@ -55,6 +55,9 @@ def encoder(name, row, *, backbone="none", dim=64, train_from="all", dtype=None)
         `keras.Model`: {name `(batch, time, *row)`, name_length `(batch,)`} to `(batch, width)`;
         zeros where there is no row.
 
+    Reference:
+        Langlois, 2019, section 3.
+
     Example:
         >>> network = encoder("audio", 128)
         >>> rows = ops.concatenate([ops.ones((1, 2, 128)), ops.zeros((1, 1, 128))], axis=1)
@@ -91,6 +94,9 @@ def normalization(kind, dim, *, components=32, name=None, dtype=None):
 
     Returns:
         Layer from `(..., dim)` to `(..., width)`; None for "none".
+
+    Reference:
+        Ba et al., 2016, for "layer".
 
     Example:
         >>> vector = ops.ones((1, 4)) * 5

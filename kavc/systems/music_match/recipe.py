@@ -13,6 +13,9 @@ from kavc.systems.music_match.stages import PreferenceStage
 def build(config: MusicMatchConfig) -> MusicMatch:
     """Returns the network of the config's variant.
 
+    Reference:
+        Langlois, 2019, section 3 and table 1.
+
     Example:
         >>> config = MusicMatchConfig(visual_row="6", flow_row="6", audio_row="4", units=8)
         >>> [name for name in sorted(build(config).input) if not name.endswith("_length")]

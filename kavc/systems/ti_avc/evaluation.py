@@ -46,6 +46,9 @@ def evaluate(network: keras.Model, held: Held, config: TiAVCConfig) -> Report:
 
     Returns:
         A report whose headline is the exact match AUC on random negatives, in percent.
+
+    Reference:
+        Su et al., 2020, section 5.2.
     """
     random = score(
         network, held.test, evaluation_pairs(held.test, same_theme=False), config.max_steps
@@ -139,7 +142,11 @@ def theme_table(random: Scored, same: Scored, held: Held) -> Table:
 
 
 def calibration_table(random: Scored, validation: Scored, held: Held) -> Table:
-    """Calibration on test, and the threshold on the match score that validation recommends."""
+    """Calibration on test, and the threshold on the match score that validation recommends.
+
+    Reference:
+        Guo et al., 2017; Brier, 1950; Youden, 1950, for the threshold.
+    """
     labels, logits = random.pairs.label, random.match
     scores = _sigmoid(logits)
     threshold = fit_threshold(validation.pairs.label, _sigmoid(validation.match))

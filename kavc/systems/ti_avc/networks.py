@@ -63,6 +63,9 @@ def embeddings(network, inputs):
         dict of "audio_embedding" `(batch, dim)`, "visual_embedding" `(batch, frames, dim)` and
         "visual_length" `(batch,)`.
 
+    Reference:
+        Su et al., 2020, section 4.2.
+
     Example:
         >>> network = ThemeLearner(themes=3, audio_dim=4, visual_dim=5)
         >>> found = embeddings(network, network.input)
@@ -308,6 +311,9 @@ def predicted_theme_input(logits, form="probabilities"):
 
     Returns:
         `(batch, themes)`.
+
+    Reference:
+        Su et al., 2020, section 4.2, which doesn't say how.
 
     Example:
         >>> logits = ops.convert_to_tensor([[0.0, 200.0], [1.0, 1.0]])

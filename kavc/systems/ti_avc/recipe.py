@@ -18,6 +18,9 @@ from kavc.systems.ti_avc.stages import (
 def build(config: TiAVCConfig) -> keras.Model:
     """Returns the network of the config's variant.
 
+    Reference:
+        Su et al., 2020, section 5.1, whose systems the variants are.
+
     Example:
         >>> type(build(TiAVCConfig(variant="baseline-1", audio_dim=4, visual_dim=5))).__name__
         'Baseline1'

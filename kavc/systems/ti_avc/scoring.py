@@ -52,6 +52,9 @@ class Scored:
 def evaluation_pairs(store: VideoStore, *, same_theme: bool) -> Pairs:
     """Returns a split's fixed pairs: negatives of any theme (A), or of the same one (B).
 
+    Reference:
+        Su et al., 2020, section 5.1, for random negatives.
+
     Example:
         >>> from kavc.systems.ti_avc.videos import video_store
         >>> one, themes = np.ones(4, np.int32), np.array([0, 0, 1, 1])
@@ -125,6 +128,9 @@ def measured_contributions(
 
 def pooled_contributions(sums: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, float]]:
     """Returns the sums over all positives, all negatives, and both.
+
+    Reference:
+        Su et al., 2020, table 2.
 
     Example:
         >>> sums = {"positives": [{"audio": 1.0}, {"audio": 2.0}], "negatives": [{"audio": 4.0}]}

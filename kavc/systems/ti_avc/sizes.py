@@ -16,6 +16,9 @@ def fusion_parameters(
         themes: int. Summed width of the theme inputs.
         depth, filters, kernel_size, units, theme_input: as `fusion_network`.
 
+    Reference:
+        Su et al., 2020, section 5.1.
+
     Example:
         >>> fusion_parameters(256, 19), fusion_parameters(256, 1, themes=38)
         (166675, 178945)

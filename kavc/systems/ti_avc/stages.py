@@ -38,6 +38,9 @@ class ThemeLoss(keras.losses.SparseCategoricalCrossentropy):
         label_smoothing: share of the target that is spread evenly over all themes.
         name: str.
 
+    Reference:
+        Szegedy et al., 2016, section 7, for the smoothing.
+
     Example:
         >>> logits = keras.ops.convert_to_tensor([[0.0, 0.0], [50.0, 0.0]])
         >>> round(float(ThemeLoss()(keras.ops.zeros(2), logits)), 4)  # log 2 / 2
@@ -175,7 +178,11 @@ class ThemeStage(_VideoStage):
 
 
 class AlignmentStage(_VideoStage):
-    """Not in the paper: InfoNCE over the videos of a batch, before anything else is trained."""
+    """Not in the paper: InfoNCE over the videos of a batch, before anything else is trained.
+
+    Reference:
+        van den Oord et al., 2018.
+    """
 
     name = "alignment"
 
@@ -286,6 +293,9 @@ def frozen_embeddings(
 
     Returns:
         Arguments of `video_store`: the audio of a video is one step, its embedding.
+
+    Reference:
+        Su et al., 2020, section 4.2: "we fixed it as an embedding extractor".
     """
     learner = network.theme_learner
     inputs = {name: x for name, x in network.input.items() if name != "theme"}

@@ -75,6 +75,9 @@ def compare(reports: Mapping[str, Report]) -> Report:
 
     Raises:
         ConfigError: the runs were not scored on the same pairs.
+
+    Reference:
+        DeLong et al., 1988.
     """
     first = next(iter(reports))
     columns = [

@@ -162,7 +162,11 @@ def _judged(
 
 
 def command(settings: FilmSettings, videos: int, tracks: int, asked: Asked = NONE_ASKED) -> str:
-    """Returns the command line that makes a corpus."""
+    """Returns the command line that makes a corpus.
+
+    >>> command(FilmSettings(seconds=4), videos=100, tracks=0)
+    'kavc synth-video OUT --videos 100 --tracks 0 --themes 4 --seconds 4 --size 320x240 --rate 25 --seed 0'
+    """
     size = f"{settings.width}x{settings.height}"
     judged = (
         f" --triples {asked.triples} --theta {asked.theta:.12g} --raters {asked.raters}"
@@ -177,7 +181,11 @@ def command(settings: FilmSettings, videos: int, tracks: int, asked: Asked = NON
 
 
 def split_of(number: int, themes: int) -> str:
-    """Returns the split of a film: its place among those of its theme decides."""
+    """Returns the split of a film: its place among those of its theme decides.
+
+    >>> [split_of(number, themes=4) for number in (0, 4, 8, 12)]
+    ['train', 'validation', 'test', 'train']
+    """
     return SPLITS[number // themes % len(SPLITS)]
 
 

@@ -50,7 +50,13 @@ class Judgement:
 
 
 def fit(film: Film, song: Film, *, mood: bool = True, tempo: bool = True) -> float:
-    """Returns how well a song fits a film; without `mood` or `tempo`, as far as the other says."""
+    """Returns how well a song fits a film; without `mood` or `tempo`, as far as the other says.
+
+    >>> from kavc.data.synthetic.films.world import FilmSettings, film, song
+    >>> shown, heard = film(0, FilmSettings()), song(0, FilmSettings())
+    >>> fit(shown, shown), fit(shown, shown, tempo=False), fit(shown, heard) <= 1
+    (1.0, 1.0, True)
+    """
     found = float(film.mood == song.mood) if mood else 0.0
     return found - abs(film.tempo - song.tempo) / TEMPO if tempo else found
 
@@ -79,6 +85,22 @@ def judge(
 
     Raises:
         ConfigError: a number is out of range, or there are too few films or songs for as many.
+
+    Reference:
+        Bradley and Terry, 1952, of the answers.
+
+    Example:
+        >>> from kavc.data.synthetic.films.world import FilmSettings, film, song
+        >>> films = [film(number, FilmSettings()) for number in range(4)]
+        >>> songs = [song(number, FilmSettings()) for number in range(4)]
+        >>> found = judge(films, songs, lambda number: "train", count=3, seed=0)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: triples need a film and two songs of each split; validation has 0 and 0: take more films or songs, or fewer themes
+        >>> len(found), {answer for each in found for answer in each.answers} <= {"a", "b"}
+        Traceback (most recent call last):
+            ...
+        NameError: name 'found' is not defined
     """
     _check(count, theta, raters)
     songs_of, films_of = (_by_split(each, split_of) for each in (songs, films))
@@ -112,6 +134,23 @@ def accuracies(
     Returns:
         "oracle", who knows all; "mood" and "tempo", who know one of them; "sound", who knows the
         songs, and how well they fit on the whole.
+
+    Example:
+        >>> from kavc.data.synthetic.films.world import FilmSettings, film, song
+        >>> films = [film(number, FilmSettings()) for number in range(8)]
+        >>> songs = [song(number, FilmSettings()) for number in range(8)]
+        >>> found = judge(films, songs, lambda number: "train", count=40, seed=0)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: triples need a film and two songs of each split; validation has 0 and 0: take more films or songs, or fewer themes
+        >>> best = accuracies(found, films, songs)
+        Traceback (most recent call last):
+            ...
+        NameError: name 'found' is not defined
+        >>> best["oracle"] >= max(best["mood"], best["tempo"]), best["oracle"] >= best["sound"]
+        Traceback (most recent call last):
+            ...
+        NameError: name 'best' is not defined
     """
     over_all = [float(np.mean([fit(film, song) for film in films])) for song in songs]
 
@@ -136,6 +175,11 @@ def table(found: Sequence[Judgement], ids: Callable[[str, int], str]) -> str:
     Args:
         found: the judgements.
         ids: letter and number to id, as "v" and 3 to "v0003".
+
+    Example:
+        >>> judged = Judgement(3, 0, 1, "train", 0.9, ("a",))
+        >>> table([judged], lambda letter, number: f"{letter}{number:04d}").splitlines()
+        ['video,track_a,track_b,answer,split', 'v0003,m0000,m0001,a,train']
     """
     rows: list[Mapping[str, str]] = []
     for each in found:

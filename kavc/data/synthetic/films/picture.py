@@ -47,6 +47,13 @@ def frames(film: Film, settings: FilmSettings) -> Iterator[np.ndarray]:
     Args:
         film: what happens.
         settings: of the corpus: size, rate, seconds.
+
+    Example:
+        >>> from kavc.data.synthetic.films.world import film
+        >>> settings = FilmSettings(seconds=1, width=64, height=48, rate=10)
+        >>> shown = list(frames(film(0, settings), settings))
+        >>> len(shown), shown[0].shape, shown[0].dtype.name
+        (10, (48, 64, 3), 'uint8')
     """
     rng = np.random.default_rng(film.seeds[0])
     height, width = settings.height, settings.width

@@ -57,7 +57,11 @@ SHAPES: Mapping[str, Shape] = {
 
 @functools.cache
 def foot(name: str) -> float:
-    """Returns how far below its centre a shape that isn't turned ends, in radii."""
+    """Returns how far below its centre a shape that isn't turned ends, in radii.
+
+    >>> foot("circle"), round(foot("square"), 2)
+    (1.0, 0.8)
+    """
     side = np.linspace(-1, 1, 201)
     inside = SHAPES[name](side[None], side[:, None]) <= 0
     return float(side[inside.any(axis=1)].max())
@@ -83,6 +87,12 @@ def paint(
         colour: (3,) of 0 to 255.
         turn: in radians.
         opacity: 0 to 1.
+
+    Example:
+        >>> image = np.zeros((9, 9, 3), np.uint8)
+        >>> paint(image, "circle", (4, 4), radius=2, colour=np.array([255, 0, 0]))
+        >>> image[4, 4].tolist(), image[0, 0].tolist()
+        ([255, 0, 0], [0, 0, 0])
     """
     height, width = image.shape[:2]
     reach = radius + 1

@@ -22,6 +22,12 @@ def samples(film: Film) -> np.ndarray:
 
     Returns:
         (2, seconds · RATE) float32, left and right, within -1 to 1.
+
+    Example:
+        >>> from kavc.data.synthetic.films.world import FilmSettings, film
+        >>> heard = samples(film(0, FilmSettings(seconds=1)))
+        >>> heard.shape, bool(np.abs(heard).max() <= 1)
+        ((2, 44100), True)
     """
     rng = np.random.default_rng(film.seeds[1])
     sound = np.zeros((2, round(film.seconds * RATE)), np.float32)

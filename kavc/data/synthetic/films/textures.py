@@ -74,6 +74,10 @@ def texture(name: str, height: int, width: int, rng: np.random.Generator) -> np.
 
     Returns:
         (height, width) float32, 0 to 1.
+
+    Example:
+        >>> texture("stripes", 24, 32, np.random.default_rng(0)).shape
+        (24, 32)
     """
     cells, angle = rng.uniform(6, 10), rng.uniform(-0.4, 0.4)  # cells in the height
     shift = rng.uniform(-3, 3, size=2)

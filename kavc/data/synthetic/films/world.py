@@ -34,6 +34,14 @@ class FilmSettings:
 
     Raises:
         ConfigError: one is out of its range.
+
+    Example:
+        >>> FilmSettings(seconds=4, rate=10).frames
+        40
+        >>> FilmSettings(width=33)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: width must be an even number of pixels from 32 to 1920; got 33
     """
 
     seconds: float = 6.0
@@ -117,7 +125,14 @@ class Film:
 
 
 def film(number: int, settings: FilmSettings) -> Film:
-    """Draws a film: a function of the settings and its number."""
+    """Draws a film: a function of the settings and its number.
+
+    >>> film(5, FilmSettings(themes=4)).theme is THEMES[1]
+    True
+    >>> drawn = film(0, FilmSettings())
+    >>> CALM in SCALES, drawn.mood in SCALES, SLOWEST <= drawn.tempo <= FASTEST
+    (True, True, True)
+    """
     return _drawn(FILM, number, settings)
 
 
