@@ -42,8 +42,8 @@ class Documented:
 
 
 def documented(folder: Path = ROOT / "kavc") -> Iterator[Documented]:
-    """Yields the public docstrings of a folder's modules."""
-    for file in sorted(folder.rglob("*.py")):
+    """Yields the public docstrings of a folder's modules, or of one module."""
+    for file in [folder] if folder.is_file() else sorted(folder.rglob("*.py")):
         module = file.relative_to(ROOT)
         if any(part.startswith("_") and part != "__init__.py" for part in module.parts):
             continue

@@ -34,7 +34,11 @@ class DataError(KavcError, ValueError):
 
 
 class ConfigError(KavcError, ValueError):
-    """An option, preset, system or run folder does not exist or does not fit the rest."""
+    """An option, preset, system or run folder does not exist or does not fit the rest.
+
+    >>> ConfigError("option 'dim' must be at least 1; not 0").exit_code
+    2
+    """
 
     exit_code = 2
 

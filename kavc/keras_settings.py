@@ -37,7 +37,11 @@ WEIGHTS = "models"  # where Keras Applications keep what they download
 
 
 class Setting(NamedTuple):
-    """A setting of Keras, what is expected of it, and the line of code that sets it."""
+    """A setting of Keras, what is expected of it, and the line of code that sets it.
+
+    >>> OF_SYSTEMS[1]
+    Setting(name='floatx', expected=('float32',), cure='keras.config.set_floatx("float32")')
+    """
 
     name: str
     expected: tuple[Any, ...]
@@ -72,6 +76,12 @@ def check(settings: Iterable[Setting] = OF_SYSTEMS) -> None:
 
     Raises:
         ConfigError: a setting is another than is expected; says which, and how to set it.
+
+    Example:
+        >>> check([Setting("floatx", ("float64",), 'keras.config.set_floatx("float64")')])
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: Keras' floatx is 'float32'; kavc needs 'float64'; set ...
     """
     for name, expected, cure in settings:
         found = _current(name)

@@ -19,7 +19,15 @@ T = TypeVar("T")
 
 
 class Listener:
-    """Is told how work goes on. Does nothing: override what is of interest."""
+    """Is told how work goes on. Does nothing: override what is of interest.
+
+    >>> class Ends(Listener):
+    ...     def end(self, task):
+    ...         print(task.name, task.done, task.complete)
+    >>> with listening(Ends()), task("reading", unit="videos") as one:
+    ...     one.advance(3)
+    reading 3 True
+    """
 
     def say(self, text: str) -> None:
         """A line: what begins, what was found, what came of it."""
@@ -54,6 +62,13 @@ class Task:
         at: where it is, as "epoch 3 of 50".
         note: what is known by now, as the value that decides.
         complete: whether it has ended, and not by an error.
+
+    Example:
+        >>> with task("reading", unit="videos", total=3) as one:
+        ...     one.advance()
+        ...     one.at = "shard 1 of 2"
+        >>> one.done, one.total, one.complete
+        (1, 3, True)
     """
 
     name: str
@@ -151,7 +166,17 @@ def say(text: str) -> None:
 
 
 def announce(text: str) -> None:
-    """Tells a line, unless it is about a part of work that is under way, as a run of a sweep."""
+    """Tells a line, unless it is about a part of work that is under way, as a run of a sweep.
+
+    >>> class Said(Listener):
+    ...     def say(self, text):
+    ...         print(text)
+    >>> with listening(Said()):
+    ...     announce("a run")
+    ...     with task("sweep"):
+    ...         announce("a run of a sweep")
+    a run
+    """
     if not _tasks.get():
         say(text)
 
@@ -160,7 +185,12 @@ def announce(text: str) -> None:
 def task(
     name: str, *, unit: str = "", total: int | None = None, done: int = 0, at_most: bool = False
 ) -> Iterator[Task]:
-    """Tells of the work of a block. Args are those of `Task`."""
+    """Tells of the work of a block. Args are those of `Task`.
+
+    >>> with task("sweep") as outer, task("trial") as inner:
+    ...     [each.name for each in inner.within]
+    ['sweep']
+    """
     around = _tasks.get()
     one = Task(name, _listener.get() or _NOBODY, unit, total, done, at_most, around)
     token = _tasks.set((*around, one))
@@ -182,6 +212,12 @@ def counting(name: str, unit: str, total: int | None = None) -> Iterator[Task]:
     Args:
         name, unit: as of `Task`, for a new one.
         total: how many there are, unless the task knows already.
+
+    Example:
+        >>> with task("embedding", unit="videos", total=2) as outer:
+        ...     with counting("reading", "videos") as one, counting("decoding", "frames") as other:
+        ...         one is outer, other.name
+        (True, 'decoding')
     """
     if (tasks := _tasks.get()) and tasks[-1].unit == unit:
         if tasks[-1].total is None:
@@ -199,6 +235,14 @@ def track(items: Iterable[T], name: str, *, unit: str, total: int | None = None)
         items: any.
         name, unit: as of `Task`.
         total: how many there are; their length, if None and they have one.
+
+    Example:
+        >>> class Counted(Listener):
+        ...     def end(self, task):
+        ...         print(task.done, "of", task.total, task.unit)
+        >>> with listening(Counted()):
+        ...     names = [name.upper() for name in track(["a", "b"], "reading", unit="videos")]
+        2 of 2 videos
     """
     if total is None and isinstance(items, Sized):
         total = len(items)

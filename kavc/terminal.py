@@ -37,7 +37,11 @@ BARS = ((100, 24), (80, 16), (0, 8))  # columns of a terminal, from which on a b
 
 
 class PlainConsole(Console):
-    """A console that prints text as it is: no markup, no names of emoji, and nothing that acts."""
+    """A console that prints text as it is: no markup, no names of emoji, and nothing that acts.
+
+    >>> PlainConsole(width=80).print("[bold]100 %[/bold] :smile:")
+    [bold]100 %[/bold] :smile:
+    """
 
     def __init__(self, **options: Any):
         super().__init__(markup=False, emoji=False, **options)
@@ -64,6 +68,13 @@ def showing(verbose: Verbose = "auto") -> Iterator[None]:
 
     Raises:
         ConfigError: it is none of these.
+
+    Example:
+        >>> with showing(3):
+        ...     pass
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: verbose must be "auto", 0, 1 or 2; got 3
     """
     if verbose not in ("auto", 0, 1, 2):
         raise ConfigError(f'verbose must be "auto", 0, 1 or 2; got {verbose!r}')
@@ -85,7 +96,11 @@ def _can_draw() -> bool:
 
 
 def print_line(console: Console, text: str) -> None:
-    """Prints a line of progress."""
+    """Prints a line of progress.
+
+    >>> print_line(PlainConsole(width=80), "reading 3 videos")
+    reading 3 videos
+    """
     console.print(text, style="dim", highlight=False, soft_wrap=True)
 
 
@@ -97,6 +112,11 @@ class Lines(progress.Listener):
 
     Args:
         console: on which they are printed.
+
+    Example:
+        >>> with progress.listening(Lines(PlainConsole(width=80))):
+        ...     progress.say("reading 3 videos")
+        reading 3 videos
     """
 
     def __init__(self, console: Console = errors):

@@ -30,6 +30,9 @@ class FeatureStore:
         silent: (videos,) bool: the audio says that there is none.
         dropped: reason to number of videos that were left out.
 
+    Reference:
+        Surís et al., 2018, section 3, of one vector a modality.
+
     Example:
         store = FeatureStore.from_dataset(dataset)
         labels = store.label_matrix(3862)
@@ -141,7 +144,7 @@ class FeatureStore:
         Example:
             >>> ids, features, labels = np.array([b"a", b"b"]), np.eye(2), [0, 2, 1]
             >>> store = FeatureStore(ids, features, features, labels, [0, 2, 3], [False, False])
-            >>> store.gather_labels(tf.constant([1, 0]), classes=2).numpy().tolist()  # without label 2
+            >>> store.gather_labels(tf.constant([1, 0]), 2).numpy().tolist()  # without label 2
             [[0.0, 1.0], [1.0, 0.0]]
         """
         *_, labels = self._tensors

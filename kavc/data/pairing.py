@@ -108,6 +108,9 @@ def pairs(
         ConfigError: seed, epoch or share is out of range.
         DataError: fewer than two videos can be paired.
 
+    Reference:
+        Su et al., 2020, section 5.1: as many mismatched pairs as matched ones.
+
     Example:
         >>> fixed = pairs(np.zeros(3, int), seed=0, epoch=None, shuffle=False)
         >>> fixed.visual.tolist(), fixed.label.tolist()

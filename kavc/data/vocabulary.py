@@ -54,6 +54,9 @@ def read(path: str | os.PathLike) -> Vocabulary:
         DataError: no such file, larger than 16 MiB, no such columns or one twice, a malformed row,
             a name with a line break, or the indices are not 0 to the number of classes - 1, each
             once.
+
+    Reference:
+        Abu-El-Haija et al., 2016.
     """
     path = Path(path)
     try:

@@ -71,6 +71,9 @@ def detect(file: Path) -> Release:
     Raises:
         DataError: the file is missing, empty, no TFRecord file (the message says what it is) or
             damaged, or its first record has neither layout.
+
+    Reference:
+        Abu-El-Haija et al., 2016; records as in `readers.py` of google/youtube-8m.
     """
     content = first_record(file)
     try:

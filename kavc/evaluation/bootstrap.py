@@ -24,6 +24,16 @@ class Bootstrap:
         value: on all examples.
         samples: `(draws,) float64`. In each draw; NaN where a draw lacks a class.
         count: what it rests on: examples of the smaller class, or of a mean.
+
+    Reference:
+        Efron and Tibshirani, 1993 (the percentile interval).
+
+    Example:
+        >>> draws = np.linspace(0, 1, 101)
+        >>> [round(end, 2) for end in Bootstrap(0.5, draws, count=50).estimate(0.9).interval]
+        [0.05, 0.95]
+        >>> Bootstrap(0.5, draws, count=5).estimate(0.9).interval  # rests on too few
+        (nan, nan)
     """
 
     value: float
@@ -69,6 +79,15 @@ def auc_bootstrap(
     Raises:
         DataError: see `kavc.metrics.check_binary`; or `cluster_ids` have another shape, or
             `draws` is below 1.
+
+    Reference:
+        Field and Welsh, 2007 (the cluster bootstrap).
+
+    Example:
+        >>> labels, scores, videos = np.tile([0, 1], 20), np.arange(40) % 7, np.arange(40) // 2
+        >>> found = auc_bootstrap(labels, scores, videos, draws=100)
+        >>> found.count, found.samples.shape
+        (20, (100,))
     """
     labels, scores = check_binary(labels, scores)
     cluster_ids = np.asarray(cluster_ids)

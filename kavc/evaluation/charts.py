@@ -69,6 +69,10 @@ def bars(
     Raises:
         DataError: `values` or `intervals` have not one entry a group, or lie outside 0 to 100; or
             there is no group.
+
+    Example:
+        >>> bars("themes", ["Music", "Sport"], [78.7, np.nan], [[70, 85], [np.nan, np.nan]])
+        Figure('themes', ... inches, '')
     """
     count = len(groups)
     lengths = _shares("values", values, (count,))
@@ -136,6 +140,13 @@ def reliability(
         name: file name of the figure.
         labels, probabilities, bins: see `kavc.metrics.reliability_bins`.
         caption, source: see `Figure`.
+
+    Reference:
+        Wilson, 1927 (the interval of a share).
+
+    Example:
+        >>> reliability("calibration", [0, 0, 1, 1], [0.1, 0.4, 0.6, 0.9], 2, caption="Two bins.")
+        Figure('calibration', ... inches, 'Two bins.')
     """
     found = reliability_bins(labels, probabilities, bins)
     error = expected_calibration_error(labels, probabilities, bins)
@@ -197,6 +208,14 @@ def roc(
     Raises:
         DataError: see `kavc.metrics.check_binary`; or a class is missing, or there are no systems
             or more than six.
+
+    Reference:
+        DeLong et al., 1988 (the interval of an AUC).
+
+    Example:
+        >>> labels = [0] * 10 + [1] * 10
+        >>> roc("roc", labels, {"Ti-AVC": np.arange(20), "baseline": np.arange(20) % 10})
+        Figure('roc', ... inches, '')
     """
     checked = {system: check_binary(labels, scores, system) for system, scores in systems.items()}
     if not 1 <= len(checked) <= len(PALETTE):

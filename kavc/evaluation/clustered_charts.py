@@ -63,6 +63,10 @@ def clustered_heatmap(
     Raises:
         DataError: labels or a clustering are of another number than rows or columns, or there is no
             value, or more than 2,000 rows or columns.
+
+    Example:
+        >>> clustered_heatmap("ratings", np.eye(3), ["a", "b", "c"], None, row_name="videos")
+        Figure('ratings', ... inches, '')
     """
     table = np.asarray(values, np.float64)
     if table.ndim != 2 or not np.isfinite(table).any() or max(table.shape) > MOST:
@@ -226,6 +230,11 @@ def branches(tree: Clustering) -> np.ndarray:
     Returns:
         `(n - 1, 4, 2) float64`: each joint's four corners, place and distance; leaves are at 0 and
         1 and so on, in the clustering's order.
+
+    Example:
+        >>> from kavc.metrics.clustering import cluster
+        >>> branches(cluster([[1, 2, 3], [3, 2, 1], [1, 2, 4]])).round(2)[0].tolist()
+        [[1.0, 0.0], [1.0, 0.02], [2.0, 0.02], [2.0, 0.0]]
     """
     leaves = len(tree.order)
     place, height = np.zeros(2 * leaves - 1), np.zeros(2 * leaves - 1)

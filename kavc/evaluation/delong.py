@@ -33,6 +33,14 @@ def auc_covariance(labels: ArrayLike, scores: Sequence[ArrayLike]) -> tuple[np.n
 
     Raises:
         DataError: see `kavc.metrics.check_binary`.
+
+    Reference:
+        DeLong et al., 1988; Sun and Xu, 2014 (from midranks).
+
+    Example:
+        >>> aucs, covariance = auc_covariance([0, 0, 1, 1], [[1, 2, 3, 4], [1, 3, 2, 4]])
+        >>> aucs.tolist(), covariance.tolist()
+        ([1.0, 0.75], [[0.0, 0.0], [0.0, 0.125]])
     """
     wins, losses = _comparisons(labels, scores)
     positives, negatives = wins.shape[1], losses.shape[1]
@@ -61,6 +69,17 @@ def auc_interval(labels: ArrayLike, scores: ArrayLike, level: float = 0.95) -> E
 
     Raises:
         DataError: see `kavc.metrics.check_binary`; or `level` is no fraction.
+
+    Reference:
+        DeLong et al., 1988 (the variance); Pepe, 2003 (the logit scale).
+
+    Example:
+        >>> labels = [0] * 10 + [1] * 10
+        >>> found = auc_interval(labels, [*range(10), *range(5, 15)])
+        >>> found.value, round(found.low, 3), round(found.high, 3)
+        (0.875, 0.644, 0.964)
+        >>> auc_interval([0, 0, 1, 1], [1, 3, 2, 4])  # too few for an interval
+        Estimate(value=0.75, low=nan, high=nan, level=0.95, reason='')
     """
     quantile = normal_quantile(level)
     aucs, covariance = auc_covariance(labels, [scores])
@@ -88,6 +107,12 @@ def auc_intervals_per_group(
 
     Raises:
         DataError: see `kavc.metrics.roc_auc_per_group`; or `level` is no fraction.
+
+    Example:
+        >>> labels, groups = [0] * 10 + [1] * 10 + [0, 1], [0] * 20 + [1] * 2
+        >>> found = auc_intervals_per_group(labels, [*range(10), *range(5, 15), 0, 1], groups, 2)
+        >>> [round(each.value, 3) for each in found]
+        [0.875, nan]
     """
     _, positives, negatives = roc_auc_per_group(labels, scores, groups, num_groups)
     labels, scores, groups = np.asarray(labels), np.asarray(scores), np.asarray(groups)
@@ -110,6 +135,9 @@ class PairedTest:
         z: difference in standard errors; NaN where there is no test.
         p: two-sided probability of such a z if both AUCs were equal; NaN where there is no test.
         level: confidence of the interval.
+
+    Reference:
+        DeLong et al., 1988.
     """
 
     difference: float
@@ -138,6 +166,15 @@ def paired_test(
 
     Raises:
         DataError: see `kavc.metrics.check_binary`; or `level` is no fraction.
+
+    Reference:
+        DeLong et al., 1988.
+
+    Example:
+        >>> labels = [0] * 10 + [1] * 10
+        >>> found = paired_test(labels, [*range(10), *range(5, 15)], [*range(10), *range(2, 12)])
+        >>> round(found.difference, 3), round(found.z, 2), round(found.p, 3)
+        (0.195, 3.3, 0.001)
     """
     quantile = normal_quantile(level)
     wins, losses = (a - b for a, b in _comparisons(labels, [scores_a, scores_b]))

@@ -44,6 +44,10 @@ def dots(
 
     Raises:
         DataError: `values` or `intervals` have not one entry a group, or there is no number.
+
+    Example:
+        >>> dots("ndcg", ["one", "other"], [60.0, np.nan], value_label="nDCG (%)", chance=50)
+        Figure('ndcg', ... inches, '')
     """
     count = len(groups)
     numbers = np.asarray(values, np.float64)

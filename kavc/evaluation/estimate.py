@@ -29,6 +29,10 @@ class Estimate:
         low, high: the interval's ends; NaN where the data don't give one.
         level: confidence of the interval, in (0, 1).
         reason: why the number or its interval is NaN, in words, where that is told.
+
+    Example:
+        >>> Estimate(0.7, 0.6, 0.8).interval
+        (0.6, 0.8)
     """
 
     value: float
@@ -44,7 +48,11 @@ class Estimate:
 
 
 def all_equal(numbers: np.ndarray) -> bool:
-    """Whether `numbers` differ by rounding at most; none are equal, too."""
+    """Whether `numbers` differ by rounding at most; none are equal, too.
+
+    >>> all_equal(np.array([0.1 + 0.2, 0.3])), all_equal(np.array([0.1, 0.3]))
+    (True, False)
+    """
     return not numbers.size or bool(np.ptp(numbers) <= ROUNDING * np.abs(numbers).max())
 
 
@@ -53,6 +61,14 @@ def check_level(level: float) -> float:
 
     Raises:
         DataError: it lies outside (0, 1), as the percent number 95 does.
+
+    Example:
+        >>> check_level(0.95)
+        0.95
+        >>> check_level(95)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: confidence level is 95, expected a fraction such as 0.95
     """
     if not 0 < level < 1:
         raise DataError(f"confidence level is {level}, expected a fraction such as 0.95")
@@ -60,5 +76,9 @@ def check_level(level: float) -> float:
 
 
 def normal_quantile(level: float) -> float:
-    """Half-width of a two-sided normal interval, in standard errors: 1.959964 for 0.95."""
+    """Half-width of a two-sided normal interval, in standard errors: 1.959964 for 0.95.
+
+    >>> round(normal_quantile(0.95), 6)
+    1.959964
+    """
     return float(norm.ppf((1 + check_level(level)) / 2))

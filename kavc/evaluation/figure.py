@@ -43,6 +43,14 @@ class Figure:
 
     Raises:
         DataError: the name is unsafe, or a side is not in (0, 40] inches.
+
+    Example:
+        >>> Figure("losses", "Three epochs.", lambda canvas: canvas.subplots().plot([3, 2, 1]))
+        Figure('losses', ... inches, 'Three epochs.')
+        >>> Figure("my losses", "Three epochs.", lambda canvas: None)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: figure name 'my losses', expected up to 80 of a-z, 0-9, ...
     """
 
     name: str

@@ -41,6 +41,10 @@ def heading(caption: str, inches: float) -> list[Line]:
     Args:
         caption: empty for no line.
         inches: width of the picture.
+
+    Example:
+        >>> [line.text for line in heading("Two systems. Whiskers: 95 %.", 6.0)]
+        ['Two systems', 'Whiskers: 95 %.']
     """
     if not caption.strip():
         return []
@@ -52,7 +56,11 @@ def heading(caption: str, inches: float) -> list[Line]:
 
 
 def footing(source: str, inches: float) -> list[Line]:
-    """Returns the lines that say where the data come from; none for an empty `source`."""
+    """Returns the lines that say where the data come from; none for an empty `source`.
+
+    >>> [line.text for line in footing("synthetic corpus, world seed 0", 6.0)], footing("", 6.0)
+    (['Source: synthetic corpus, world seed 0'], [])
+    """
     if not source.strip():
         return []
     return [Line(text, SMALL, GREY) for text in _wrapped(f"Source: {source}", SMALL, inches)]

@@ -27,6 +27,12 @@ class Headline:
 
     Raises:
         DataError: `direction` is neither, or a number is none.
+
+    Example:
+        >>> print(Headline("match AUC", 78.73, "max", (78.05, 79.41), "%"))
+        match AUC 78.73 %, 95 % interval 78.05 to 79.41 % (higher is better)
+        >>> Headline("match AUC", 78.73, "max", (78.05, float("nan"))).interval is None
+        True
     """
 
     name: str
@@ -65,7 +71,12 @@ class Headline:
         return f"Headline({str(self)!r})"
 
     def better_than(self, other: Headline) -> bool:
-        """Whether this value is the better one; NaN is better than nothing and worse than all."""
+        """Whether this value is the better one; NaN is better than nothing and worse than all.
+
+        >>> failed, found = Headline("loss", float("nan"), "min"), Headline("loss", 0.5, "min")
+        >>> found.better_than(failed), failed.better_than(found)
+        (True, False)
+        """
         if self.value != self.value or other.value != other.value:
             return self.value == self.value
         return self.value > other.value if self.direction == "max" else self.value < other.value
@@ -81,6 +92,11 @@ class Headline:
 
         Raises:
             DataError: `value` is no headline.
+
+        Example:
+            >>> headline = Headline("match AUC", float("nan"), "max")
+            >>> headline.to_json()["value"] is None, Headline.from_json(headline.to_json()).value
+            (True, nan)
         """
         try:
             interval = value["interval"]

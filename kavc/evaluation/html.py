@@ -36,6 +36,10 @@ def grid(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[b
         header: what stands above each column; empty for none.
         rows: of as many texts as there are columns.
         right: for each column whether it stands to the right, as numbers do; none, if empty.
+
+    Example:
+        >>> grid(["AUC"], [["78.7"]], [True]).count("text-align:right")
+        2
     """
     lines = [f"<thead><tr>{_cells('th', header, right)}</tr></thead>"] if header else []
     lines += [f"<tr>{_cells('td', row, right)}</tr>" for row in rows]
@@ -96,7 +100,11 @@ def folded(heading: str, content: str) -> str:
 
 
 def bullets(heading: str, sentences: Iterable[str]) -> str:
-    """Returns a list under a heading; empty where there is no sentence."""
+    """Returns a list under a heading; empty where there is no sentence.
+
+    >>> "<li>2 pairs &lt; 3</li>" in bullets("Notes", ["2 pairs < 3"]), bullets("Notes", [])
+    (True, '')
+    """
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return f"{paragraph(heading, STRONG)}<ul>{items}</ul>" if items else ""
 

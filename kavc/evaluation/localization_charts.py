@@ -51,6 +51,10 @@ def searches(name: str, shown: Sequence[Search], *, caption: str = "", source: s
 
     Raises:
         DataError: there is no query.
+
+    Example:
+        >>> searches("found", [Search("dog barks", [0.9, 0.1, np.inf], start=1, length=1)])
+        Figure('found', ... inches, '')
     """
     if not shown:
         raise DataError(f"figure {name!r}: expected a query")
@@ -101,6 +105,10 @@ def two_clouds(
 
     Raises:
         DataError: points are no pairs of numbers, or there is no panel.
+
+    Example:
+        >>> two_clouds("codes", {"MS-VAE": (np.zeros((5, 2)), np.ones((5, 2)))})
+        Figure('codes', ... inches, '')
     """
     points = {title: [np.asarray(x, np.float64) for x in pair] for title, pair in panels.items()}
     for title, pair in points.items():

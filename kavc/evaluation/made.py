@@ -47,6 +47,11 @@ class Made:
 
     Raises:
         DataError: the date is none.
+
+    Example:
+        >>> made = Made(system="ti-avc", presets=["paper"], seeds=[0, 1], date="2026-01-31")
+        >>> Made.from_json(made.to_json()) == made
+        True
     """
 
     commands: Sequence[str] = ()
@@ -168,6 +173,13 @@ def typed(words: Sequence[str]) -> Iterator[None]:
 
     Args:
         words: what followed `kavc` on the command line.
+
+    Example:
+        >>> with typed(["train", "ti-avc", "--seed", "1"]):
+        ...     command("kavc.train", "ti-avc", seed=1)
+        'kavc train ti-avc --seed 1'
+        >>> command("kavc.train", "ti-avc", seed=1)
+        "kavc.train('ti-avc', seed=1)"
     """
     token = _typed.set(shlex.join(["kavc", *without_secrets(words)]))
     try:

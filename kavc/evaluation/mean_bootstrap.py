@@ -33,6 +33,9 @@ def mean_bootstrap(values: ArrayLike, *, draws: int = 2000, seed: int = 0) -> li
     Example:
         >>> mean_bootstrap([[0.0], [1.0]] * 8)[0].estimate().interval
         (0.25, 0.75)
+
+    Reference:
+        Efron and Tibshirani, 1993.
     """
     values = np.asarray(values, np.float64)
     if values.ndim != 2 or not len(values) or not np.isfinite(values).all():

@@ -48,6 +48,10 @@ def events_of_classes(
 
     Raises:
         DataError: `counts` have another shape, or there is no class.
+
+    Example:
+        >>> events_of_classes("events", ["Speech", "Dog"], [[9, 2], [4, 3], [4, 0]])
+        Figure('events', ... inches, '')
     """
     counts = _shaped("counts", counts, (len(STREAMS), len(classes)))
 
@@ -95,6 +99,11 @@ def scores_of_classes(
     Raises:
         DataError: there is no system, or more than six, or one has another shape, or values
             outside 0 to 100; or there is no class.
+
+    Example:
+        >>> scores = {"one": [[60.0, 50.0], [55.0, np.nan]]}  # audio, then visual
+        >>> scores_of_classes("scores", ["Speech", "Dog"], scores)
+        Figure('scores', ... inches, '')
     """
     _check_colours(name, len(systems))
     values = {
@@ -151,6 +160,12 @@ def timeline(
 
     Raises:
         DataError: the shapes don't fit.
+
+    Example:
+        >>> truth, predicted = np.zeros((2, 10, 2, 1))
+        >>> truth[2:5, 0] = 1  # heard from second 2 to 5
+        >>> timeline("clip", ["Dog"], truth, predicted)
+        Figure('clip', ... inches, '')
     """
     true, found = np.asarray(truth) == 1, np.asarray(predicted) == 1
     if not true.size or not true.shape == found.shape == (len(true), 2, len(classes)):
@@ -221,6 +236,11 @@ def systems_over_seeds(
     Raises:
         DataError: there is no panel or system, a system has no seed, or a value is outside 0 to
             100; or there are more than five lines.
+
+    Example:
+        >>> panels = {"segments": {"one": Seeds([50.0, 52.0], published=51.0), "other": Seeds([48.0])}}
+        >>> systems_over_seeds("seeds", panels)
+        Figure('seeds', ... inches, '')
     """
     lines = lines or {}
     every = [one for systems in panels.values() for one in systems.values()]

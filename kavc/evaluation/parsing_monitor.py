@@ -58,6 +58,9 @@ class ParsingMonitor(keras.callbacks.Callback):
         monitor = ParsingMonitor({"audio": audio, "visual": visual}, truth)
         stop = keras.callbacks.EarlyStopping("val_segment_type_at_av", mode="max", patience=5)
         model.fit(dataset, epochs=40, callbacks=[monitor, stop])
+
+    Reference:
+        Tian et al., 2020 (Type@AV and Event@AV).
     """
 
     def __init__(

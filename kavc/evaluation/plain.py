@@ -16,6 +16,14 @@ def check_name(kind: str, name: Any) -> str:
 
     Raises:
         DataError: it holds anything but lower-case letters, digits, `-` and `_`, or is too long.
+
+    Example:
+        >>> check_name("table", "per-theme")
+        'per-theme'
+        >>> check_name("table", "../per theme")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: table name '../per theme', expected up to 80 of a-z, ...
     """
     if not isinstance(name, str) or not NAME.fullmatch(name):
         raise DataError(
@@ -25,7 +33,11 @@ def check_name(kind: str, name: Any) -> str:
 
 
 def to_json_number(value: Any) -> Any:
-    """Returns `value` with NaN as None and infinity as "inf" or "-inf", which JSON can't hold."""
+    """Returns `value` with NaN as None and infinity as "inf" or "-inf", which JSON can't hold.
+
+    >>> to_json_number(0.5), to_json_number(math.nan), to_json_number(-math.inf)
+    (0.5, None, '-inf')
+    """
     if isinstance(value, float) and not math.isfinite(value):
         return None if math.isnan(value) else str(value)
     return value
@@ -36,6 +48,10 @@ def from_json_number(value: Any) -> float | int:
 
     Raises:
         DataError: it is no number.
+
+    Example:
+        >>> from_json_number(0.5), from_json_number(None), from_json_number("-inf")
+        (0.5, nan, -inf)
     """
     if value is None:
         return math.nan

@@ -23,6 +23,14 @@ def check_predictions(arrays: Mapping[str, ArrayLike]) -> dict[str, np.ndarray]:
 
     Raises:
         DataError: a name is no plain word, or an array holds neither numbers nor text.
+
+    Example:
+        >>> check_predictions({"labels": [0, 1]})["labels"].shape
+        (2,)
+        >>> check_predictions({"labels": [None]})
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: predictions['labels'] have dtype object, expected ...
     """
     checked = {}
     for name, array in arrays.items():
@@ -47,6 +55,13 @@ def read_predictions(path: str | Path) -> dict[str, np.ndarray]:
 
     Raises:
         DataError: the file is missing, damaged, holds objects, or unpacks to over 2 GiB.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_predictions(f"{folder}/predictions.npz", {"labels": np.array([0, 1])})
+        ...     read_predictions(f"{folder}/predictions.npz")["labels"].tolist()
+        [0, 1]
     """
     try:
         found = read_npz(path, most=MAX_BYTES)

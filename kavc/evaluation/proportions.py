@@ -39,6 +39,9 @@ def wilson_interval(hits: int, count: int, level: float = 0.95) -> Estimate:
     Example:
         >>> [round(end, 4) for end in wilson_interval(81, 263).interval]
         [0.2553, 0.3662]
+
+    Reference:
+        Wilson, 1927.
     """
     hits, count = _check_counts(hits, count)
     check_level(level)
@@ -56,6 +59,12 @@ def normal_interval(hits: int, count: int, level: float = 0.95) -> Estimate:
     `kavc.evaluation.estimate.FEWEST`.
 
     Args, Returns, Raises: as `wilson_interval`.
+
+    Example:
+        >>> [round(end, 4) for end in normal_interval(81, 263).interval]
+        [0.2522, 0.3638]
+        >>> normal_interval(2, 3).reason
+        '1 wrong answers: fewer than 10, no normal interval'
     """
     hits, count = _check_counts(hits, count)
     quantile = normal_quantile(level)
@@ -166,6 +175,9 @@ def mcnemar(first: ArrayLike, second: ArrayLike) -> McNemar:
     Example:
         >>> mcnemar([1, 1, 1, 0], [0, 0, 0, 0]).p
         0.25
+
+    Reference:
+        McNemar, 1947.
     """
     right = [_check_right(one, name) for one, name in ((first, "first"), (second, "second"))]
     if right[0].shape != right[1].shape:

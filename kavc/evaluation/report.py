@@ -49,6 +49,12 @@ class Report:
 
     Raises:
         DataError: two tables or two figures share a name, or a prediction can't be stored.
+
+    Example:
+        >>> from kavc.evaluation.table import Column
+        >>> table = Table("aucs", ["system", Column("AUC", ".1f", "%")], [["Ti-AVC", 78.73]])
+        >>> Report("Ti-AVC", Headline("match AUC", 78.73, "max", unit="%"), [table])
+        Report('Ti-AVC', match AUC 78.73 % (higher is better), 1 table, 0 figures)
     """
 
     title: str
@@ -93,6 +99,14 @@ class Report:
 
         Raises:
             DataError: there is none.
+
+        Example:
+            >>> aucs = Table("aucs", ["system"], [])
+            >>> report = Report("Empty", Headline("match AUC", 0.5, "max"), [aucs])
+            >>> report.table("auc")
+            Traceback (most recent call last):
+                ...
+            kavc.errors.DataError: report 'Empty': unknown table 'auc'; did you mean ...
         """
         for table in self.tables:
             if table.name == name:
@@ -175,7 +189,13 @@ class Report:
             raise DataError(f"not a report: {error!r}; expected Report.to_json's") from None
 
     def to_markdown(self) -> str:
-        """Returns title, headline, how it was made, tables, figures as images, and notes."""
+        """Returns title, headline, how it was made, tables, figures as images, and notes.
+
+        >>> print(Report("Ti-AVC", Headline("match AUC", 78.73, "max", unit="%")).to_markdown())
+        # Ti-AVC
+        <BLANKLINE>
+        **match AUC 78.73 % (higher is better)**
+        """
         parts = [f"# {escape_markdown(self.title)}", f"**{escape_markdown(str(self.headline))}**"]
         if self.made:
             lines = (f"- {what}: {_said(what, text)}" for what, text in self.made.lines(self.notes))
@@ -233,6 +253,13 @@ class Report:
 
         Raises:
             DataError: a file is missing or damaged.
+
+        Example:
+            >>> import tempfile
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     Report("Ti-AVC", Headline("match AUC", 78.73, "max", unit="%")).save(folder)
+            ...     Report.load(folder).headline
+            Headline('match AUC 78.73 % (higher is better)')
         """
         folder = Path(folder)
         value = read_json(folder / "report.json")

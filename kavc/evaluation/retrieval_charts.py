@@ -54,6 +54,10 @@ def recall_curves(
 
     Raises:
         DataError: there is no panel, or one has no system or more than six.
+
+    Example:
+        >>> recall_curves("recall", {"audio to video": {"one": ([1, 10, 100], [5, 20, 60])}}, 1024)
+        Figure('recall', ... inches, '')
     """
     published = published or {}
     _check_panels(name, panels)
@@ -101,6 +105,9 @@ def occurrence_curves(
 
     Raises:
         DataError: there is no panel, or one has no system or more than six.
+
+    Reference:
+        Radovanović et al., 2010 (hubs: how often a point is among the k nearest of others).
     """
     _check_panels(name, panels)
 
@@ -190,6 +197,13 @@ def modality_map(
 
     Raises:
         DataError: the shapes do not fit, or there are too few videos or too many groups.
+
+    Reference:
+        van der Maaten and Hinton, 2008 (t-SNE).
+
+    Example:
+        >>> modality_map("map", np.eye(4), np.eye(4), [0, 0, 1, -1], ["Music", "Sport"])
+        Figure('map', ... inches, '')
     """
     audio, visual, groups = np.asarray(audio), np.asarray(visual), np.asarray(groups)
     if audio.shape != visual.shape or audio.ndim != 2 or not 2 < len(audio) == len(groups):

@@ -56,6 +56,9 @@ def spread(
     Example:
         >>> spread([1.0, 2.0, 3.0]).mean
         2.0
+
+    Reference:
+        Student, 1908 (the interval of a mean).
     """
     check_level(level)
     numbers = np.asarray(values, np.float64).ravel()

@@ -60,7 +60,11 @@ def plain_axes(axes: Axes, x_label: str, y_label: str, title: str = "") -> Axes:
 
 
 def literal(text: str) -> str:
-    """Returns `text` so that Matplotlib draws a dollar sign in it and not mathematics."""
+    """Returns `text` so that Matplotlib draws a dollar sign in it and not mathematics.
+
+    >>> len(literal("$5")), literal("5 %")
+    (3, '5 %')
+    """
     return text.replace("$", r"\$")
 
 

@@ -47,6 +47,15 @@ class Column:
 
     Raises:
         DataError: `format` is none of these.
+
+    Example:
+        >>> auc = Column("AUC", "+.1f", "%")
+        >>> auc.label, auc.show(3.25), auc.show(None)
+        ('AUC (%)', '+3.2', '–')
+        >>> Column("AUC", "percent")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: column 'AUC': format 'percent', expected '', 'd' or such ...
     """
 
     name: str
@@ -78,6 +87,15 @@ class Column:
 
         Raises:
             DataError: it has another type.
+
+        Example:
+            >>> pairs = Column("pairs", "d")
+            >>> pairs.check(np.float64(3.0)), pairs.check(float("nan"))
+            (3, None)
+            >>> pairs.check(3.5)
+            Traceback (most recent call last):
+                ...
+            kavc.errors.DataError: column 'pairs' holds 3.5, expected a number to show as 'd'
         """
         if isinstance(value, np.generic | np.ndarray) and value.ndim == 0:
             value = value.item()
@@ -114,6 +132,15 @@ class Table:
 
     Raises:
         DataError: a name is unsafe or double, or a row doesn't fit the columns.
+
+    Example:
+        >>> rows = [["Ti-AVC", 78.73], ["untested", None]]
+        >>> Table("aucs", ["system", Column("AUC", ".1f", "%")], rows)
+        Table('aucs', 2 rows x 2 columns)
+        >>> Table("aucs", ["system"], [["Ti-AVC", 78.73]])
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: table 'aucs', row 0 has 2 values, expected 1
     """
 
     name: str
@@ -162,7 +189,11 @@ class Table:
         ]
 
     def to_records(self) -> list[dict[str, Value]]:
-        """Returns a dict of column name to value for each row; None where one is missing."""
+        """Returns a dict of column name to value for each row; None where one is missing.
+
+        >>> Table("aucs", ["system", Column("AUC", ".1f", "%")], [["Ti-AVC", 78.73]]).to_records()
+        [{'system': 'Ti-AVC', 'AUC': 78.73}]
+        """
         names = [column.name for column in self.columns]
         return [dict(zip(names, row, strict=True)) for row in self.rows]
 
@@ -193,7 +224,15 @@ class Table:
         return frame
 
     def to_markdown(self) -> str:
-        """Returns the caption, a pipe table with numbers to the right, and the source."""
+        """Returns the caption, a pipe table with numbers to the right, and the source.
+
+        >>> rows = [["Ti-AVC", 78.73], ["untested", None]]
+        >>> print(Table("aucs", ["system", Column("AUC", ".1f", "%")], rows).to_markdown())
+        | system | AUC (%) |
+        | :--- | ---: |
+        | Ti-AVC | 78.7 |
+        | untested | – |
+        """
         lines = [
             [column.label for column in self.columns],
             ["---:" if column.format else ":---" for column in self.columns],
@@ -207,7 +246,12 @@ class Table:
     _repr_markdown_ = to_markdown
 
     def to_csv(self) -> str:
-        """Returns CSV with numbers in full precision, and the source as a last column."""
+        """Returns CSV with numbers in full precision, and the source as a last column.
+
+        >>> print(Table("aucs", ["system", Column("AUC", ".1f", "%")], [["a", 78.73]]).to_csv())
+        system,AUC (%)
+        a,78.73
+        """
         stream = io.StringIO()
         writer = csv.writer(stream, lineterminator="\n")
         source = [self.source] if self.source else []
@@ -231,6 +275,11 @@ class Table:
 
         Raises:
             DataError: `value` is no table.
+
+        Example:
+            >>> table = Table("aucs", ["system", Column("AUC", ".1f", "%")], [["Ti-AVC", 78.73]])
+            >>> Table.from_json(table.to_json()) == table
+            True
         """
         try:
             columns = [Column(**column) for column in value["columns"]]

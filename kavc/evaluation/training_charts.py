@@ -42,6 +42,12 @@ class StageCurves:
         direction: "min" or "max": which of its values is the best.
         best: the epoch, from 1, that is best by it; None where none is known.
         kept: the epoch whose weights the stage ends on; the best one if None.
+
+    Example:
+        >>> history = {"loss": [0.9, 0.7], "val_auc": [0.6, 0.7]}
+        >>> stage = StageCurves(history, "val_auc", "max", best=2)
+        >>> stage.epochs, stage.has_panel
+        (2, True)
     """
 
     history: Mapping[str, Sequence[float]]
@@ -73,6 +79,10 @@ def curves(
 
     Raises:
         DataError: there is no stage.
+
+    Example:
+        >>> curves("training", {"themes": StageCurves({"loss": [0.9, 0.7]}, best=2)})
+        Figure('training', ... inches, '')
     """
     if not stages:
         raise DataError(f"figure {name!r} has no stage to draw; expected one or more")

@@ -103,7 +103,8 @@ def request(features: Mapping[str, np.ndarray], info: SignatureInfo) -> dict[str
 
     Example:
         features = features_of(Path("clip.mp4"), extractors)
-        client.predict("model", request(features.arrays, client.signatures("model")["embed"]))
+        inputs = request(features.arrays, client.signatures("model")["embed"])
+        client.predict("model", inputs, signature="embed")
     """
     found: dict[str, np.ndarray] = {}
     for name, tensor in info.inputs.items():

@@ -47,6 +47,9 @@ def open_archive(
     Raises:
         KavcError: of the kind `error`: as `kavc.inputs.opening.open_file`; or it is no archive, is
             damaged, has a member twice or in another compression, or unpacks to too much.
+
+    Reference:
+        RFC 1951, of members that are compressed; no other way is read.
     """
     with open_file(path, error=error) as stream:
         try:

@@ -94,7 +94,18 @@ def read_npz(
 
 
 def read_npy(path: Path, *, most: int, error: type[KavcError] = DataError) -> np.ndarray:
-    """Reads an `.npy` file of at most `most` bytes. The rest is that of `read_npz`."""
+    """Reads an `.npy` file of at most `most` bytes. The rest is that of `read_npz`.
+
+    Reference:
+        Kern, 2007, NEP 1.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.NamedTemporaryFile(suffix=".npy") as file:
+        ...     np.save(file.name, np.zeros((10, 128), "float32"))
+        ...     read_npy(file.name, most=2**20).shape
+        (10, 128)
+    """
     with open_file(path, most=most, error=error) as stream:
         try:
             return _array(stream, _left(stream), "it")

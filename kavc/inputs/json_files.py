@@ -35,6 +35,9 @@ def read_json(path: Path, *, most: int = MAX_BYTES, error: type[KavcError] = Dat
     Raises:
         KavcError: of the kind `error`: as `kavc.inputs.opening.read_bytes`; or it is no JSON, is
             nested too deeply, names a key twice, or holds a number or text beyond these.
+
+    Reference:
+        RFC 8259, as `parse_json` reads it.
     """
     content = read_bytes(path, most=most, error=error)
     return parse_json(content, named(path), most=most, error=error)

@@ -91,6 +91,9 @@ def read_text(path: Path, *, most: int, error: type[KavcError] = DataError) -> s
     """Reads a text file whole, UTF-8 with or without a byte order mark; line ends stay as they are.
 
     Args and errors are those of `open_file`; or it is no UTF-8, or holds a zero byte.
+
+    Reference:
+        RFC 3629, of UTF-8.
     """
     content = read_bytes(path, most=most, error=error)
     try:

@@ -70,6 +70,9 @@ def what_else(start: bytes) -> str:
     'no TFRecord file but a web page, as of a download that failed; fetch it again'
     >>> what_else(bytes(12))[:40]
     'no TFRecord file, or damaged: the length'
+
+    Reference:
+        RFC 1952, section 2.3.1, and RFC 8878, section 3.1.1, of how gzip and zstd begin.
     """
     if not start:
         return "empty (0 bytes); fetch or write it again"

@@ -63,6 +63,10 @@ def read_key_frames(
     Raises:
         DataError, ConfigError: as `kavc.media.FrameStream`.
 
+    Reference:
+        Su et al., 2020, section 4.1, has 8 key frames of an extractor that was not published; how
+        they are picked here is ours.
+
     Example:
         read_key_frames("clip.mp4", size=Crop(224)).frames.images
     """

@@ -52,6 +52,9 @@ class Listener:
         network: `YAMNet`.
         classes: names, by index.
 
+    Reference:
+        Gemmeke et al., 2017, of the classes; YAMNet is that of research/audioset/yamnet.
+
     Example:
         listener = Listener.load("weights/yamnet")
         for event in listener.events("clip.mp4"):

@@ -59,6 +59,11 @@ def are_units(vectors: np.ndarray) -> bool:
 
     Args:
         vectors: `(n, dim) float32`; may lie on disk: read in parts.
+
+    Example:
+        >>> vectors = np.array([[0.6, 0.8]], np.float32)
+        >>> are_units(vectors), are_units(5 * vectors)
+        (True, False)
     """
     parts = (vectors[start : start + ROWS] for start in range(0, len(vectors), ROWS))
     squares = (np.einsum("nd,nd->n", part, part) for part in parts)
@@ -73,6 +78,14 @@ def check_ids(ids: Iterable[str]) -> list[str]:
 
     Raises:
         DataError: an id that is not so, or that is given twice; names the first.
+
+    Example:
+        >>> check_ids(["bark", "meow"])
+        ['bark', 'meow']
+        >>> check_ids(["bark", "bark"])
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: id 'bark' (number 1) is given twice
     """
     if isinstance(ids, str | bytes):
         raise DataError(f"ids: expected several texts, got one: {ids!r}")
@@ -95,6 +108,14 @@ def check_labels(labels: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
 
     Raises:
         DataError: an item's labels are one text, too many, or one is unfit; names the first.
+
+    Example:
+        >>> check_labels([["dog", "street"], []])
+        [('dog', 'street'), ()]
+        >>> check_labels(["dog"])
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: labels of item 0: expected up to 256 texts, got one: 'dog'
     """
     found, known = [], set[str]()
     for row, names in enumerate(labels):

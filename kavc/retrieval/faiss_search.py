@@ -32,6 +32,13 @@ def check_backend(name: str) -> None:
 
     Raises:
         ConfigError: names the nearest backend, or the package to install.
+
+    Example:
+        >>> check_backend("exact")
+        >>> check_backend("hsnw")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: unknown backend 'hsnw'; did you mean 'hnsw'? Known: ...
     """
     if name not in BACKENDS:
         raise ConfigError(unknown("backend", name, BACKENDS))
@@ -47,6 +54,14 @@ class FaissSearch:
             along a graph, so that both may miss some.
         vectors: `(size, dim) float32` of norm 1; positions count from 0 in this order.
         bias: `(size,) float32`, what is taken off all scores of a vector; None for nothing.
+
+    Reference:
+        Johnson et al., 2019 (FAISS); Jégou et al., 2011 (inverted lists); Malkov and Yashunin, 2020
+        (HNSW).
+
+    Example:
+        search = FaissSearch("hnsw", vectors)
+        positions, scores = search.search(queries, k=10)
     """
 
     def __init__(self, kind: str, vectors: np.ndarray, bias: np.ndarray | None = None):

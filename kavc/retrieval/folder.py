@@ -119,6 +119,14 @@ def read_index(folder: Path) -> Content:
 
     Raises:
         DataError: there is none, or a file is missing, cut or altered.
+
+    Example:
+        >>> import tempfile
+        >>> content = Content(2, "audio", "", "exact", ["bark"], np.array([[0.6, 0.8]], "float32"))
+        >>> with tempfile.TemporaryDirectory() as above:
+        ...     write_index(Path(above, "sounds"), content)
+        ...     read_index(Path(above, "sounds")).ids
+        ['bark']
     """
     while True:
         header = read_header(folder)

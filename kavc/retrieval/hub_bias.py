@@ -48,6 +48,9 @@ def inverted_softmax_bias(
         >>> bank = np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
         >>> inverted_softmax_bias(np.eye(2, dtype=np.float32), bank).round(3).tolist()
         [0.96..., 0.76...]
+
+    Reference:
+        Smith et al., 2017 (the inverted softmax).
     """
     shares = np.ones(len(bank)) if weights is None else np.asarray(weights, np.float64)
 
@@ -78,6 +81,14 @@ def csls_bias(
 
     Returns:
         `(n,) float32`.
+
+    Reference:
+        Conneau et al., 2018 (cross-domain similarity local scaling).
+
+    Example:
+        >>> bank = np.array([[1.0, 0.0], [0.6, 0.8]], np.float32)
+        >>> csls_bias(np.eye(2, dtype=np.float32), bank, 1).round(3).tolist()
+        [1.0, 0.8...]
     """
 
     def bias(scores: np.ndarray, counted: np.ndarray) -> np.ndarray:

@@ -47,6 +47,13 @@ class Settings:
 
     Raises:
         ConfigError: an unknown kind, or a number out of range.
+
+    Reference:
+        Smith et al., 2017 (the inverted softmax); Conneau et al., 2018 (CSLS).
+
+    Example:
+        >>> str(Settings()), str(Settings("csls", neighbours=10))
+        ('inverted-softmax (beta 20), strength 0.5', 'csls (10 neighbours), strength 0.5')
     """
 
     kind: str = INVERTED_SOFTMAX
@@ -124,6 +131,9 @@ class HubCorrection:
         >>> hubs = HubCorrection.of([[1, 0.0], [0.6, 0.8]], ids=["a", "b"])
         >>> hubs.bias(np.eye(2, dtype=np.float32), ["b", "c"]).round(2).tolist()
         [0.5, 0.3...]
+
+    Reference:
+        Bogolin et al., 2022 (a bank of training queries).
     """
 
     settings: Settings
@@ -171,6 +181,11 @@ class HubCorrection:
 
         Raises:
             DataError: as the class, or a query that is zero or not finite.
+
+        Example:
+            >>> hubs = HubCorrection.of([[1, 0.0], [3.0, 4.0]], ids=["a", "b"], modality="visual")
+            >>> hubs.bank.tolist(), str(hubs)
+            ([[127, 0], [95, 127]], 'inverted-softmax (beta 20), strength 0.5, 2 visual queries')
         """
         given = np.asarray(queries)
         dim = given.shape[1] if given.ndim == 2 else 0
@@ -229,6 +244,12 @@ class HubCorrection:
 
         Raises:
             ConfigError: names what the bank has, and what was expected.
+
+        Example:
+            >>> HubCorrection.of([[1, 0.0], [3.0, 4.0]], model="abc").check(model="abc", dim=3)
+            Traceback (most recent call last):
+                ...
+            kavc.errors.ConfigError: the bank of queries is 2 wide; expected 3
         """
         if self.model != model:
             raise ConfigError(

@@ -20,6 +20,13 @@ def read_ids(path: Path, count: int) -> list[str]:
 
     Raises:
         DataError: there are more or fewer, or one is unfit or given twice.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_ids(Path(folder, "ids.txt"), ["bark", "meow"])
+        ...     read_ids(Path(folder, "ids.txt"), 2)
+        ['bark', 'meow']
     """
     content = read_bytes(path, most=count * (MAX_ID_BYTES + 1))
     if (lines := content.count(b"\n")) != count:

@@ -126,6 +126,16 @@ class Index:
             DataError: an id is unfit, given twice or there already; another number of ids, or of
                 labels, than of vectors; an unfit label; another width; whole numbers as quantised
                 vectors have them; or a vector that is zero or not finite.
+
+        Example:
+            >>> index = Index(2)
+            >>> index.add(["bark"], [[3.0, 4.0]], [["dog", "street"]])
+            >>> index.ids, index.labels, index.vectors.round(1).tolist()
+            (['bark'], [('dog', 'street')], [[0.6..., 0.8...]])
+            >>> index.add(["bark"], [[1.0, 0.0]])
+            Traceback (most recent call last):
+                ...
+            kavc.errors.DataError: id 'bark' is in the index already; remove it first
         """
         units, new = unit_rows("vectors", vectors, self.dim), check_ids(ids)
         named = [()] * len(new) if labels is None else check_labels(labels)
@@ -155,6 +165,13 @@ class Index:
 
         Raises:
             DataError: an id is given twice or not there.
+
+        Example:
+            >>> index = Index(2)
+            >>> index.add(["bark", "meow"], [[3.0, 4.0], [1.0, 0.0]])
+            >>> index.remove(["bark"])
+            >>> index.ids
+            ['meow']
         """
         row_of = {each: row for row, each in enumerate(self._ids)}
         gone = check_ids(ids)
@@ -184,6 +201,13 @@ class Index:
             ConfigError: the index is empty, or `k` is out of range.
             DataError: another width, whole numbers as for `add`, no query, or one that is zero or
                 not finite.
+
+        Example:
+            >>> index = Index(2)
+            >>> index.add(["bark", "meow"], [[3.0, 4.0], [1.0, 0.0]], [["dog"], []])
+            >>> hits = index.search([[0.0, 1.0], [1.0, 0.0]], k=1)
+            >>> hits.ids.tolist(), hits.labels.tolist()
+            ([['bark'], ['meow']], [[('dog',)], [()]])
         """
         self.check_k(k)
         units = unit_rows("queries", queries, self.dim)
@@ -210,6 +234,12 @@ class Index:
 
         Raises:
             ConfigError: names what the index has and what was expected.
+
+        Example:
+            >>> Index(2, modality="audio").check(modality="visual")
+            Traceback (most recent call last):
+                ...
+            kavc.errors.ConfigError: the index has the modality 'audio'; expected 'visual'
         """
         if model is not None and model != self.model:
             raise ConfigError(
@@ -260,6 +290,15 @@ class Index:
         Raises:
             DataError: there is none, or a file is missing, cut or altered.
             ConfigError: its backend is unknown, or FAISS is needed and missing.
+
+        Example:
+            >>> import tempfile
+            >>> index = Index(2, modality="audio")
+            >>> index.add(["bark"], [[3.0, 4.0]])
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     index.save(f"{folder}/sounds")
+            ...     Index.load(f"{folder}/sounds")
+            Index(1 audio vectors, dim 2, exact, cosine)
         """
         content = read_index(Path(folder))
         index = cls(

@@ -40,6 +40,13 @@ def read_labels(path: Path, count: int) -> list[tuple[str, ...]]:
 
     Raises:
         DataError: there are more or fewer lines, or a name is unfit.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_labels(Path(folder, "labels.txt"), [("dog", "street"), ()])
+        ...     read_labels(Path(folder, "labels.txt"), 2)
+        [('dog', 'street'), ()]
     """
     content = read_bytes(path, most=count * MAX_LABELS * (MAX_ID_BYTES + 1))
     if (lines := content.count(b"\n")) != count:

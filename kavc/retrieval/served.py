@@ -38,6 +38,12 @@ def top_k(queries: tf.Tensor, blocks: tf.Tensor, k: int) -> tuple[tf.Tensor, tf.
     Returns:
         Positions `(batch, k) int32` and scores `(batch, k) float32`, best first; of equal scores,
         the lower position first.
+
+    Example:
+        >>> vectors = np.array([[1, 0], [0.6, 0.8], [0, 1]], np.float32)
+        >>> positions, scores = top_k(tf.constant([[0.0, 1.0]]), columns(vectors), 2)
+        >>> positions.numpy().tolist(), scores.numpy().round(1).tolist()
+        ([[2, 1]], [[1.0, 0.8...]])
     """
     batch, count, block = tf.shape(queries)[0], tf.shape(blocks)[0], tf.shape(blocks)[2]
     queries = tf.pad(queries, [[0, 0], [0, 1]], constant_values=1)  # what takes the bias off
@@ -71,6 +77,11 @@ def columns(vectors: np.ndarray, bias: np.ndarray | None = None, block: int = BL
 
     Returns:
         `(count, dim + 1, block) float32`, of blocks as even as can be.
+
+    Example:
+        >>> blocks = columns(np.eye(3, 4, dtype=np.float32))
+        >>> blocks.shape, blocks[0, -1, :4].tolist()  # the fourth column is filled up
+        ((1, 5, 16), [0.0, 0.0, 0.0, -inf])
     """
     size, dim = vectors.shape
     count = max(-(-size // block), min(size // WORTH_A_THREAD, PARALLEL))

@@ -33,6 +33,9 @@ class Listed(np.ndarray):
     """An array that was nested lists, whose whole numbers may stand for floats: JSON has 1 for 1.0.
 
     Make it with `numpy.asarray(lists).view(Listed)`.
+
+    >>> is_no_float(np.array([[1, 2]])), is_no_float(np.array([[1, 2]]).view(Listed))
+    (True, False)
     """
 
 
@@ -69,6 +72,15 @@ def load_inputs(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
     Raises:
         DataError: the file is missing, too large, of another kind, pickled, ragged or damaged.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "inputs.json")
+        ...     _ = path.write_text('{"audio": [[0.5, 1]], "theme": [3]}')
+        ...     inputs = load_inputs(path)
+        >>> inputs["audio"].dtype, inputs["theme"].tolist()
+        (dtype('float64'), [3])
     """
     path = Path(path)
     _check_kind(path)
@@ -91,6 +103,14 @@ def feature_rows(features: Mapping[str, Any], name: str, widths: Mapping[str, in
 
     Raises:
         DataError: it is missing, of another shape or width, of whole numbers or not finite.
+
+    Example:
+        >>> feature_rows({"audio": [[0.5, 1.0]]}, "audio", {"audio": 2}).shape
+        (1, 2)
+        >>> feature_rows({"audio": [[[0.5, 1.0]]]}, "audio", {"audio": 2})
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: 'audio' is float64 of shape (1, 1, 2); expected ...
     """
     if name not in features:
         raise DataError(
@@ -122,6 +142,13 @@ def save_outputs(path: str | os.PathLike, outputs: Mapping[str, np.ndarray]) -> 
     Raises:
         DataError: another suffix; or JSON of values that are not finite, which it can't hold.
         ConfigError: the file exists.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_outputs(f"{folder}/outputs.json", {"match_score": np.array([[0.5]])})
+        ...     "".join(Path(folder, "outputs.json").read_text().split())
+        '{"match_score":[[0.5]]}'
     """
     path = Path(path)
     check_new(path)
@@ -142,6 +169,12 @@ def check_new(path: str | os.PathLike) -> None:
     Raises:
         DataError: its name ends in neither .npz nor .json.
         ConfigError: it exists.
+
+    Example:
+        >>> check_new("outputs.txt")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: outputs.txt: expected a name that ends in .npz or .json
     """
     path = Path(path)
     _check_kind(path)

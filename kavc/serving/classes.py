@@ -48,6 +48,10 @@ def names_at(client: Client, model: str, version: int | None = None) -> list[str
 
     Returns:
         The names by number; none where the model doesn't say them.
+
+    Example:
+        with Client("127.0.0.1:8500") as client:
+            print(names_at(client, "ti-avc"))
     """
     says = client.signatures(model, version).get(CLASS_NAMES)
     if says is None or set(says.inputs) != {REQUEST} or not _is_names(says.outputs):

@@ -44,6 +44,14 @@ def message(name: str) -> Any:
 
     Args:
         name: "BatchingParameters", "MonitoringConfig", "PrometheusConfig" or "SSLConfig".
+
+    Example:
+        >>> written = message("MonitoringConfig")
+        >>> written.prometheus_config.enable = True
+        >>> print(written)
+        prometheus_config {
+          enable: true
+        }
     """
     return _messages()[f"{PACKAGE.name}.{name}"]()
 

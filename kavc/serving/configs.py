@@ -53,6 +53,16 @@ class BatchingConfig:
 
     Raises:
         ConfigError: a value is out of range; the message names the field.
+
+    Reference:
+        TensorFlow Serving, `BatchingParameters` in
+        `servables/tensorflow/session_bundle_config.proto`.
+
+    Example:
+        >>> BatchingConfig(max_batch_size=64, allowed_batch_sizes=(8, 32))
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: allowed_batch_sizes end with 32; expected max_batch_size, 64
     """
 
     max_batch_size: int = 1000
@@ -92,6 +102,13 @@ class MonitoringConfig:
 
     Raises:
         ConfigError: the path does not start with "/".
+
+    Reference:
+        TensorFlow Serving, `config/monitoring_config.proto`.
+
+    Example:
+        >>> MonitoringConfig().path
+        '/monitoring/prometheus/metrics'
     """
 
     enable: bool = True
@@ -116,6 +133,15 @@ class TLSConfig:
 
     Raises:
         ConfigError: clients are to be verified, and no certificates are given to do it by.
+
+    Reference:
+        TensorFlow Serving, `config/ssl_config.proto`.
+
+    Example:
+        >>> TLSConfig(Path("server.key"), Path("server.crt"), client_verify=True)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: client_verify needs custom_ca, the file with the ...
     """
 
     server_key: Path
@@ -146,6 +172,18 @@ def read_batching(path: str | os.PathLike) -> BatchingConfig:
 
     Raises:
         ConfigError: the file is missing, isn't such a message, or holds a value out of range.
+
+    Reference:
+        TensorFlow Serving, `BatchingParameters` in
+        `servables/tensorflow/session_bundle_config.proto`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder, "batching.config")
+        ...     _ = path.write_text("max_batch_size { value: 64 }")
+        ...     read_batching(path).max_batch_size
+        64
     """
     from kavc.serving.config_messages import message
 
@@ -161,7 +199,11 @@ def read_batching(path: str | os.PathLike) -> BatchingConfig:
 
 
 def batching_text(config: BatchingConfig) -> str:
-    """Returns a `BatchingParameters` message as text, every setting spelt out."""
+    """Returns a `BatchingParameters` message as text, every setting spelt out.
+
+    >>> batching_text(BatchingConfig(max_batch_size=64)).split()[:4]
+    ['max_batch_size', '{', 'value:', '64']
+    """
     from kavc.serving.config_messages import message
 
     written = message("BatchingParameters")
@@ -179,6 +221,9 @@ def read_monitoring(path: str | os.PathLike) -> MonitoringConfig:
 
     Raises:
         ConfigError: as `read_batching`.
+
+    Reference:
+        TensorFlow Serving, `config/monitoring_config.proto`.
     """
     from kavc.serving.config_messages import message
 
@@ -190,7 +235,14 @@ def read_monitoring(path: str | os.PathLike) -> MonitoringConfig:
 
 
 def monitoring_text(config: MonitoringConfig) -> str:
-    """Returns a `MonitoringConfig` message as text."""
+    """Returns a `MonitoringConfig` message as text.
+
+    >>> print(monitoring_text(MonitoringConfig(path="/metrics")))
+    prometheus_config {
+      enable: true
+      path: "/metrics"
+    }
+    """
     from kavc.serving.config_messages import message
 
     written = message("MonitoringConfig")
@@ -206,6 +258,9 @@ def tls_text(config: TLSConfig) -> str:
 
     Raises:
         ConfigError: a file is missing, can't be read, or isn't PEM.
+
+    Reference:
+        TensorFlow Serving, `config/ssl_config.proto`.
     """
     from kavc.serving.config_messages import message
 
@@ -218,6 +273,9 @@ def read_models(path: str | os.PathLike) -> ModelServerConfig:
 
     Raises:
         ConfigError: the file is missing or isn't such a message.
+
+    Reference:
+        TensorFlow Serving, `config/model_server_config.proto`.
     """
     path = Path(path)
     return parse_models(_read(path), path)
@@ -233,6 +291,18 @@ def parse_models(text: str, where: str | os.PathLike = MODELS_FILE) -> ModelServ
     Raises:
         ConfigError: it isn't such a message, or an entry has no name or no base path, or two have
             the same name.
+
+    Reference:
+        TensorFlow Serving, `config/model_server_config.proto`.
+
+    Example:
+        >>> text = 'model_config_list { config { name: "ti-avc" base_path: "/models/ti-avc" } }'
+        >>> [entry.name for entry in parse_models(text).model_config_list.config]
+        ['ti-avc']
+        >>> parse_models("model_config_list { config { } }")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: models.config: model_config_list.config without name ...
     """
     config = _parsed(where, text, _model_server_config())
     names = [entry.name for entry in config.model_config_list.config]
@@ -250,6 +320,16 @@ def models_text(models: Mapping[str, str | os.PathLike] | ModelServerConfig) -> 
     Args:
         models: the message; or name to base path, the folder that holds the versions, of which
             TensorFlow Serving takes the highest.
+
+    Example:
+        >>> print(models_text({"ti-avc": "/models/ti-avc"}))
+        model_config_list {
+          config {
+            name: "ti-avc"
+            base_path: "/models/ti-avc"
+            model_platform: "tensorflow"
+          }
+        }
     """
     if not isinstance(models, Mapping):
         return _text(models)
@@ -287,7 +367,12 @@ def models_of(models_dir: str | os.PathLike) -> ModelServerConfig:
 
 
 def add_model(config: ModelServerConfig, name: str, base_path: str | os.PathLike) -> bool:
-    """Adds a model to a `ModelServerConfig` unless its name is there; returns whether it did."""
+    """Adds a model to a `ModelServerConfig` unless its name is there; returns whether it did.
+
+    >>> config = parse_models("")
+    >>> add_model(config, "ti-avc", "/models/ti-avc"), add_model(config, "ti-avc", "/elsewhere")
+    (True, False)
+    """
     if any(entry.name == name for entry in config.model_config_list.config):
         return False
     config.model_config_list.config.add(

@@ -29,7 +29,17 @@ WELL_KNOWN = (any_pb2.DESCRIPTOR, wrappers_pb2.DESCRIPTOR)
 
 
 class Enum(NamedTuple):
-    """The type of a field: an enum, by its full name."""
+    """The type of a field: an enum, by its full name.
+
+    Reference:
+        Protocol Buffers, `google/protobuf/descriptor.proto`.
+
+    Example:
+        >>> days = {"Day": [("kind", 1, Enum("example.Kind"))]}
+        >>> package = Package("example", days, {"Kind": {"WORK": 0, "REST": 1}})
+        >>> Messages(package)["example.Day"](kind="REST").kind
+        1
+    """
 
     name: str
 
@@ -41,7 +51,18 @@ class Repeated(NamedTuple):
 
 
 class Map(NamedTuple):
-    """The type of a field from texts to messages, given by their full name."""
+    """The type of a field from texts to messages, given by their full name.
+
+    Reference:
+        Protocol Buffers, `google/protobuf/descriptor.proto`.
+
+    Example:
+        >>> words = {"Word": [("count", 1, INT32)], "Book": [("words", 1, Map("example.Word"))]}
+        >>> book = Messages(Package("example", words))["example.Book"]()
+        >>> book.words["dog"].count = 2
+        >>> book.words["dog"].count, "cat" in book.words
+        (2, False)
+    """
 
     to: str
 
@@ -59,6 +80,9 @@ class Package:
         messages: name to fields, "OUTER.INNER" after "OUTER".
         enums: name to values, within a message likewise; the first one is 0.
         needs: packages of this kind whose messages are fields here.
+
+    Reference:
+        Protocol Buffers, `google/protobuf/descriptor.proto`.
     """
 
     name: str

@@ -23,7 +23,15 @@ REFERENCE = 100  # is added for a variable's own tensor, as graphs of TensorFlow
 
 
 class Kind(NamedTuple):
-    """A dtype on the wire: its name, the field of its values, and NumPy's dtype for it."""
+    """A dtype on the wire: its name, the field of its values, and NumPy's dtype for it.
+
+    Reference:
+        TensorFlow, `core/framework/types.proto` and `tensor.proto`.
+
+    Example:
+        >>> KINDS[1]
+        Kind(name='float32', field='float_val', numpy=dtype('float32'))
+    """
 
     name: str
     field: str
@@ -69,11 +77,18 @@ def name_of(number: int) -> str | None:
 
     >>> name_of(1), name_of(101), name_of(31)
     ('float32', 'float32', None)
+
+    Reference:
+        TensorFlow, `core/framework/types.proto`.
     """
     return NAMES.get(number) or NAMES.get(number - REFERENCE)
 
 
 def numpy_of(name: str) -> np.dtype | None:
-    """Returns NumPy's dtype for one that travels; None for others."""
+    """Returns NumPy's dtype for one that travels; None for others.
+
+    >>> numpy_of("float32"), numpy_of("string"), numpy_of("variant")
+    (dtype('float32'), dtype('O'), None)
+    """
     kind = KINDS.get(NUMBERS.get(name, 0))
     return None if kind is None else kind.numpy

@@ -71,6 +71,9 @@ def model_server_command(
 
     Raises:
         ConfigError: an option can't be handed on, a file of it can't be read, or no model is there.
+
+    Reference:
+        TensorFlow Serving, the flags in `model_servers/main.cc`.
     """
     for name in ("port", "monitoring_port"):
         if getattr(options, name) == 0:
@@ -98,7 +101,11 @@ def model_server_command(
 
 
 def differences(options: ServerOptions) -> list[str]:
-    """Returns what `tensorflow_model_server` does otherwise than the options say, a line each."""
+    """Returns what `tensorflow_model_server` does otherwise than the options say, a line each.
+
+    >>> differences(ServerOptions())
+    ['tensorflow_model_server has no --host: it listens on every interface']
+    """
     lines = [f"{BINARY} has no --host: it listens on every interface"]
     if options.max_message_bytes != DEFAULTS.max_message_bytes:
         lines.append(f"{BINARY} has no --max-message-mb: it takes messages of up to 2 GiB")

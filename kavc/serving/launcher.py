@@ -62,6 +62,9 @@ def serve(
     Raises:
         ConfigError: no model is there, or an option does not fit.
         ServingError: a model can't be loaded, a port is in use, or the binary failed.
+
+    Example:
+        serve("models", ServerOptions(port=8500, monitoring_port=8501), report=print)
     """
     options = options or ServerOptions()
     model_folders(models_dir)  # the cheap mistake first
@@ -184,6 +187,12 @@ def report_unread(options: ServerOptions, report: Callable[[str], None]) -> None
     Args:
         options: how models are served.
         report: told one line, or nothing.
+
+    Example:
+        >>> from kavc.serving.configs import BatchingConfig
+        >>> batching = BatchingConfig(others=(("thread_pool_name", "clips"),))
+        >>> report_unread(ServerOptions(batching=batching), print)
+        batching: thread_pool_name: not read by the local server
     """
     names = [name for name, _ in options.batching.others] if options.batching else []
     if names:

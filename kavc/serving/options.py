@@ -36,6 +36,12 @@ class ServerOptions:
 
     Raises:
         ConfigError: a value is out of range; the message names the option.
+
+    Example:
+        >>> ServerOptions(port=70_000)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: port is 70000; expected 0 to 65535
     """
 
     host: str = "127.0.0.1"

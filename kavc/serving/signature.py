@@ -25,6 +25,11 @@ class TensorInfo:
     Args:
         dtype: name, as "float32".
         shape: with the batch axis; None where any size goes, None as a whole for any rank.
+
+    Example:
+        >>> audio = TensorInfo("float32", (None, None, 128))
+        >>> str(audio), audio.batched
+        ('float32 (?, ?, 128)', True)
     """
 
     dtype: str
@@ -50,6 +55,14 @@ class TensorInfo:
 
         Raises:
             DataError: another dtype, rank or static size than the signature's.
+
+        Example:
+            >>> audio = TensorInfo("float32", (None, 128))
+            >>> audio.check("audio", "float32", (5, 128))
+            >>> audio.check("audio", "float32", (128,))
+            Traceback (most recent call last):
+                ...
+            kavc.errors.DataError: input 'audio' is float32 (128,); expected float32 (?, ...
         """
         if dtype == self.dtype and self._takes(shape):
             return
@@ -75,7 +88,11 @@ class SignatureInfo:
     outputs: Mapping[str, TensorInfo]
 
     def to_json(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Returns "inputs" and "outputs", each name to dtype and shape, as JSON has them."""
+        """Returns "inputs" and "outputs", each name to dtype and shape, as JSON has them.
+
+        >>> SignatureInfo({"audio": TensorInfo("float32", (None, 128))}, {}).to_json()
+        {'inputs': {'audio': {'dtype': 'float32', 'shape': (None, 128)}}, 'outputs': {}}
+        """
         return {
             "inputs": {name: vars(tensor) for name, tensor in self.inputs.items()},
             "outputs": {name: vars(tensor) for name, tensor in self.outputs.items()},
@@ -86,6 +103,13 @@ class SignatureInfo:
 
         Raises:
             DataError: an input is missing, or one is unknown; the nearest name is given.
+
+        Example:
+            >>> info = SignatureInfo({"audio": TensorInfo("float32", (None, 128))}, {})
+            >>> info.check_names(["audoi"])
+            Traceback (most recent call last):
+                ...
+            kavc.errors.DataError: unknown input 'audoi'; did you mean 'audio'? Known: audio
         """
         names = set(names)
         extra = sorted(names - set(self.inputs))
@@ -98,7 +122,11 @@ class SignatureInfo:
 
 
 def describe(dtype: str, shape: Sequence[int | None]) -> str:
-    """Returns "float32 (?, 128)" for ("float32", (None, 128))."""
+    """Returns "float32 (?, 128)" for ("float32", (None, 128)).
+
+    >>> describe("float32", (None, 128)), describe("int32", (3,))
+    ('float32 (?, 128)', 'int32 (3,)')
+    """
     sizes = ", ".join("?" if size is None else str(size) for size in shape)
     return f"{dtype} ({sizes}{',' if len(shape) == 1 else ''})"
 
@@ -109,6 +137,17 @@ def read_signature(signature: Any) -> SignatureInfo:
     Raises:
         DataError: a dtype is none of TensorFlow's, a shape is no shape, or there are more than
             10,000 inputs or outputs.
+
+    Reference:
+        TensorFlow, `SignatureDef` in `core/protobuf/meta_graph.proto`.
+
+    Example:
+        >>> from kavc.serving.messages import SignatureDef
+        >>> definition = SignatureDef()
+        >>> definition.inputs["audio"].dtype = 1
+        >>> _ = definition.inputs["audio"].tensor_shape.dim.add(size=-1)
+        >>> str(read_signature(definition).inputs["audio"])
+        'float32 (?,)'
     """
     return SignatureInfo(_tensors(signature.inputs, "input"), _tensors(signature.outputs, "output"))
 

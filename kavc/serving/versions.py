@@ -17,7 +17,15 @@ NOTHING = (errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def is_version(name: str) -> bool:
-    """Returns whether TensorFlow Serving would take a folder of this name for a version."""
+    """Returns whether TensorFlow Serving would take a folder of this name for a version.
+
+    Reference:
+        TensorFlow Serving, `sources/storage_path/file_system_storage_path_source.cc`.
+
+    Example:
+        >>> [is_version(name) for name in ("3", "0003", "-1", "3a", "tmp-3")]
+        [True, True, False, False, False]
+    """
     return name.isascii() and name.isdecimal() and int(name) <= MAX_VERSION
 
 
@@ -29,6 +37,16 @@ def version_folders(model: str | os.PathLike) -> dict[int, Path]:
 
     Raises:
         OSError: the folder is there, but can't be listed.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as model:
+        ...     for name in ("10", "9", "8"):
+        ...         Path(model, name).mkdir()
+        ...     Path(model, "10", GRAPH).touch()
+        ...     Path(model, "9", GRAPH).touch()
+        ...     list(version_folders(model))
+        [9, 10]
     """
     found = numbered_folders(model)
     return {version: found[version] for version in sorted(found) if holds_graph(found[version])}
@@ -64,6 +82,12 @@ def model_folders(models_dir: str | os.PathLike) -> dict[str, Path]:
     Raises:
         ConfigError: there is no such folder, it can't be listed, its path is no UTF-8, or no model
             is in it.
+
+    Example:
+        >>> model_folders("nowhere")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: nowhere: no such folder
     """
     models_dir = Path(models_dir)
     if not os.path.isdir(models_dir):

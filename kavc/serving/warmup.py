@@ -40,6 +40,17 @@ def write_warmup(
 
     Raises:
         DataError: there are more requests than TensorFlow Serving takes.
+
+    Reference:
+        TensorFlow Serving, `g3doc/saved_model_warmup.md` and `apis/prediction_log.proto`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     write_warmup(folder, "ti-avc", {"embed_audio": {"audio": np.zeros((1, 31, 128))}})
+        ...     [request] = read_warmup(folder)
+        >>> request.model_spec.signature_name, list(request.inputs)
+        ('embed_audio', ['audio'])
     """
     import tensorflow as tf
 
@@ -69,6 +80,9 @@ def read_warmup(version_folder: str | os.PathLike) -> list[PredictRequest]:
     Raises:
         ServingError: the file is too large, damaged, holds too many records, or one that is no
             request to Predict. TensorFlow Serving refuses the version for the first three.
+
+    Reference:
+        TensorFlow Serving, `g3doc/saved_model_warmup.md` and `apis/prediction_log.proto`.
     """
     path = Path(version_folder) / FILE
     if not os.path.isfile(path):  # unlike that of `Path`, it raises nothing

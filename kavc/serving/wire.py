@@ -39,6 +39,13 @@ def describe(proto: Any, name: str, *, side: str = "input") -> tuple[str, tuple[
 
     Raises:
         DataError: the dtype isn't one that travels, or the shape is no shape.
+
+    Example:
+        >>> from kavc.serving.messages import TensorProto
+        >>> proto = TensorProto()
+        >>> fill(proto, np.zeros((2, 3), "float32"))
+        >>> describe(proto, "audio")
+        ('float32', (2, 3))
     """
     claimed = proto.tensor_shape
     shape = tuple([axis.size for axis in claimed.dim[:MAX_RANK]])
@@ -68,6 +75,21 @@ def to_array(proto: Any, name: str, *, side: str = "input") -> np.ndarray:
 
     Raises:
         DataError: as `describe`, or the values do not fill the shape.
+
+    Reference:
+        TensorFlow, `core/framework/tensor.proto`.
+
+    Example:
+        >>> from kavc.serving.messages import TensorProto
+        >>> proto = TensorProto()
+        >>> fill(proto, np.array([[0.5, 1.0]]))
+        >>> to_array(proto, "audio").tolist()
+        [[0.5, 1.0]]
+        >>> proto.tensor_shape.dim[0].size = 10**9
+        >>> to_array(proto, "audio")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: input 'audio' carries 16 bytes for float64 (1000000000, ...
     """
     _, shape = describe(proto, name, side=side)
     where = f"{side} {quoted(name)}"
@@ -126,6 +148,16 @@ def fill(proto: Any, array: np.ndarray) -> None:
 
     Raises:
         DataError: the array is over 2 GiB, or of a dtype that doesn't travel.
+
+    Reference:
+        TensorFlow, `core/framework/tensor.proto`.
+
+    Example:
+        >>> from kavc.serving.messages import TensorProto
+        >>> proto = TensorProto()
+        >>> fill(proto, np.array(["dog", "cat"]))
+        >>> proto.dtype, proto.string_val[:], proto.tensor_shape.dim[0].size
+        (7, [b'dog', b'cat'], 2)
     """
     if array.dtype not in NUMBERS:
         array = array.astype(array.dtype.newbyteorder("="))
@@ -157,6 +189,10 @@ def to_proto(array: np.ndarray) -> TensorProto:
 
     Raises:
         DataError: as `fill`.
+
+    Example:
+        >>> to_proto(np.zeros((2, 3), "float32")).tensor_shape.dim[1].size
+        3
     """
     from kavc.serving.protos import TensorProto
 

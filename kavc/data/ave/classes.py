@@ -24,10 +24,10 @@ def index_of(name: str, where: str) -> int:
     Example:
         >>> index_of("Church bell", "Annotations.txt, line 1")
         0
-        >>> index_of("Church bells", "Annotations.txt, line 2")
+        >>> index_of("Church bells", "line 2")
         Traceback (most recent call last):
             ...
-        kavc.errors.DataError: Annotations.txt, line 2: unknown category 'Church bells'; did you mean...
+        kavc.errors.DataError: line 2: unknown category 'Church bells'; did you mean 'Church bell'?
     """
     if name not in INDEX:
         raise DataError(f"{where}: {unknown('category', name, CLASSES)}")

@@ -69,7 +69,7 @@ class BadRow(DataError):
         words: what is wrong, and what to do.
 
     Example:
-        >>> print(BadRow(Path("audio_feature.h5"), 26, "NaN among its values").row)
+        >>> BadRow(Path("audio_feature.h5"), 26, "NaN among its values").row
         26
     """
 
@@ -164,7 +164,7 @@ def finite(values: np.ndarray, rows: np.ndarray, file: Path) -> np.ndarray:
         >>> finite(np.array([[0.5, np.inf]]), np.array([26]), Path("audio_feature.h5"))
         Traceback (most recent call last):
             ...
-        kavc.data.ave.features.BadRow: ...
+        kavc.data.ave.features.BadRow: audio_feature.h5, row 26: NaN or infinity among its values...
     """
     with np.errstate(over="ignore"):  # too large for float32 becomes infinity, refused here
         values = values.astype(np.float32, copy=False)

@@ -39,6 +39,9 @@ class Folder:
         kind: of the splits, "match" or "plain".
         orders: split to its rows, of those that have a file.
         generated: whether this package made them, at any widths.
+
+    Reference:
+        Tian et al., 2018.
     """
 
     path: Path
@@ -100,7 +103,7 @@ def open_folder(path: str | os.PathLike, kind: str = "match") -> Folder:
 
     Example:
         folder = open_folder("AVE", kind="match")
-        print(len(folder.videos), {split: len(order.rows) for split, order in folder.orders.items()})
+        folder.title, len(folder.videos), list(folder.orders)  # ("AVE", 4143, ["train", ...])
     """
     path = Path(path)
     orders.files_of(kind)

@@ -43,6 +43,9 @@ def files_of(kind: str) -> Mapping[str, str]:
     Raises:
         DataError: no such kind.
 
+    Reference:
+        Tian et al., 2018: "match" is their cross-modal task, "plain" the supervised one.
+
     Example:
         >>> files_of("match")["test"], files_of("plain")["test"]
         ('test_order_match.h5', 'test_order.h5')
@@ -63,6 +66,9 @@ def read_orders(path: Path, kind: str, videos: int) -> dict[str, Order]:
     Raises:
         DataError: as `files_of` and `kavc.inputs.hdf5_arrays.open_array`; or a file lies in two
             places, or holds something else than numbers of rows, each in one file, once.
+
+    Reference:
+        The files of Tian et al., 2018.
     """
     found = {split: places.find(path, name) for split, name in files_of(kind).items()}
     orders = {split: Order(file, _rows(file, videos)) for split, file in found.items() if file}

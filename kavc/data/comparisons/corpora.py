@@ -149,10 +149,10 @@ def check_there(
         DataError: some are missing; it says how many, the first, and what is spelt nearly so.
 
     Example:
-        >>> check_there({b"v1": 2}, [b"v10"], table="triples.csv", name="videos")
+        >>> check_there({b"v1": 2}, [b"v10"], table="a.csv", name="videos")
         Traceback (most recent call last):
             ...
-        kavc.errors.DataError: triples.csv, line 2: video 'v1' is not in videos/; 1 of 1 are not: ...
+        kavc.errors.DataError: a.csv, line 2: video 'v1' is not in videos/; ...; did you mean 'v10'?
     """
     known = set(there)
     if not (missing := [id_ for id_ in asked if id_ not in known]):

@@ -91,7 +91,7 @@ class MgsvReader(ComparisonReader):
     the corpora are missing, what the manifests hold is described all the same.
 
     Reference:
-        Xin et al., 2024, "Music Grounding by Short Video".
+        Xin et al., 2025, "Music Grounding by Short Video" (arXiv 2408.16990).
     """
 
     def judged(self, source: Source, view: View) -> Moments:

@@ -37,8 +37,8 @@ class Ratings:
 
     Example:
         >>> ids, raters = np.array([b"v1", b"v1"], object), np.array([b"r1", b""], object)
-        >>> Ratings(ids, ids, raters, np.array([5.0, 6.0])).notes()
-        ["1 of 1 raters have one judgement only, as 'r1': whether they rate high or low can't be told", '1 of 2 ratings name no rater']
+        >>> Ratings(ids, ids, raters, np.array([5.0, 6.0])).notes()[-1]
+        '1 of 2 ratings name no rater'
     """
 
     video: np.ndarray
@@ -75,6 +75,9 @@ def read_ratings(path: str | os.PathLike) -> Ratings:
         DataError: the table or a row is malformed, a column is missing or misspelt, an id is empty
             or no plain text, a rating is no whole number from 1 to 7, a rater rates a track twice
             with the same video, or there are no rows.
+
+    Reference:
+        Langlois, 2019, section 2.2, of the scale.
 
     Example:
         >>> read_ratings("ratings.csv").rating                           # doctest: +SKIP
@@ -115,6 +118,9 @@ def read_genres(path: str | os.PathLike) -> dict[bytes, str]:
     Raises:
         DataError: the table or a row is malformed, a column is missing or misspelt, a track comes
             twice, a genre holds a line break, or there are no rows.
+
+    Reference:
+        Langlois, 2019, figure 3, has 25 of them.
     """
     where = named(path)
     names, records = read_table(path, most=MAX_BYTES)

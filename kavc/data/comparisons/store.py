@@ -109,7 +109,8 @@ class ComparisonStore:
             of each array N of the tracks likewise "N_a", "N_a_length", "N_b", "N_b_length".
 
         Example:
-            store.gather(tf.range(2), swapped=tf.constant([False, True]))["audio_a"].shape  # (2, steps, 128)
+            batch = store.gather(tf.range(2), swapped=tf.constant([False, True]))
+            batch["audio_a"].shape  # (2, steps, 128)
         """
         video, a, b = (tf.gather(each, rows) for each in self._rows)
         batch = self.videos.gather(dict.fromkeys(self.videos.lengths, video))

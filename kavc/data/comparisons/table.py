@@ -89,6 +89,9 @@ def read_comparisons(path: str | os.PathLike) -> Comparisons:
             or no plain text, an answer or split is unknown, a track is compared with itself, a
             rater judges the same twice, or there are no rows.
 
+    Reference:
+        Langlois, 2019, section 2.2, of the question.
+
     Example:
         >>> read_comparisons("triples.csv").answer                      # doctest: +SKIP
         array([0, 1, 1], dtype=int32)
@@ -122,10 +125,10 @@ def check_text(name: str, value: str, where: str) -> str:
     Example:
         >>> check_text("video", "v1", "triples.csv, line 2")
         'v1'
-        >>> check_text("video", "v|1", "triples.csv, line 2")
+        >>> check_text("video", "v|1", "line 3")
         Traceback (most recent call last):
             ...
-        kavc.errors.DataError: triples.csv, line 2: video 'v|1' is no id; expected plain text of one line...
+        kavc.errors.DataError: line 3: video 'v|1' is no id; expected plain text of one line...
     """
     if not value:
         raise DataError(f"{where}: {name} is empty; expected its id")
@@ -139,8 +142,8 @@ def check_text(name: str, value: str, where: str) -> str:
 def texts(values: Iterable[str]) -> np.ndarray:
     """Returns text as (n,) object, bytes.
 
-    >>> texts(["v1", "größer"])
-    array([b'v1', b'gr\xc3\xb6\xc3\x9fer'], dtype=object)
+    >>> texts(["v1", "m1"]).tolist()
+    [b'v1', b'm1']
     """
     return np.array([value.encode() for value in values], object)
 

@@ -43,8 +43,8 @@ class Header:
         content: all that the file holds, also what the corpus' maker added.
 
     Example:
-        >>> spec = {"audio": Field((None, 128), "float32", ""), "audio_times": Field((None,), "float32", "")}
-        >>> header = Header(spec)
+        >>> audio, times = Field((None, 128), "float32", ""), Field((None,), "float32", "")
+        >>> header = Header({"id": ID, "audio": audio, "audio_times": times})
         >>> list(header.arrays), list(header.times)
         (['audio'], ['audio_times'])
     """
@@ -134,7 +134,7 @@ def check_array_name(name: str, where: object) -> str:
         >>> check_array_name("my audio", "corpus")
         Traceback (most recent call last):
             ...
-        kavc.errors.DataError: corpus: an array can't be called 'my audio'; letters, digits, _ . - can be...
+        kavc.errors.DataError: corpus: an array can't be called 'my audio'; letters, digits...
     """
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", name):
         raise DataError(f"{where}: an array can't be called {name!r}; letters, digits, _ . - can be"

@@ -120,6 +120,9 @@ def pooled(rows: np.ndarray) -> np.ndarray:
     Returns:
         (10, width) float64, or `rows` as they are if there are 10.
 
+    Reference:
+        HAN is that of Tian et al., 2020.
+
     Example:
         >>> pooled(np.arange(20.0)[:, None]).ravel().tolist()
         [0.5, 2.5, 4.5, 6.5, 8.5, 10.5, 12.5, 14.5, 16.5, 18.5]

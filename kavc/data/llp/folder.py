@@ -41,6 +41,9 @@ class Folder:
         events: "audio" and "visual" to the rows of its table, of those that there are.
         features: where the features lie.
         generated: whether this package made them, at any widths.
+
+    Reference:
+        Tian et al., 2020.
     """
 
     path: Path

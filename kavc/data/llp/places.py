@@ -27,7 +27,8 @@ class Features:
         names: array to the names of the files in that folder.
 
     Example:
-        >>> features = Features(Path("LLP"), {"audio": Path("LLP/vggish")}, {"audio": {"AP0061o0Nvk.npy"}})
+        >>> folders, names = {"audio": Path("LLP/vggish")}, {"audio": {"AP0061o0Nvk.npy"}}
+        >>> features = Features(Path("LLP"), folders, names)
         >>> features.has("audio", "AP0061o0Nvk"), str(features.file("audio", "AP0061o0Nvk"))
         (True, 'LLP/vggish/AP0061o0Nvk.npy')
     """

@@ -61,6 +61,9 @@ def dense_masks(path: str | os.PathLike, names: Sequence[str]) -> np.ndarray:
 
     Raises:
         DataError: as `read_events`.
+
+    Reference:
+        The tables of Tian et al., 2020.
     """
     return masks(read_events(path), names)
 
@@ -117,8 +120,8 @@ def oddities(events: Sequence[Event], file: str, known: Collection[str]) -> list
 
     Example:
         >>> event = Event("AP0061o0Nvk_101.8_111.8", onset=6, offset=6, label=0)
-        >>> oddities([event], "AVVP_eval_audio.csv", known=["AP0061o0Nvk_101.8_111.8"])[0]
-        "AVVP_eval_audio.csv: 1 of 1 rows have no length (such as 'AP0061o0Nvk_101.8_111.8'); they make no event"
+        >>> print(*oddities([event], "AVVP_eval_audio.csv", known=[event.name]))
+        AVVP_eval_audio.csv: 1 of 1 rows have no length (such as 'AP0061o0Nvk_101.8_111.8'); they...
     """
     known = set(known)
     nameless = [event.name for event in events if event.name not in known]

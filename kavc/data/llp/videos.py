@@ -93,6 +93,9 @@ def read_table(path: str | os.PathLike) -> list[Video]:
     Raises:
         DataError: it is no such table, has no row, or one without a name, without a label or with
             a class that LLP doesn't have.
+
+    Reference:
+        The tables of Tian et al., 2020.
     """
     videos = [_video(values, where) for where, values in read_rows(path, COLUMNS)]
     if not videos:
@@ -126,8 +129,8 @@ def _check_once(videos: Mapping[str, Sequence[Video]]) -> None:
 def repeats(videos: Mapping[str, Sequence[Video]]) -> list[str]:
     """Returns a sentence for each split in which videos name a label twice.
 
-    >>> repeats({"train": [Video("AP0061o0Nvk_101.8_111.8", given=(4, 0, 4), where="line 2")]})
-    ['AVVP_train.csv: a label given twice, in 1 of 1 videos (AP0061o0Nvk_101.8_111.8); it counts once']
+    >>> print(*repeats({"train": [Video("AP0061o0Nvk_0_10", given=(4, 0, 4), where="line 2")]}))
+    AVVP_train.csv: a label given twice, in 1 of 1 videos (AP0061o0Nvk_0_10); it counts once
     """
     found = {
         split: [video.name for video in rows if len(set(video.given)) < len(video.given)]

@@ -60,6 +60,9 @@ class AveWorld:
     Raises:
         ConfigError: the seed is out of range.
 
+    Reference:
+        Zhu et al., 2021, section 3.1, of the corpus that it imitates.
+
     Example:
         world = AveWorld(knobs("default"), world_seed=0)
         video = world.video(sample_seed=0, index=0, label=3, start=2, end=6)

@@ -58,7 +58,7 @@ class LlpKnobs:
         ConfigError: a knob is out of its range.
 
     Reference:
-        Lamba et al., 2021, figure 1, of the shares that it imitates.
+        Lamba et al., 2021, figure 1, of how much more is heard than seen in LLP.
     """
 
     classes: int = len(CLASSES)

@@ -71,6 +71,9 @@ class LlpWorld:
     Raises:
         ConfigError: the seed is out of range.
 
+    Reference:
+        Lamba et al., 2021, section 4, of the corpus that it imitates.
+
     Example:
         video = LlpWorld(knobs("default"), world_seed=0).video(sample_seed=0, index=0)
     """

@@ -157,6 +157,9 @@ def write(
 
     Raises:
         ConfigError: a seed or a number is out of range, or `out` exists.
+
+    Reference:
+        Langlois, 2019, section 2.1, of how many videos and tracks there are.
     """
     world = MusicWorld(knobs, world_seed)
     check_seed("sample_seed", sample_seed)

@@ -192,9 +192,8 @@ class MusicWorld:
         """Returns f of videos and tracks, row by row: (n,) float64.
 
         >>> world = MusicWorld(knobs("default"))
-        >>> scenes, songs = world.scenes(0, 3), world.songs(0, 3)
-        >>> bool(np.allclose(world.fit(scenes, songs), sum(world.parts(scenes, songs).values())))
-        True
+        >>> world.fit(world.scenes(0, 3), world.songs(0, 3)).shape
+        (3,)
         """
         return sum(self.parts(scenes, songs).values())  # type: ignore[return-value]
 
@@ -212,8 +211,8 @@ class MusicWorld:
             >>> world = MusicWorld(knobs("default"))
             >>> scenes, songs = world.scenes(0, 3), world.songs(0, 6)
             >>> a, b = songs.take(np.arange(3)), songs.take(np.arange(3, 6))
-            >>> both = world.preference(scenes, a, b, biased=False) + world.preference(scenes, b, a, biased=False)
-            >>> both.round(6).tolist()
+            >>> first = world.preference(scenes, a, b, biased=False)
+            >>> (first + world.preference(scenes, b, a, biased=False)).round(6).tolist()
             [1.0, 1.0, 1.0]
         """
         odds = (self.fit(scenes, a) - self.fit(scenes, b)) / self.noise

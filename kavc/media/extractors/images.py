@@ -85,6 +85,9 @@ def caffe(images: tf.Tensor) -> tf.Tensor:
     Args:
         images: (images, height, width, 3) float32, RGB, 0 to 255.
 
+    Reference:
+        Jia et al., 2014.
+
     Example:
         >>> import numpy as np
         >>> caffe(np.full((1, 1, 1, 3), (255.0, 128.0, 0.0))).round(1).ravel().tolist()

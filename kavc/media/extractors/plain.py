@@ -30,6 +30,9 @@ CELL = 16  # pixels of a cell's side
 class MelStatistics(Recipe):
     """Mean and standard deviation over time of each of VGGish's 64 log-mel bands.
 
+    Reference:
+        Hershey et al., 2017, of the bands.
+
     Example:
         times, rows = MelStatistics().load({}).extract("clip.mp4")  # (rows, 128)
     """

@@ -37,6 +37,9 @@ class Caffe(keras.layers.Layer):
     Call arguments:
         images: `(images, height, width, 3)`, RGB, 0 to 255.
 
+    Reference:
+        Jia et al., 2014.
+
     Example:
         >>> import numpy as np
         >>> grey = Caffe()(np.full((1, 1, 1, 3), 128.0, "float32"))
@@ -77,6 +80,9 @@ def backbone(
 
     Raises:
         ConfigError: no such network, or it takes no rows of this shape.
+
+    Reference:
+        Sandler et al., 2018; He et al., 2016; Hershey et al., 2017. The tiny one is ours.
 
     Example:
         network = backbone("mobilenet-v2", shape=(96, 96, 3))

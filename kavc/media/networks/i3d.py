@@ -210,6 +210,9 @@ def load_checkpoint(path: str | Path, **options: Any) -> I3D:
 
     Raises:
         DataError: there is no such checkpoint, or it is of another network.
+
+    Reference:
+        Carreira and Zisserman, 2017; published at google-deepmind/kinetics-i3d.
     """
     names, read = open_checkpoint(path)
     return _loaded(path, names, read, options)

@@ -39,6 +39,9 @@ class AsyncClient:
     Example:
         async with AsyncClient("127.0.0.1:8500") as client:
             outputs = await client.predict("ti-avc", inputs)
+
+    Reference:
+        TensorFlow Serving, `apis/prediction_service.proto` and `apis/model_service.proto`.
     """
 
     def __init__(

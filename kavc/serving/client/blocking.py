@@ -45,6 +45,9 @@ class Client:
         with Client("127.0.0.1:8500") as client:
             print(client.signatures("ti-avc"))
             outputs = client.predict("ti-avc", load_inputs("inputs.npz"))
+
+    Reference:
+        TensorFlow Serving, `apis/prediction_service.proto` and `apis/model_service.proto`.
     """
 
     def __init__(
@@ -107,6 +110,13 @@ class Client:
                 batch axis, and the batch was too large for one message. INTERNAL: the answer is not
                 what the model's signature says: outputs, dtypes, shapes, a row for each row of
                 the inputs where the first axis of all inputs and of the output is of any size.
+
+        Reference:
+            TensorFlow Serving, `apis/predict.proto`.
+
+        Example:
+            embedding = client.predict("ti-avc", {"audio": audio}, signature="embed_audio")
+            scores = client.predict("ti-avc", inputs, version=3, outputs=["match_score"])
         """
         from kavc.serving.client.calls import Question
 
@@ -128,6 +138,13 @@ class Client:
 
         Raises:
             ServingError: no server answers, or it has no such model or version.
+
+        Reference:
+            TensorFlow Serving, `apis/get_model_metadata.proto`.
+
+        Example:
+            taken = client.signatures("ti-avc")["serving_default"].inputs
+            print(taken["audio"])  # its dtype and shape
         """
         return _finish(self._calls.signatures(model, version, timeout))
 
@@ -146,6 +163,12 @@ class Client:
 
         Raises:
             ServingError: no server answers, or it has no such model or version.
+
+        Reference:
+            TensorFlow Serving, `apis/get_model_status.proto`.
+
+        Example:
+            client.status("ti-avc", 3)[3].state == "AVAILABLE"
         """
         return _finish(self._calls.status(model, version, timeout))
 
@@ -164,6 +187,13 @@ class Client:
         Raises:
             ServingError: no server answers; NOT_FOUND: it doesn't know the service;
                 UNIMPLEMENTED: it has no health service.
+
+        Reference:
+            gRPC's health checking protocol, `grpc/health/v1/health.proto`.
+
+        Example:
+            client.health() == "SERVING"
+            client.health("tensorflow.serving.PredictionService")
         """
         return _finish(self._calls.health(service, timeout))
 

@@ -47,6 +47,10 @@ class Method:
     Args:
         path: "/SERVICE/METHOD".
         response: class of its answers. Requests travel as bytes.
+
+    Example:
+        >>> PREDICT.path, HEALTH.path
+        ('/tensorflow.serving.PredictionService/Predict', '/grpc.health.v1.Health/Check')
     """
 
     path: str

@@ -27,6 +27,15 @@ def cast_all(inputs: Mapping[str, Any], info: SignatureInfo) -> dict[str, np.nda
 
     Raises:
         DataError: an input is missing, unknown, or not what `cast` takes.
+
+    Example:
+        >>> info = SignatureInfo({"audio": TensorInfo("float32", (None, 2))}, {})
+        >>> cast_all({"audio": [[0.5, 1.0]]}, info)["audio"].dtype
+        dtype('float32')
+        >>> cast_all({"sound": [[0.5, 1.0]]}, info)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: unknown input 'sound'. Known: audio
     """
     inputs = with_lengths(inputs, info)
     info.check_names(inputs)
@@ -48,6 +57,14 @@ def cast(value: Any, info: TensorInfo, name: str) -> np.ndarray:
     Raises:
         DataError: the list is ragged, a number doesn't fit the dtype, whole numbers came for
             floats, or dtype or shape are others than the signature's.
+
+    Example:
+        >>> cast(["dog", "cat"], TensorInfo("string", (None,)), "word").tolist()
+        [b'dog', b'cat']
+        >>> cast(np.zeros((1, 2), "uint8"), TensorInfo("float32", (None, 2)), "audio")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: input 'audio' is uint8 (1, 2); expected float32 (?, 2): ...
     """
     try:
         array = np.asarray(value)

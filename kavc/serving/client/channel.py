@@ -33,6 +33,12 @@ class ClientTLS:
 
     Raises:
         ConfigError: one of `key` and `cert` is given without the other.
+
+    Example:
+        >>> ClientTLS(key="client.key")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: TLS: only the client's key was given; expected both, or none
     """
 
     root_cert: str | os.PathLike | None = None
@@ -51,6 +57,14 @@ def check_address(address: str) -> str:
 
     Raises:
         ConfigError: it isn't HOST:PORT.
+
+    Example:
+        >>> check_address("gpu-7:8500")
+        'gpu-7:8500'
+        >>> check_address("gpu-7")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: server 'gpu-7' is not an address; expected HOST:PORT
     """
     host, _, port = address.rpartition(":")
     if not host or not port.isdecimal() or not 0 < int(port) < 65536:
@@ -63,6 +77,14 @@ def check_limit(max_message_bytes: int) -> int:
 
     Raises:
         ConfigError: it can't.
+
+    Example:
+        >>> check_limit(2**31 - 1)
+        2147483647
+        >>> check_limit(2**31)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: max_message_bytes is 2147483648; expected 1 to 2147483647
     """
     if not 0 < max_message_bytes <= LARGEST:
         raise ConfigError(f"max_message_bytes is {max_message_bytes}; expected 1 to {LARGEST}")
@@ -114,6 +136,9 @@ def channel(
 
     Raises:
         ConfigError: a TLS file is missing or isn't PEM.
+
+    Reference:
+        gRPC's channel arguments, `grpc/impl/channel_arg_names.h`.
     """
     options: list[tuple[str, Any]] = [
         ("grpc.max_receive_message_length", max_message_bytes),

@@ -64,7 +64,13 @@ class Signatures(Mapping[str, SignatureInfo]):
         return "\n".join(lines)
 
     def tensors(self) -> list[tuple[str, str, str, str]]:
-        """Returns (function, "input" or "output", name, dtype and shape) of every tensor."""
+        """Returns (function, "input" or "output", name, dtype and shape) of every tensor.
+
+        >>> from kavc.serving.signature import TensorInfo
+        >>> word = {"word": TensorInfo("string", (None,))}
+        >>> Signatures("tiny", 2, {"echo": SignatureInfo(word, {})}).tensors()
+        [('echo', 'input', 'word', 'string (?,)')]
+        """
         return [
             (function, kind, name, str(tensor))
             for function, info in self.items()
@@ -86,6 +92,17 @@ class Signatures(Mapping[str, SignatureInfo]):
         Raises:
             ConfigError: there is no such function or output.
             DataError: an input is missing, unknown, or of another dtype or shape.
+
+        Example:
+            >>> from kavc.serving.signature import TensorInfo
+            >>> word = {"word": TensorInfo("string", (None,))}
+            >>> known = Signatures("tiny", 2, {"echo": SignatureInfo(word, word)})
+            >>> known.fit("echo", {"word": ["hallo"]}, None)["word"].tolist()
+            [b'hallo']
+            >>> known.fit("ecco", {"word": ["hallo"]}, None)
+            Traceback (most recent call last):
+                ...
+            kavc.errors.ConfigError: model 'tiny': unknown signature 'ecco'; did you mean ...
         """
         if signature not in self:
             raise ConfigError(f"model {self.model!r}: {unknown('signature', signature, self)}")
@@ -105,6 +122,13 @@ class VersionStatus:
         state: "START", "LOADING", "AVAILABLE", "UNLOADING" or "END".
         code: "OK", or the name of the status with which it failed.
         message: why it failed; else empty.
+
+    Reference:
+        TensorFlow Serving, `apis/get_model_status.proto`.
+
+    Example:
+        >>> VersionStatus("AVAILABLE")
+        VersionStatus(state='AVAILABLE', code='OK', message='')
     """
 
     state: str
@@ -127,6 +151,16 @@ def read_metadata(response: Any, model: str, version: int | None, address: str) 
     Raises:
         ServingError: INTERNAL: the answer holds no signatures, or such as can't be read, or it is
             of another model or version.
+
+    Reference:
+        TensorFlow Serving, `apis/get_model_metadata.proto`.
+
+    Example:
+        >>> from kavc.serving.messages import GetModelMetadataResponse
+        >>> read_metadata(GetModelMetadataResponse(), "ti-avc", None, "gpu-7:8500")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ServingError: gpu-7:8500 sent no signatures of 'ti-avc'
     """
     from google.protobuf.message import DecodeError
 
@@ -166,6 +200,16 @@ def read_status(response: Any, model: str, version: int | None) -> dict[int, Ver
 
     Raises:
         ServingError: INTERNAL: the answer tells of another version.
+
+    Reference:
+        TensorFlow Serving, `apis/get_model_status.proto`.
+
+    Example:
+        >>> from kavc.serving.messages import GetModelStatusResponse
+        >>> answer = GetModelStatusResponse()
+        >>> _ = answer.model_version_status.add(version=3, state=30)
+        >>> read_status(answer, "ti-avc", None)
+        {3: VersionStatus(state='AVAILABLE', code='OK', message='')}
     """
     versions = {
         one.version: VersionStatus(
@@ -182,7 +226,11 @@ def read_status(response: Any, model: str, version: int | None) -> dict[int, Ver
 
 
 def told_versions(versions: Mapping[int, VersionStatus]) -> str:
-    """Returns versions with their states as a message lists them."""
+    """Returns versions with their states as a message lists them.
+
+    >>> told_versions({2: VersionStatus("END"), 3: VersionStatus("AVAILABLE")})
+    '2 END, 3 AVAILABLE'
+    """
     return listed([f"{version} {status.state}" for version, status in versions.items()])
 
 
@@ -195,6 +243,20 @@ def answered_by(response: Any, model: str, version: int | None) -> int | None:
 
     Raises:
         ServingError: INTERNAL: it comes from another model or version.
+
+    Reference:
+        TensorFlow Serving, `apis/model.proto`.
+
+    Example:
+        >>> from kavc.serving.messages import ModelSpec, PredictResponse
+        >>> answer = PredictResponse(model_spec=ModelSpec(name="ti-avc"))
+        >>> answer.model_spec.version.value = 3
+        >>> answered_by(answer, "ti-avc", None)
+        3
+        >>> answered_by(answer, "ti-avc", 2)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ServingError: version 3 of 'ti-avc' answered for version 2
     """
     spec = response.model_spec
     if spec.name not in ("", model):
@@ -209,7 +271,14 @@ def answered_by(response: Any, model: str, version: int | None) -> int | None:
 
 
 def enum_name(message: Any, field: str) -> str:
-    """Returns the name of an enum field's value; its number if a newer server made it up."""
+    """Returns the name of an enum field's value; its number if a newer server made it up.
+
+    >>> from kavc.serving.messages import HealthCheckResponse
+    >>> enum_name(HealthCheckResponse(status=1), "status")
+    'SERVING'
+    >>> enum_name(HealthCheckResponse(status=99), "status")
+    '99'
+    """
     number = getattr(message, field)
     value = message.DESCRIPTOR.fields_by_name[field].enum_type.values_by_number.get(number)
     return value.name if value else str(number)

@@ -45,6 +45,15 @@ class Parts:
     Raises:
         DataError: the inputs have different batch sizes.
         ServingError: RESOURCE_EXHAUSTED: one row alone is over the limit.
+
+    Example:
+        >>> from kavc.serving.signature import TensorInfo
+        >>> info = SignatureInfo({"audio": TensorInfo("float32", (None, 1000))}, {})
+        >>> arrays = {"audio": np.zeros((5, 1000), np.float32)}
+        >>> known = Signatures("tiny", 2, {"embed": info})
+        >>> parts = Parts(known, "embed", arrays, version=None, outputs=None, limit=9000)
+        >>> parts.most, parts.take(), parts.take(), parts.take()
+        (2, (0, 2), (2, 4), (4, 5))
     """
 
     def __init__(
@@ -255,6 +264,12 @@ def batch_size(info: SignatureInfo, arrays: Mapping[str, np.ndarray]) -> int | N
 
     Raises:
         DataError: inputs with a batch axis have different sizes.
+
+    Example:
+        >>> from kavc.serving.signature import TensorInfo
+        >>> info = SignatureInfo({"audio": TensorInfo("float32", (None, 2))}, {})
+        >>> batch_size(info, {"audio": np.zeros((5, 2))})
+        5
     """
     sizes = {name: len(arrays[name]) for name, tensor in info.inputs.items() if tensor.batched}
     if len(set(sizes.values())) > 1:

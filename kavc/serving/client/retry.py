@@ -30,6 +30,12 @@ class Retry:
 
     Raises:
         ConfigError: a value is out of range.
+
+    Example:
+        >>> Retry(attempts=0)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: retries: attempts is 0; expected at least 1
     """
 
     attempts: int = 4
@@ -45,7 +51,13 @@ class Retry:
                 raise ConfigError(f"retries: {name} is {value}; expected seconds, at least 0")
 
     def waits(self) -> Iterator[float]:
-        """Yields the seconds before each attempt but the first."""
+        """Yields the seconds before each attempt but the first.
+
+        >>> len(list(Retry(attempts=4).waits()))
+        3
+        >>> list(Retry(attempts=1).waits())
+        []
+        """
         wait = self.wait
         for _ in range(self.attempts - 1):
             yield min(wait, self.longest) * random.uniform(1 - SPREAD, 1 + SPREAD)
@@ -64,6 +76,13 @@ class Deadline:
 
     Raises:
         ConfigError: `seconds` is not a positive number, or gRPC would take it for none at all.
+
+    Example:
+        >>> deadline = Deadline("gpu-7:8500", 3600)
+        >>> deadline.allows(1), deadline.allows(7200)
+        (True, False)
+        >>> str(deadline.passed())
+        'gpu-7:8500 did not answer within 3600 s'
     """
 
     def __init__(self, address: str, seconds: float):

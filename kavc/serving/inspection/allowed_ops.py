@@ -24,6 +24,10 @@ class OpGroup:
         name: what they do.
         why: one sentence: why they do no harm.
         ops: their names in TensorFlow's registry.
+
+    Example:
+        >>> GROUPS[0].name, "Const" in GROUPS[0].ops
+        ('constants and inputs', True)
     """
 
     name: str
@@ -237,6 +241,13 @@ def check_ops(names: Iterable[str]) -> None:
 
     Raises:
         ConfigError: there is no op of a name.
+
+    Example:
+        >>> check_ops(["MatMul"])
+        >>> check_ops(["MatMull"])
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: unknown op of TensorFlow 'MatMull'; did you mean 'MatMul'?
     """
     for name in names:
         import tensorflow as tf  # takes seconds: loaded for a name alone

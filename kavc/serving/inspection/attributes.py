@@ -114,6 +114,13 @@ def attribute_fault(
         declared: what its op declares; None for one that it does not, or of a function.
         trusted: whether it is of an op that the operator allowed, whose texts, numbers and shapes
             may be any.
+
+    Example:
+        >>> from tensorflow.core.framework.attr_value_pb2 import AttrValue
+        >>> attribute_fault("_class", AttrValue(i=1), None)
+        'is of the kind int; expected list(string)'
+        >>> attribute_fault("colour", AttrValue(i=1), None)
+        'is none that a served graph holds'
     """
     kind = declared.kind if declared else INTERNAL.get(name)
     if kind is None:

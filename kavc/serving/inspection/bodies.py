@@ -95,6 +95,14 @@ class Body:
 
         Raises:
             ExportError: a name belongs to no node.
+
+        Example:
+            >>> import tensorflow as tf
+            >>> with tf.Graph().as_default() as graph:
+            ...     _ = tf.add(tf.constant(1.0, name="a"), tf.constant(2.0, name="b"), name="sum")
+            >>> body = read_body(graph.as_graph_def().node)
+            >>> sorted(body.ancestors(["sum:0"])), body.sources("sum"), body.sources("a")
+            (['a', 'b', 'sum'], ['a', 'b'], [])
         """
         found: set[str] = set()
         waiting = [node_name(tensor) for tensor in tensors]
@@ -110,7 +118,12 @@ class Body:
 
 
 def node_name(tensor: str) -> str:
-    """Returns the node that a tensor comes from: "a" for "a:0", "a:values:0" and "^a"."""
+    """Returns the node that a tensor comes from: "a" for "a:0", "a:values:0" and "^a".
+
+    Example:
+        >>> node_name("a:0"), node_name("a:values:0"), node_name("^a")
+        ('a', 'a', 'a')
+    """
     return tensor.removeprefix("^").partition(":")[0]
 
 
@@ -130,6 +143,15 @@ def read_body(
 
     Raises:
         ExportError: an op, an attribute or an input is refused; names op, node and place.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> with tf.Graph().as_default() as graph:
+        ...     _ = tf.io.read_file("words.txt", name="words")
+        >>> read_body(graph.as_graph_def().node)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ExportError: the op ReadFile (words in the graph) is none of those ...
     """
     body = Body(place, {name: index for index, name in enumerate(arguments)})
     for node in nodes:

@@ -29,6 +29,13 @@ def config_fault(content: bytes) -> str | None:
 
     Args:
         content: a `ConfigProto`, serialised.
+
+    Reference:
+        TensorFlow, `core/protobuf/config.proto`.
+
+    Example:
+        >>> config_fault(b""), config_fault(bytes([255]))
+        (None, 'is no ConfigProto')
     """
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.config_pb2 import ConfigProto

@@ -19,7 +19,15 @@ MAX_NAME = 200  # bytes of a name that a message shows
 
 
 class Attribute(NamedTuple):
-    """An attribute: its kind, such as "list(int)", the words it may be, and its default."""
+    """An attribute: its kind, such as "list(int)", the words it may be, and its default.
+
+    Reference:
+        TensorFlow, `core/framework/op_def.proto`.
+
+    Example:
+        >>> definition("MatMul").attributes["transpose_a"].kind
+        'bool'
+    """
 
     kind: str
     words: frozenset[bytes]
@@ -27,7 +35,15 @@ class Attribute(NamedTuple):
 
 
 class Argument(NamedTuple):
-    """An input or output: one tensor of a dtype, or as many as an attribute says."""
+    """An input or output: one tensor of a dtype, or as many as an attribute says.
+
+    Reference:
+        TensorFlow, `core/framework/op_def.proto`.
+
+    Example:
+        >>> definition("MatMul").inputs[0].type_attr, definition("ConcatV2").inputs[0].number_attr
+        ('T', 'N')
+    """
 
     dtype: int
     type_attr: str
@@ -57,13 +73,21 @@ class Definition:
 
 @functools.lru_cache(maxsize=2048)  # more than TensorFlow has
 def definition(op: str) -> Definition | None:
-    """Returns how an op is defined; None if TensorFlow has none of this name."""
+    """Returns how an op is defined; None if TensorFlow has none of this name.
+
+    >>> definition("MatMul").fixed_inputs, definition("MatMull")
+    (2, None)
+    """
     found = _registered(op)
     return None if found is None else _read(found)
 
 
 def is_op(name: str) -> bool:
-    """Returns whether TensorFlow has an op of a name, which may be any; keeps nothing."""
+    """Returns whether TensorFlow has an op of a name, which may be any; keeps nothing.
+
+    >>> is_op("MatMul"), is_op("MatMull")
+    (True, False)
+    """
     return _registered(name) is not None
 
 
@@ -78,6 +102,13 @@ def input_count(node: NodeDef, defined: Definition) -> int:
 
     Raises:
         ExportError: an attribute that says so is missing.
+
+    Example:
+        >>> from tensorflow.core.framework.node_def_pb2 import NodeDef
+        >>> node = NodeDef(op="ConcatV2")
+        >>> node.attr["N"].i = 3
+        >>> input_count(node, definition("ConcatV2"))  # three parts, and the axis
+        4
     """
     if defined.fixed_inputs is not None:
         return defined.fixed_inputs
@@ -85,7 +116,14 @@ def input_count(node: NodeDef, defined: Definition) -> int:
 
 
 def output_count(node: NodeDef, defined: Definition) -> int:
-    """Returns how many tensors a node gives. Errors are those of `input_count`."""
+    """Returns how many tensors a node gives. Errors are those of `input_count`.
+
+    >>> from tensorflow.core.framework.node_def_pb2 import NodeDef
+    >>> node = NodeDef(op="Split")
+    >>> node.attr["num_split"].i = 3
+    >>> output_count(node, definition("Split"))
+    3
+    """
     return sum(_count(argument, node, defined) for argument in defined.outputs)
 
 
@@ -94,6 +132,12 @@ def output_type(node: NodeDef, port: int) -> int | None:
 
     Raises:
         ExportError: an attribute that says so is missing.
+
+    Example:
+        >>> from tensorflow.core.framework.node_def_pb2 import NodeDef
+        >>> node = NodeDef(op="Shape")
+        >>> output_type(node, 0), output_type(node, 1)
+        (3, None)
     """
     defined = definition(node.op)
     for argument in defined.outputs if defined else ():
@@ -121,6 +165,11 @@ def refusal(node: NodeDef, place: str, why: str) -> ExportError:
         node: of a graph or function.
         place: "the graph" or a function.
         why: what goes on after "the op X (name in place)".
+
+    Example:
+        >>> from tensorflow.core.framework.node_def_pb2 import NodeDef
+        >>> str(refusal(NodeDef(op="ReadFile", name="words"), "the graph", "reads any file"))
+        'the op ReadFile (words in the graph) reads any file'
     """
     return ExportError(
         f"the op {one_line(node.op, MAX_NAME)} ({one_line(node.name, MAX_NAME)} in {place}) {why}"

@@ -79,7 +79,18 @@ def check_file_ops(meta_graph: MetaGraphDef, library: Library, fed: Fed) -> None
 
 
 def init_ops(meta_graph: MetaGraphDef) -> list[str]:
-    """Returns the names of the nodes that initialise a graph."""
+    """Returns the names of the nodes that initialise a graph.
+
+    Reference:
+        TensorFlow, `cc/saved_model/constants.h`.
+
+    Example:
+        >>> from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+        >>> meta_graph = MetaGraphDef()
+        >>> meta_graph.collection_def[MAIN_OP].node_list.value.append("init")
+        >>> init_ops(meta_graph)
+        ['init']
+    """
     signature = meta_graph.signature_def.get(INIT_SIGNATURE)  # [...] would add what is missing
     main = meta_graph.collection_def.get(MAIN_OP)
     outputs = signature.outputs.values() if signature else ()

@@ -20,6 +20,14 @@ def full_type_fault(full_type: FullTypeDef, outputs: int) -> str | None:
     Args:
         full_type: of the node.
         outputs: how many the node has.
+
+    Reference:
+        TensorFlow, `core/framework/full_type.proto`.
+
+    Example:
+        >>> from tensorflow.core.framework.full_type_pb2 import FullTypeDef
+        >>> full_type_fault(FullTypeDef(), 1)
+        'has a full type that is no product of 1, as its outputs are'
     """
     from tensorflow.core.framework import full_type_pb2
 

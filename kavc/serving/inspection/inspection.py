@@ -54,6 +54,13 @@ def inspect(folder: str | os.PathLike, *, allow_ops: Collection[str] = ()) -> In
         ExportError: an op, an attribute, a function, a signature or a file is refused; the message
             says which, and where. Or there is no graph with the tag "serve" alone, or none of its
             signatures can be asked.
+
+    Reference:
+        TensorFlow, `core/protobuf/saved_model.proto` and `meta_graph.proto`.
+
+    Example:
+        found = inspect("models/ti-avc/3")
+        print(sorted(found.ops), list(found.serving.signature_def))
     """
     return inspect_read(read_saved_model(folder), folder, allow_ops)
 

@@ -36,6 +36,10 @@ class Call(NamedTuple):
         before: its inputs before the function's arguments.
         given: the attribute that lists the arguments' dtypes.
         taken: that of the results'; None where they are one, of any dtype.
+
+    Example:
+        >>> CALLS["PartitionedCall"]["f"], CALLS["If"]["then_branch"].before
+        (Call(before=0, given='Tin', taken='Tout'), 1)
     """
 
     before: int
@@ -91,6 +95,14 @@ def read_library(graph: GraphDef, allow_ops: Collection[str] = ()) -> Library:
 
     Raises:
         ExportError: a node, a function or a call is refused, or all together are too large.
+
+    Example:
+        >>> import tensorflow as tf
+        >>> with tf.Graph().as_default() as graph:
+        ...     _ = tf.function(tf.nn.relu)(tf.zeros([2]))
+        >>> library = read_library(graph.as_graph_def())
+        >>> [sorted(node.op for node in body.nodes.values()) for body in library.bodies()]
+        [['Identity', 'Relu'], ['Const', 'PartitionedCall']]
     """
     if graph.library.gradient:
         name = quoted(graph.library.gradient[0].function_name)

@@ -49,6 +49,13 @@ def check_askable(meta_graph: MetaGraphDef) -> None:
 
     Raises:
         ExportError: there is none, or each takes or gives tensors that do not travel.
+
+    Example:
+        >>> from tensorflow.core.protobuf.meta_graph_pb2 import MetaGraphDef
+        >>> check_askable(MetaGraphDef())
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ExportError: no signature that can be asked: expected one with an ...
     """
     if not any(map(is_askable, meta_graph.signature_def.values())):
         raise ExportError(
@@ -58,7 +65,15 @@ def check_askable(meta_graph: MetaGraphDef) -> None:
 
 
 def is_askable(signature: SignatureDef) -> bool:
-    """Returns whether a caller can ask a signature: it answers, and all its tensors travel."""
+    """Returns whether a caller can ask a signature: it answers, and all its tensors travel.
+
+    Example:
+        >>> from tensorflow.core.protobuf.meta_graph_pb2 import SignatureDef
+        >>> signature = SignatureDef(method_name="tensorflow/serving/predict")
+        >>> signature.outputs["match_score"].dtype = 1
+        >>> is_askable(signature), is_askable(SignatureDef())
+        (True, False)
+    """
     from kavc.serving.dtypes import KINDS
 
     infos = (*signature.inputs.values(), *signature.outputs.values())

@@ -14,7 +14,12 @@ MAX_RANK, MAX_ELEMENTS = 254, 2**63 - 1  # TensorFlow's own
 
 
 def tensor_fault(tensor: TensorProto) -> str | None:
-    """Returns why a constant can't pass, in a few words; None if it can."""
+    """Returns why a constant can't pass, in a few words; None if it can.
+
+    >>> from tensorflow.core.framework.tensor_pb2 import TensorProto
+    >>> tensor_fault(TensorProto(dtype=1, float_val=[0.5])), tensor_fault(TensorProto())
+    (None, "holds a constant of the dtype 0, which is no plain tensor's")
+    """
     if tensor.dtype not in _sizes():
         return f"holds a constant of the dtype {tensor.dtype}, which is no plain tensor's"
     shape = tensor.tensor_shape
@@ -34,6 +39,16 @@ def excess(tensor: TensorProto) -> int:
 
     Args:
         tensor: of a dtype and a shape that `tensor_fault` lets pass.
+
+    Reference:
+        TensorFlow, `core/framework/tensor.proto`.
+
+    Example:
+        >>> from tensorflow.core.framework.tensor_pb2 import TensorProto
+        >>> one = TensorProto(dtype=1, float_val=[0.5])  # whose shape claims a million of them
+        >>> _ = one.tensor_shape.dim.add(size=10**6)
+        >>> excess(one)
+        3999996
     """
     from tensorflow.core.framework.types_pb2 import DT_STRING
 

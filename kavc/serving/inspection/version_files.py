@@ -35,6 +35,9 @@ def read_saved_model(folder: str | os.PathLike) -> SavedModel:
 
     Raises:
         ExportError: there is none, or it is too large, damaged or without a graph.
+
+    Reference:
+        TensorFlow, `core/protobuf/saved_model.proto`.
     """
     from google.protobuf.message import DecodeError
     from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
@@ -128,6 +131,9 @@ def check_variables(folder: str | os.PathLike, *, needed: bool = True) -> int:
 
     Raises:
         ExportError: a file is missing, cut short or damaged.
+
+    Reference:
+        TensorFlow, the files of `core/util/tensor_bundle/tensor_bundle.h`.
     """
     import tensorflow as tf
 

@@ -14,6 +14,13 @@ class Activity:
 
     Args:
         counted: makes a context of (method, model), which this one wraps.
+
+    Example:
+        >>> import contextlib
+        >>> activity = Activity(lambda method, model: contextlib.nullcontext())
+        >>> with activity.request("Predict", "ti-avc"):
+        ...     activity.idle(), activity.wait(0)
+        (0.0, False)
     """
 
     def __init__(self, counted: Callable[[str, str], Any]):

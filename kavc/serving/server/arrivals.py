@@ -34,6 +34,10 @@ class Begun:
         upload: whether it is a request on its way, which the end of a server waits for; a stream
             that may say something more is none.
         since: when it began (monotonic).
+
+    Example:
+        >>> Begun("ipv4:10.0.0.7:41000", print, upload=True, since=0.0).host
+        'ipv4:10.0.0.7'
     """
 
     peer: str

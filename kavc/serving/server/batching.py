@@ -76,6 +76,10 @@ class BatchScheduler:
     Example:
         scheduler = BatchScheduler(BatchingConfig(max_batch_size=64, batch_timeout_micros=2000))
         outputs = scheduler(graph, "serving_default", inputs)  # from many threads
+
+    Reference:
+        TensorFlow, `core/kernels/batching_util/basic_batch_scheduler.h`; TensorFlow Serving,
+        `batching/README.md`.
     """
 
     def __init__(self, config: BatchingConfig):

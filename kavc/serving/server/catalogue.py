@@ -31,6 +31,9 @@ class VersionState:
     Args:
         state: one of `ModelVersionStatus.State`.
         error: why it could not be loaded; empty if nothing went wrong.
+
+    Reference:
+        TensorFlow Serving, `apis/get_model_status.proto`.
     """
 
     state: Any
@@ -117,7 +120,13 @@ class Catalogue:
         self.end_calls(0.0)
 
     def mark(self, name: str, version: int, state: Any, error: str = "") -> None:
-        """Notes how a version fares; ended ones are forgotten after a while."""
+        """Notes how a version fares; ended ones are forgotten after a while.
+
+        >>> catalogue = Catalogue()
+        >>> catalogue.mark("ti-avc", 3, END, "no graph")
+        >>> catalogue.states("ti-avc")[3].error, catalogue.names(), catalogue.known()
+        ('no graph', [], ['ti-avc'])
+        """
         with self._lock:
             states = self._states.setdefault(name, {})
             states.pop(version, None)  # the latest news stands last

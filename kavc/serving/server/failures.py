@@ -38,7 +38,13 @@ class Failure:
 
 
 class Failures:
-    """What could not be loaded. Used from many threads."""
+    """What could not be loaded. Used from many threads.
+
+    >>> failures = Failures()
+    >>> failures.note(("ti-avc", 3), (1,), "ti-avc/3: no graph")
+    >>> failures.attempts(("ti-avc", 3)), failures.lines()
+    (1, ['ti-avc/3: no graph'])
+    """
 
     def __init__(self) -> None:
         self._failures: dict[Key, Failure] = {}
@@ -96,6 +102,13 @@ def stamp(folder: str | os.PathLike) -> tuple:
     """Returns what changes when any file of a version is copied on or mended.
 
     A folder in it that can't be listed stands with the reason.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     before = stamp(folder)
+    ...     os.mkdir(f"{folder}/variables")
+    ...     stamp(folder) == before
+    False
     """
     stamps: list[tuple] = []
     folders = [os.fspath(folder)]

@@ -60,6 +60,14 @@ class ServedGraph:
 
     Raises:
         ServingError: the folder can't be loaded, or its graph holds an op that is refused.
+
+    Reference:
+        TensorFlow, `cc/saved_model/loader.cc`.
+
+    Example:
+        graph = ServedGraph("models/ti-avc/3")
+        graph.signatures["serving_default"]
+        graph("serving_default", inputs)["match_score"]
     """
 
     def __init__(
@@ -171,14 +179,23 @@ class ServedGraph:
 
 
 def graph_message(error: tf.errors.OpError) -> str:
-    """Returns what the op said, without the stack of the program that built the graph."""
+    """Returns what the op said, without the stack of the program that built the graph.
+
+    >>> graph_message(tf.errors.InvalidArgumentError(None, None, "audio: holds NaN"))
+    'audio: holds NaN'
+    """
     lines = [line for line in (error.message or "").splitlines() if line.strip()]
     told = [line.strip() for line in lines if not NOISE.match(line)]
     return ROOT.sub("", told[0]) if told else type(error).__name__
 
 
 def told(error: BaseException) -> str:
-    """Returns what an error says, in one line: of an op's what the op said."""
+    """Returns what an error says, in one line: of an op's what the op said.
+
+    Example:
+        >>> told(tf.errors.InvalidArgumentError(None, None, "audio: holds NaN")), told(KeyError())
+        ('audio: holds NaN', 'KeyError')
+    """
     if isinstance(error, tf.errors.OpError):
         return one_line(graph_message(error))
     return one_line(str(error).strip() or type(error).__name__)

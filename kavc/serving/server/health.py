@@ -24,6 +24,9 @@ class Health(HealthServicer):
     Each holds a thread. Without threads of their own, as is this service's default, a watcher who
     takes nothing, or leaves at the wrong moment, would hold the lock that all of them share, and
     with it the one thread that all calls go through.
+
+    Reference:
+        gRPC's health checking protocol, `grpc/health/v1/health.proto`.
     """
 
     def __init__(self) -> None:

@@ -15,6 +15,10 @@ class Housekeeping:
 
     Args:
         chores: what is called; one that fails is logged, and called again all the same.
+
+    Example:
+        housekeeping = Housekeeping(receiving.tidy, catalogue.end_calls)
+        housekeeping.start()
     """
 
     def __init__(self, *chores: Callable[[], object]):

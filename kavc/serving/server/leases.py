@@ -39,7 +39,17 @@ class Leases:
             then()
 
     def end(self, then: Callable[[], None]) -> None:
-        """Gives out no more leases, and calls `then` once all are back: now, or in `give_back`."""
+        """Gives out no more leases, and calls `then` once all are back: now, or in `give_back`.
+
+        >>> leases = Leases()
+        >>> leases.take()
+        True
+        >>> leases.end(lambda: print("freed"))
+        >>> leases.take()
+        False
+        >>> leases.give_back()
+        freed
+        """
         with self._lock:
             self._then = then
             free = self._taken == 0

@@ -23,6 +23,14 @@ class Worker:
         version: that it is loading; None between two.
         seen: the files' stamp of that.
         abandoned: whether nobody waits for it any more.
+
+    Example:
+        >>> worker = Worker(lambda worker: None)
+        >>> worker.begin(3, ()), worker.version
+        (True, 3)
+        >>> worker.abandon()
+        >>> worker.finish(lambda: print("offered"))
+        False
     """
 
     def __init__(self, work: Callable[[Worker], None]):

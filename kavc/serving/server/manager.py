@@ -45,6 +45,11 @@ class VersionManager:
         warmup: whether a version's warm-up requests are run before it is offered.
         seconds: that a version may take to load and to warm up; then it is given up.
         on_change: called after a version was offered or withdrawn.
+
+    Example:
+        manager = VersionManager("models", catalogue)
+        manager.load_all()
+        manager.start(poll_seconds=1.0)
     """
 
     def __init__(

@@ -27,6 +27,9 @@ def keep_freed_memory() -> None:
     By default glibc maps every block of some 100 kB anew and gives it back at once, and the system
     clears each page on first touch: for requests of megabytes that takes longer than to copy them.
     With an arena for each thread, every thread would besides keep memory of its own.
+
+    Reference:
+        The GNU C Library's `mallopt`.
     """
     with contextlib.suppress(OSError, AttributeError):
         mallopt = _libc().mallopt

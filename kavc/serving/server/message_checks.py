@@ -48,6 +48,17 @@ def check_message(message: bytes) -> None:
     Raises:
         ServingError: INVALID_ARGUMENT: it has more than 100,000 fields, or more than 16 MiB of
             packed integers.
+
+    Reference:
+        Protocol Buffers, the encoding of messages.
+
+    Example:
+        >>> request = PredictRequest()
+        >>> request.inputs["words"].string_val.extend([b""] * 100_001)
+        >>> check_message(request.SerializeToString())
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ServingError: the message holds more than 100000 fields; send ...
     """
     if len(message) <= SMALL:
         return

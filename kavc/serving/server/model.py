@@ -51,6 +51,10 @@ class Model:
 
     Raises:
         ServingError: the folder can't be loaded.
+
+    Example:
+        model = Model("ti-avc", 3, "models/ti-avc/3", BatchingConfig(max_batch_size=32))
+        response = model.predict(request)
     """
 
     def __init__(
@@ -91,6 +95,9 @@ class Model:
                 inputs or a filter that don't fit it: TensorFlow Serving's codes. Or too many
                 requests wait, or the caller waits no longer.
             tf.errors.OpError: the graph refuses the values.
+
+        Reference:
+            TensorFlow Serving, `apis/predict.proto`.
         """
         signature = request.model_spec.signature_name or DEFAULT_SIGNATURE
         info = self._info(signature)

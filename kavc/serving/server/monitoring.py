@@ -70,6 +70,13 @@ class Metrics:
         """Counts one request and its time; yields a function to be told the gRPC status.
 
         A name that nobody serves is counted as "?", or callers could invent labels without end.
+
+        >>> metrics = Metrics(Catalogue())
+        >>> with metrics.request("Predict", "ti-avc") as ended:
+        ...     ended("NOT_FOUND")
+        >>> labels = {"method": "Predict", "model": "?", "code": "NOT_FOUND"}
+        >>> metrics.registry.get_sample_value("kavc_requests_total", labels)
+        1.0
         """
         codes = ["INTERNAL"]
         start = time.perf_counter()
@@ -96,6 +103,9 @@ class MetricsServer:
 
     Raises:
         ServingError: the port is taken.
+
+    Reference:
+        Prometheus' text format, version 0.0.4.
     """
 
     def __init__(self, metrics: Metrics, host: str, port: int, path: str):

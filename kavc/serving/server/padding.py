@@ -23,6 +23,12 @@ class Extent(NamedTuple):
         longest: the shape of a row that holds each of theirs.
         rows: bytes that pad one cell, for every row.
         cells: the same, for every cell that has a value.
+
+    Example:
+        >>> short, long = Extent.of(np.ones((1, 2))), Extent.of(np.ones((1, 5)))
+        >>> both = short.beside(long)
+        >>> both.longest, both.added  # three cells of eight bytes
+        ((5,), 24)
     """
 
     longest: tuple[int, ...]
@@ -53,6 +59,14 @@ def join(arrays: Sequence[np.ndarray]) -> np.ndarray:
     Args:
         arrays: not empty; where they differ in a later axis, the longest decides. An array without
             values is padded with zeros or empty texts.
+
+    Reference:
+        TensorFlow Serving, `pad_variable_length_inputs` in
+        `servables/tensorflow/session_bundle_config.proto`.
+
+    Example:
+        >>> join([np.ones((1, 2)), np.full((1, 3), 2.0)]).tolist()
+        [[1.0, 1.0, 1.0], [2.0, 2.0, 2.0]]
     """
     longest = np.max([array.shape[1:] for array in arrays], axis=0)
     return np.concatenate([_padded(array, longest) for array in arrays])
@@ -64,6 +78,10 @@ def fill_up(inputs: Mapping[str, np.ndarray], size: int) -> dict[str, np.ndarray
     Args:
         inputs: of the same number of rows, at least one, at most `size`.
         size: rows of the result.
+
+    Example:
+        >>> fill_up({"audio": np.array([[1], [2]])}, 4)["audio"].tolist()
+        [[1], [2], [1], [1]]
     """
     missing = size - len(next(iter(inputs.values())))
     if missing * sum(_bytes(array[:1]) for array in inputs.values()) > MOST_ADDED:

@@ -29,6 +29,15 @@ class Held:
 
     Args:
         most: bytes.
+
+    Example:
+        >>> held = Held(10)
+        >>> answered = held.take(8)
+        >>> held.take(8)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ServingError: the server holds 0 MiB of messages; ask again later
+        >>> answered()
     """
 
     def __init__(self, most: int):

@@ -83,6 +83,9 @@ class Predictions(PredictionServiceServicer):
     Args:
         catalogue: the models to answer for.
         counted: makes a context of (method, model) that is told the status of each request.
+
+    Reference:
+        TensorFlow Serving, `apis/prediction_service.proto`.
     """
 
     def __init__(self, catalogue: Catalogue, counted: Callable = uncounted):
@@ -116,6 +119,9 @@ class Models(ModelServiceServicer):
     Args:
         catalogue: the models to answer for.
         counted: as for `Predictions`.
+
+    Reference:
+        TensorFlow Serving, `apis/model_service.proto`.
     """
 
     def __init__(self, catalogue: Catalogue, counted: Callable = uncounted):

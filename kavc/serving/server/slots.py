@@ -22,6 +22,17 @@ class Waiting:
 
     Args:
         most: calls of all versions; those that waited alone before may make it more.
+
+    Example:
+        >>> waiting = Waiting(most=1)
+        >>> slots = Slots(8, waiting)
+        >>> waiting.join(slots)
+        >>> waiting.count(slots)
+        1
+        >>> waiting.join(slots)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ServingError: 1 calls of this model wait already
     """
 
     def __init__(self, most: int = WAITING_IN_ALL):
@@ -86,6 +97,12 @@ class Slots:
 
         Raises:
             ServingError: RESOURCE_EXHAUSTED if too many wait, CANCELLED if the caller is gone.
+
+        Example:
+            >>> slots = Slots(1)
+            >>> with slots.one(lambda: True):
+            ...     slots.waiting
+            0
         """
         if not self._free.acquire(blocking=False):
             self._wait(wanted)

@@ -34,8 +34,9 @@ def parse_features(client: Client, model: str, features: Mapping[str, Any]) -> l
         ServingError: no server answers, or it refused.
 
     Example:
+        features = {"audio": vggish, "visual": resnet, "visual_3d": r2plus1d}
         with Client("localhost:8500") as client:
-            for event in parse_features(client, "parser", {"audio": vggish, "visual": resnet}):
+            for event in parse_features(client, "parser", features):
                 print(event.start, event.end, event.modality, event.label)
     """
     offered = client.signatures(model).get(SIGNATURE, SignatureInfo({}, {}))

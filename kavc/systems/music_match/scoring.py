@@ -93,9 +93,6 @@ def other_videos(store: ComparisonStore) -> np.ndarray:
     """Returns the video that stands in for each judgement's own, which plays no part: (n,) int64.
 
     Of an only video, that is itself.
-
-    Example:
-        other_videos(store)[:3]  # rows of `store.videos`, none of them the judgement's own
     """
     videos = len(store.videos)
     if videos < 2:

@@ -165,7 +165,7 @@ def command(settings: FilmSettings, videos: int, tracks: int, asked: Asked = NON
     """Returns the command line that makes a corpus.
 
     >>> command(FilmSettings(seconds=4), videos=100, tracks=0)
-    'kavc synth-video OUT --videos 100 --tracks 0 --themes 4 --seconds 4 --size 320x240 --rate 25 --seed 0'
+    'kavc synth-video OUT --videos 100 --tracks 0 --themes 4 --seconds 4 --size 320x240 ...'
     """
     size = f"{settings.width}x{settings.height}"
     judged = (

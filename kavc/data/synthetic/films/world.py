@@ -129,9 +129,6 @@ def film(number: int, settings: FilmSettings) -> Film:
 
     >>> film(5, FilmSettings(themes=4)).theme is THEMES[1]
     True
-    >>> drawn = film(0, FilmSettings())
-    >>> CALM in SCALES, drawn.mood in SCALES, SLOWEST <= drawn.tempo <= FASTEST
-    (True, True, True)
     """
     return _drawn(FILM, number, settings)
 
