@@ -13,7 +13,7 @@ Chosen = tuple[str, Mapping[str, Any]]
 
 # System -> array -> extractor and the options that differ from its defaults.
 PUBLISHED: Mapping[str, Mapping[str, Chosen]] = {
-    # Su et al., 2020, section 3.1: VGGish, and MobileNetV2 of 8 key frames.
+    # Su et al., 2020, section 4.1: VGGish, and MobileNetV2 of 8 key frames.
     "ti-avc": {"audio": ("vggish", {}), "visual": ("mobilenet-v2", {"frames": "key:8"})},
     # YouTube-8M: VGGish each second and Inception at 1 frame a second, both after PCA, in 8 bits.
     # That of VGGish was fitted without a ReLU: of what has one, a fifth lies at the ends of 8 bits.
