@@ -72,6 +72,11 @@ class Timeline:
 
         Of many classes those that are there for longest are drawn, in the order in which they
         begin; the streams of each come in one order.
+
+        >>> dog, cat = Span(2, 5, HEARD, "dog", 0.9), Span(0, 1, SEEN, "cat", 0.8)
+        >>> timeline = Timeline((cat, dog, Span(3, 4, SEEN, "dog", 0.7)), 10.0, (HEARD, SEEN))
+        >>> [(lane.label, lane.stream, lane.is_first) for lane in timeline.lanes()]
+        [('cat', 'seen', True), ('dog', 'heard', True), ('dog', 'seen', False)]
         """
         lasting: dict[str, float] = defaultdict(float)
         for span in self.spans:
@@ -167,6 +172,12 @@ def parsed(found: Sequence[Event], seconds: float) -> Timeline:
     Args:
         found: in the order of time.
         seconds: of the clip.
+
+    Example:
+        >>> from kavc.systems.av_parsing.events import Event
+        >>> timeline = parsed([Event(0.0, 2.0, "audio-visual", "dog", 0.9)], seconds=10.0)
+        >>> timeline.spans[0].stream, timeline.seconds
+        ('both', 10.0)
     """
     spans = tuple(
         Span(each.start, each.end, STREAMS[each.modality], each.label, each.score) for each in found
@@ -175,12 +186,22 @@ def parsed(found: Sequence[Event], seconds: float) -> Timeline:
 
 
 def listened(found: Sequence[Span], seconds: float) -> Timeline:
-    """Returns the timeline of sounds. Args are as of `parsed`."""
+    """Returns the timeline of sounds. Args are as of `parsed`.
+
+    >>> listened([Span(0, 1, HEARD, "dog", 0.9)], 10.0).streams
+    ('heard',)
+    """
     return Timeline(tuple(found), _length(found, seconds), (HEARD,))
 
 
 def retrieved(found: Retrieved) -> Ranking:
-    """Returns the items of an index that fit a clip, a query of one."""
+    """Returns the items of an index that fit a clip, a query of one.
+
+    >>> from kavc.systems.cross_modal_embedding.asking import Retrieved
+    >>> [item] = retrieved(Retrieved([["bark"]], [[0.5]], [[("dog", "street")]])).items
+    >>> item.name, item.value, item.detail
+    ('bark', '0.500', 'dog, street')
+    """
     ids, scores = found.ids[0], found.scores[0]
     labels = found.labels[0] if found.labels else [()] * len(ids)
     low, high = min([0.0, *scores]), max([0.0, *scores])
@@ -198,6 +219,12 @@ def ranked(found: Sequence[Ranked], left_out: Sequence[str] = (), *, shown: int 
         found: the best first.
         left_out: a line for each track that could not be read.
         shown: so many at most.
+
+    Example:
+        >>> from kavc.systems.music_match.ranking import Ranked
+        >>> ranking = ranked([Ranked("waltz", 1.5, 0.8), Ranked("march", -0.5, 0.2)], shown=1)
+        >>> ranking.items[0].notes, ranking.total
+        (('80 %',), 2)
     """
     items = tuple(
         Item(each.track, signed(each.score), 0.0, each.chance, (f"{100 * each.chance:.0f} %",))
@@ -217,6 +244,11 @@ def verdict(
         theme: index of the theme that was said; None for none.
         likely: probability of each theme; None where there are none.
         names: of the themes, by index; those that are missing are numbered.
+
+    Example:
+        >>> found = verdict(0.9, 1, [0.25, 0.75], ["circle", "square"])
+        >>> found.theme, [(item.name, item.value) for item in found.themes.items]
+        ('square', [('square', '75 %'), ('circle', '25 %')])
     """
     said = None if theme is None else theme_name(theme, names)
     if likely is None:

@@ -42,6 +42,12 @@ class Guard:
         app: to be guarded.
         hosts: names by which it is reached, without a port; None for any.
         most: bytes of a request's body.
+
+    Reference:
+        W3C, Content Security Policy Level 3.
+
+    Example:
+        app.add_middleware(Guard, hosts=["localhost"], most=200 * 2**20)
     """
 
     def __init__(self, app: Application, *, hosts: Collection[str] | None, most: int):
@@ -97,6 +103,9 @@ def is_ours(headers: Mapping[bytes, str], hosts: Collection[str] | None) -> bool
     Args:
         headers: lower-case name to value.
         hosts: as of `Guard`.
+
+    Reference:
+        RFC 6454 (the web origin concept).
     """
     host = headers.get(b"host", "")
     try:

@@ -30,6 +30,11 @@ class Listening:
 
     Raises:
         ConfigError: it has none.
+
+    Example:
+        listening = Listening(Path("weights/yamnet"))
+        listening.spans(Path("holiday.mp4"))
+        listening.close()
     """
 
     def __init__(self, folder: Path):

@@ -84,6 +84,10 @@ class Offer:
         missing: what is; "" if nothing.
         remedy: the command that mends it.
         themes: what the themes are called of which the question names one; none if it doesn't.
+
+    Example:
+        >>> Offer("parse", "av-parsing").title, Offer("listen", missing="weights").question
+        ('Timeline', 'What is heard, second by second?')
     """
 
     kind: str
@@ -113,6 +117,11 @@ def offers(client: Client, options: AppOptions) -> list[Offer]:
 
     Raises:
         ServingError: no server answers.
+
+    Example:
+        options = AppOptions("127.0.0.1:8500")
+        with Client(options.server) as client:
+            print([offer.title for offer in offers(client, options) if not offer.missing])
     """
     systems = [kind.system for kind in KINDS.values() if kind.system]
     names = dict.fromkeys([*systems, *options.models])

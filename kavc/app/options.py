@@ -30,6 +30,14 @@ class AppOptions:
 
     Raises:
         ConfigError: one is no address, or out of range.
+
+    Example:
+        >>> AppOptions("127.0.0.1:8500").most_bytes
+        209715200
+        >>> AppOptions("127.0.0.1")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: server '127.0.0.1' is not an address; expected HOST:PORT
     """
 
     server: str

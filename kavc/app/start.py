@@ -76,6 +76,10 @@ def application(questions: Questions, uploads: Uploads) -> Any:
     Args:
         questions: asks the server.
         uploads: keeps the clips.
+
+    Example:
+        with Questions(options) as questions, Uploads() as uploads:
+            uvicorn.run(application(questions, uploads))
     """
     from fastapi import FastAPI, HTTPException
     from fastapi.responses import FileResponse

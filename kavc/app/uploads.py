@@ -31,6 +31,11 @@ class Clip:
         seconds: how long it is; 0.0 where it doesn't say.
         is_seen, is_heard: whether it has pictures, and sound.
         size: width and height of its pictures; None without any.
+
+    Example:
+        >>> clip = Clip("aB3", Path("aB3"), "holiday.mp4", 12.5, True, False, (640, 360))
+        >>> clip.about, clip.media_type
+        ('12.5 s · 640 × 360 · no sound', 'video/mp4')
     """
 
     secret: str

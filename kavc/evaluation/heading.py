@@ -67,7 +67,11 @@ def footing(source: str, inches: float) -> list[Line]:
 
 
 def height(lines: list[Line]) -> float:
-    """Returns the inches that lines take, with their margin; 0 for none."""
+    """Returns the inches that lines take, with their margin; 0 for none.
+
+    >>> height([]), height([Line("Two systems", 11, DARK)]) > 0.1
+    (0.0, True)
+    """
     return sum(line.inches for line in lines) + MARGIN if lines else 0.0
 
 

@@ -238,8 +238,8 @@ def systems_over_seeds(
             100; or there are more than five lines.
 
     Example:
-        >>> panels = {"segments": {"one": Seeds([50.0, 52.0], published=51.0), "other": Seeds([48.0])}}
-        >>> systems_over_seeds("seeds", panels)
+        >>> seeds = {"one": Seeds([50.0, 52.0], published=51.0), "other": Seeds([48.0])}
+        >>> systems_over_seeds("seeds", {"segments": seeds})
         Figure('seeds', ... inches, '')
     """
     lines = lines or {}

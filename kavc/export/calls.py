@@ -29,7 +29,12 @@ def training_command(run: Run) -> str:
 
 
 def of_export(name: str, version: int) -> dict[str, str]:
-    """Returns how to ask an export with the request that it brings: by the command, in Python."""
+    """Returns how to ask an export with the request that it brings: by the command, in Python.
+
+    Example:
+        >>> print(of_export("ti-avc", 3)["sh"].splitlines()[1])
+        kavc predict --server localhost:8500 --model ti-avc --input MODELS/ti-avc/3/...
+    """
     request = f"MODELS/{name}/{version}/{EXAMPLE}"
     return {
         "sh": (

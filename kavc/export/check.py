@@ -63,6 +63,10 @@ def check(folder: str | os.PathLike, *, allow_ops: Collection[str] = ()) -> list
 
     Raises:
         ConfigError: there is no such folder, no version in it, or no op of a name.
+
+    Example:
+        for version in check("models"):
+            print(version.folder, version.fault or "fit to be served")
     """
     folder = Path(folder)
     check_ops(allow_ops)

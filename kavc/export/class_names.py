@@ -20,6 +20,14 @@ def class_signature(
     Args:
         classes: names by number.
         signatures: of the network.
+
+    Example:
+        >>> shown = Field((2,), "float32", "probability of each class")
+        >>> scores = Signature(lambda x: {}, {}, {"event_probabilities": shown}, "Scores.")
+        >>> list(class_signature(["dog", "cat"], {"serving_default": scores}))
+        ['class_names']
+        >>> class_signature(["dog", "cat", "fox"], {"serving_default": scores})
+        {}
     """
     outputs = [
         (name, (None, *field.shape))

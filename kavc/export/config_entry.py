@@ -23,7 +23,11 @@ TOKEN = re.compile(
 
 
 def entry(name: str, base_path: str) -> str:
-    """Returns what stands for a model in the list, as one line."""
+    """Returns what stands for a model in the list, as one line.
+
+    >>> entry("ti-avc", "/models/ti-avc")
+    'config { name: "ti-avc" base_path: "/models/ti-avc" model_platform: "tensorflow" }'
+    """
     return " ".join(_lines(name, base_path).split())
 
 
@@ -40,6 +44,16 @@ def with_model(text: str, name: str, base_path: str) -> str | None:
 
     Raises:
         ConfigError: `text` is no such message.
+
+    Reference:
+        TensorFlow Serving, `config/model_server_config.proto`.
+
+    Example:
+        >>> text = 'model_config_list { config { name: "a" base_path: "/models/a" } }  # mine'
+        >>> with_model(text, "a", "/elsewhere") == text
+        True
+        >>> with_model(text, "b", "/models/b").endswith("# mine")
+        True
     """
     wanted = parse_models(text)
     if wanted.WhichOneof("config") == "custom_model_config":

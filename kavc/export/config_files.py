@@ -51,6 +51,9 @@ def check_config_files(models_dir: str | os.PathLike, name: str) -> None:
         ConfigError: `models_dir` is a file; or a config file can't be read or written, leads
             nowhere, or can't take the model and keep what is written there. The message says what
             to add by hand.
+
+    Reference:
+        TensorFlow Serving, `config/model_server_config.proto`.
     """
     models_dir = Path(models_dir)
     if models_dir.exists() and not models_dir.is_dir():
@@ -76,6 +79,10 @@ def write_config_files(
     Raises:
         ConfigError: as `check_config_files`.
         OSError: a file can't be written. Those that this call made are removed again.
+
+    Reference:
+        TensorFlow Serving, `config/model_server_config.proto`, `config/monitoring_config.proto` and
+        `servables/tensorflow/session_bundle_config.proto`.
     """
     with contextlib.ExitStack() as undo:
         for path, make in _makers(Path(models_dir), name, _varies(signatures)).items():

@@ -27,6 +27,13 @@ def write_example(
 
     Returns:
         What was written.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as version:
+        ...     Path(version, "assets.extra").mkdir()
+        ...     write_example(version, {"audio": np.zeros((1, 31, 128), "float32")})["audio"].shape
+        (2, 31, 128)
     """
     request = {name: _two_rows(value) for name, value in example.items()}
     write_npz(Path(version_folder) / EXAMPLE, request)

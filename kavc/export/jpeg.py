@@ -24,6 +24,14 @@ def decoded(name: str, file: tf.Tensor, size: Size) -> tf.Tensor:
 
     Returns:
         (height, width, 3) uint8.
+
+    Reference:
+        JPEG is ITU-T T.81.
+
+    Example:
+        >>> file = tf.io.encode_jpeg(tf.fill([48, 64, 3], tf.constant(100, tf.uint8)))
+        >>> decoded("frames", file, Crop(36, 32)).shape
+        TensorShape([32, 32, 3])
     """
     shape = tf.io.extract_jpeg_shape(file)
     pixels = tf.cast(shape[0], tf.int64) * tf.cast(shape[1], tf.int64)

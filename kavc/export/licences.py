@@ -28,6 +28,12 @@ def licences(
         layout: of the data, as `kavc.data.layouts.names` has it.
         extractors: array to what made it of media files; empty where that isn't known.
         ships: whether the weights come with this package.
+
+    Example:
+        >>> list(licences("youtube8m", {}, ships=True))[2]
+        'Data: YouTube-8M is published under Creative Commons Attribution 4.0 (CC BY 4.0).'
+        >>> list(licences("features", {"audio": {"weights": {"vggish": {}}}}, ships=False))[3]
+        'Weights of the extractor of `audio`, vggish: not known here; ask whoever made them.'
     """
     yield CODE
     yield SHIPPED if ships else OWN

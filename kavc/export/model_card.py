@@ -63,6 +63,9 @@ def model_card(
 
     Returns:
         Markdown.
+
+    Reference:
+        Mitchell et al., 2019.
     """
     bounds, terms = _bullets(limits), _bullets(list(licences))
     counts = ", ".join(f"{split} {count}" for split, count in info.counts.items())

@@ -23,7 +23,11 @@ def source_name(text: str) -> str:
 
 
 def file_name(path: str) -> str:
-    """Returns the last name of a path, also of "." and the like."""
+    """Returns the last name of a path, also of "." and the like.
+
+    >>> file_name("/home/me/corpus/")
+    'corpus'
+    """
     return Path(path).name or Path(path).resolve().name
 
 

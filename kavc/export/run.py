@@ -57,6 +57,13 @@ def export_run(
             hand. Nothing was written then.
         ExportError: the version exists, or the name can't be served.
         WriteError: a file can't be written. Nothing is left of the version.
+
+    Reference:
+        TensorFlow, `core/protobuf/saved_model.proto`; TensorFlow Serving,
+        `config/model_server_config.proto`.
+
+    Example:
+        export_run("runs/ti-avc", "models")  # models/ti-avc/1, and one more with each call
     """
     run = run if isinstance(run, Run) else Run(run)
     run.check_finished()

@@ -77,6 +77,9 @@ def export(
     Example:
         signatures = system.signatures(network, config)
         export(network, signatures, "models", name="ti-avc", card=model_card(...))
+
+    Reference:
+        TensorFlow, `core/protobuf/saved_model.proto`.
     """
     keras_settings.check()
     assets = assets or {}
@@ -107,6 +110,13 @@ def next_version(target: str | os.PathLike, name: str) -> int:
     Args:
         target: folder of served models.
         name: of the model.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as target:
+        ...     Path(target, "ti-avc", "9").mkdir(parents=True)
+        ...     next_version(target, "ti-avc"), next_version(target, "ms-vae")
+        (10, 1)
     """
     folder = Path(target) / name
     there = folder.iterdir() if folder.is_dir() else ()

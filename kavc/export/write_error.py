@@ -37,6 +37,13 @@ def written(path: str | os.PathLike) -> Iterator[None]:
     Raises:
         WriteError: in place of an `OSError` or an error of TensorFlow's ops.
         FileExistsError: as it came.
+
+    Example:
+        >>> with written("models"):
+        ...     raise OSError(28, "No space left on device")
+        Traceback (most recent call last):
+            ...
+        kavc.export.write_error.WriteError: models: can't be written (No space left on device); ...
     """
     try:
         yield

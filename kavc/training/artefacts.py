@@ -32,6 +32,17 @@ def made_by(network: keras.Model, folder: Path) -> Iterator[None]:
 
     Raises:
         DataError: a file of these weights is not what was written.
+
+    Example:
+        >>> import tempfile
+        >>> import keras
+        >>> network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> with tempfile.TemporaryDirectory() as above:
+        ...     with made_by(network, Path(above, "train")):
+        ...         Path(above, "train").mkdir()
+        ...         Path(above, "train", "labels.npy").touch()
+        ...     sorted(path.name for path in Path(above, "train").iterdir())
+        ['labels.npy', 'made_by.json']
     """
     weights = weights_fingerprint(network)
     if folder.is_dir() and not _is_of(folder, weights):

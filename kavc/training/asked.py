@@ -35,6 +35,10 @@ def told(folder: Path) -> dict[str, SignatureInfo] | None:
 
     Args:
         folder: of a run.
+
+    Example:
+        >>> told(Path("no such run")) is None
+        True
     """
     if not (folder / FILE).is_file():
         return None

@@ -26,6 +26,18 @@ class Answers:
 
     Attributes:
         signatures: name to what it takes and gives, with a batch axis in front.
+
+    Example:
+        >>> from kavc.data.schema import Field
+        >>> vector = Field((2,), "float32", "a vector")
+        >>> double = Signature(lambda x: {"y": 2 * x}, {"x": vector}, {"y": vector}, "Doubles.")
+        >>> answers = Answers({"double": double}, "runs/a")
+        >>> answers.predict("double", {"x": [[0.5, 1.5]]})["y"].tolist()
+        [[1.0, 3.0]]
+        >>> answers.info("duoble")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: runs/a: unknown signature 'duoble'; did you mean ...
     """
 
     def __init__(self, functions: Mapping[str, Signature], where: object):

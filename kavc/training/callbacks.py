@@ -25,6 +25,10 @@ class EpochSeeds(keras.callbacks.Callback):
     Args:
         counter: int64 variable that the training data read when they are iterated.
         seed: the run's seed.
+
+    Example:
+        counter = tf.Variable(0, dtype=tf.int64)  # read by the data of `epochs_of`
+        model.fit(data, epochs=50, callbacks=[EpochSeeds(counter, seed=0)])
     """
 
     def __init__(self, counter: tf.Variable, seed: int):
@@ -55,7 +59,11 @@ class AveragedWeights(keras.callbacks.Callback):
 
 
 def averages(optimizer: keras.optimizers.Optimizer) -> bool:
-    """Whether an optimizer keeps an average of the weights."""
+    """Whether an optimizer keeps an average of the weights.
+
+    >>> averages(keras.optimizers.Adam()), averages(keras.optimizers.Adam(use_ema=True))
+    (False, True)
+    """
     return getattr(optimizer, "inner_optimizer", optimizer).use_ema
 
 
@@ -148,7 +156,14 @@ class Progress(keras.callbacks.Callback):
 
 
 def deciding(stage: Stage, state: FitState) -> str:
-    """Returns a stage's values that decide, after an epoch, in a few words."""
+    """Returns a stage's values that decide, after an epoch, in a few words.
+
+    >>> from types import SimpleNamespace
+    >>> stage = SimpleNamespace(monitor="val_loss", headline=("val_auc", "max"))
+    >>> logs = {"loss": 0.3, "val_loss": 0.5, "val_auc": 0.75}
+    >>> deciding(stage, FitState(epoch=1, best=0.5, best_epoch=1, history=[logs]))
+    'val_loss 0.5000 (best 0.5000 at epoch 1), val_auc 0.7500'
+    """
     logs = state.history[-1]
     others = [name for name, _ in [stage.headline or ("", "")] if name not in ("", stage.monitor)]
     told = [f"{stage.monitor} {logs[stage.monitor]:.4f} (best {best_so_far(state)})"]
@@ -156,5 +171,9 @@ def deciding(stage: Stage, state: FitState) -> str:
 
 
 def best_so_far(state: FitState) -> str:
-    """Returns the best value of a fit, and its epoch."""
+    """Returns the best value of a fit, and its epoch.
+
+    >>> best_so_far(FitState(epoch=3, best=0.5, best_epoch=2))
+    '0.5000 at epoch 2'
+    """
     return f"{state.best:.4f} at epoch {state.best_epoch}"

@@ -54,6 +54,16 @@ class Checkpoints:
 
     Args:
         folder: where they lie, `RUN/checkpoints/STAGE`.
+
+    Example:
+        >>> import tempfile
+        >>> network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     checkpoints = Checkpoints(Path(folder, "theme"))
+        ...     before = checkpoints.ended
+        ...     checkpoints.save_final(network, FitState(epoch=3, stopped=True))
+        ...     before, checkpoints.ended, checkpoints.final_state().epoch
+        (False, True, 3)
     """
 
     def __init__(self, folder: Path):
@@ -146,6 +156,13 @@ class BestInMemory:
     """What `Checkpoints` is to a run, for a fit that nobody resumes: nothing is written.
 
     Only the best epoch and the end of the stage are kept, in memory.
+
+    >>> network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    >>> kept = BestInMemory()
+    >>> kept.save_final(network, FitState(epoch=3))
+    >>> network.set_weights([np.ones((2, 1)), np.ones(1)])
+    >>> kept.load_final(network).epoch, network.get_weights()[1].tolist()
+    (3, [0.0])
     """
 
     ended = False
@@ -204,6 +221,15 @@ def reseed(model: keras.Model, seed: int, epoch: int) -> None:
         model: built model. Its generators are numbered in the order of `model.variables`.
         seed: the run's seed.
         epoch: from 0.
+
+    Example:
+        >>> model = keras.Sequential([keras.Input((8,)), keras.layers.Dropout(0.5)])
+        >>> drawn = []
+        >>> for epoch in (3, 3, 4):
+        ...     reseed(model, seed=0, epoch=epoch)
+        ...     drawn.append(model(np.ones((1, 8)), training=True).numpy().tolist())
+        >>> drawn[0] == drawn[1], drawn[0] == drawn[2]
+        (True, False)
     """
     states: list[Any] = [v for v in model.variables if v.name == "seed_generator_state"]
     for number, state in enumerate(states):

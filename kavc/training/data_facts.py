@@ -70,6 +70,12 @@ def facts_in(found: object, where: object) -> dict[str, Any]:
     Raises:
         DataError: an entry is missing or of another type, or the name of a class can't stand in a
             line of a file.
+
+    Example:
+        >>> facts_in({"source": "kwai:corpus"}, "data.json")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: data.json: no 'counts'; expected names, each with a ...
     """
     there = mapping(found, where)
     wanted = ENTRIES | {name: kind for name, kind in OPTIONAL.items() if name in there}
@@ -108,6 +114,15 @@ def difference(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
         before: as `facts_of` gives them. Of an earlier version, which kept no assignment, the
             counts and the name of the splits file must do.
         now: of the data as they are.
+
+    Example:
+        >>> before = {"fingerprint": "ab", "classes": ["dog"], "assignment": {"test": "12"}}
+        >>> difference(before, {**before, "fingerprint": "cd"})
+        'other data (their fingerprint differs)'
+        >>> difference(before, {**before, "assignment": {"test": "34"}})
+        'other splits (who is in test, or with which labels, differs)'
+        >>> difference(before, before) is None
+        True
     """
     if before["fingerprint"] != now["fingerprint"]:
         return "other data (their fingerprint differs)"
@@ -141,6 +156,14 @@ def check_same(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any], 
 
     Raises:
         DataError: they are others.
+
+    Example:
+        >>> before = {"fingerprint": "ab", "classes": ["dog"], "assignment": {"test": "12"}}
+        >>> check_same(Path("runs/a"), before, before, "begun")
+        >>> check_same(Path("runs/a"), before, {**before, "fingerprint": "cd"}, "begun")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: runs/a was begun on other data (their fingerprint ...
     """
     found = difference(before, now)
     if found is not None:
@@ -163,6 +186,13 @@ def check_alike(folders: Mapping[Path, Mapping[str, Any]]) -> None:
 
     Args:
         folders: folder of each run to its facts.
+
+    Example:
+        >>> facts = {"fingerprint": "ab", "classes": ["dog"], "assignment": {"test": "12"}}
+        >>> check_alike({Path("a"): facts, Path("b"): {**facts, "classes": ["cat"]}})
+        Traceback (most recent call last):
+            ...
+        kavc.errors.DataError: b was trained on other classes (their names differ, as ...
     """
     (first, facts), *others = folders.items()
     for folder, each in others:
@@ -174,7 +204,11 @@ def check_alike(folders: Mapping[Path, Mapping[str, Any]]) -> None:
 
 
 def unknown_splits(folder: Path, facts: Mapping[str, Any]) -> str | None:
-    """Returns a sentence if it isn't known who was in the splits; None if it is."""
+    """Returns a sentence if it isn't known who was in the splits; None if it is.
+
+    >>> unknown_splits(Path("runs/a"), {})
+    "runs/a was written by an earlier version: who was in its splits isn't known"
+    """
     if ASSIGNMENT in facts:
         return None
     return f"{folder} was written by an earlier version: who was in its splits isn't known"

@@ -35,6 +35,14 @@ def strategy_for(devices: int | None) -> tf.distribute.Strategy:
 
     Raises:
         ConfigError: there are fewer.
+
+    Example:
+        >>> strategy_for(None).num_replicas_in_sync
+        1
+        >>> strategy_for(0)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: devices must be at least 1; got 0
     """
     if devices is None or devices == 1:
         return tf.distribute.get_strategy()
@@ -94,6 +102,13 @@ def share_out(dataset: tf.data.Dataset, devices: int) -> tf.data.Dataset:
     Args:
         dataset: of batches: tensors (batch, ...) in tuples and dicts.
         devices: number of devices.
+
+    Example:
+        >>> batches = tf.data.Dataset.range(7).batch(5)
+        >>> [batch.tolist() for (batch,) in share_out(batches, 2).as_numpy_iterator()]
+        [[0, 1, 2, 3], [5, 6]]
+        >>> [batch.tolist() for (batch,) in share_out(batches, 3).as_numpy_iterator()]
+        [[0, 1, 2], [5, 6, 5]]
     """
 
     def even(*batch: Any) -> Any:
@@ -114,6 +129,10 @@ def gather(part: tf.Tensor) -> tf.Tensor:
 
     Args:
         part: (part, ...), one device's.
+
+    Example:
+        >>> gather(tf.constant([[0.5, 1.0]])).numpy().tolist()  # of one device
+        [[0.5, 1.0]]
     """
     context = tf.distribute.get_replica_context()
     return part if context is None else context.all_gather(part, axis=0)

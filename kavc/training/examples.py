@@ -20,6 +20,12 @@ class Examples:
     Args:
         system: whose `describe` and `read` are called.
         source: where the data are.
+
+    Example:
+        examples = Examples(system, Source.parse("synthetic:corpus"))
+        examples.info(config).counts
+        for stage in system.stages(config):
+            examples.load(stage, "train", config)
     """
 
     def __init__(self, system: System, source: Source):

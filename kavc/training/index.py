@@ -65,6 +65,10 @@ def build_index(
         ConfigError: `out` exists, no run folder, training has not ended, the system embeds no such
             modality alone, or the backend is unknown.
         DataError: the data are damaged or don't fit the network.
+
+    Example:
+        index = build_index("runs/embedding", "sounds", modality="audio")
+        ids, scores = retrieve(index, "runs/embedding", {"visual": pictures}, k=5)
     """
     out = Path(out)
     check_new(out)
@@ -107,6 +111,9 @@ def add_to_index(
         ConfigError: as `build_index`; or another run made the index, or another process is
             changing it.
         DataError: as `build_index`; or the index is damaged, or holds one of the ids.
+
+    Example:
+        add_to_index("sounds", "runs/embedding", data="features:others", split="train")
     """
     run = run if isinstance(run, Run) else Run(run)
     with showing(verbose), _changing(folder) as index:
@@ -125,6 +132,9 @@ def remove_from_index(folder: str | os.PathLike, ids: Iterable[str]) -> Index:
     Raises:
         DataError: an id is not there, or the index is damaged.
         ConfigError: another process is changing the index.
+
+    Example:
+        remove_from_index("sounds", ["video-1", "video-2"])
     """
     with _changing(folder) as index:
         index.remove(ids)
@@ -157,6 +167,10 @@ def retrieve(
     Raises:
         ConfigError: another run made the index, or `k` is larger than it.
         DataError: the inputs don't fit, or are quantised.
+
+    Example:
+        hits = retrieve(Index.load("sounds"), "runs/embedding", {"visual": pictures}, k=5)
+        print(hits.ids[0], hits.scores[0], hits.labels)
     """
     index.check_k(k)
     run = run if isinstance(run, Run) else Run(run)

@@ -58,6 +58,14 @@ class KeptCall:
         folder: the run's or the sweep's, this process's own.
         command, devices: as of `Call`; no devices where others compute, too.
         began: when it began, by `time.monotonic`.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     kept = KeptCall(Path(folder), "kavc train ti-avc", ["CPU"], began=time.monotonic())
+        ...     kept.trained()
+        ...     commands_of(Path(folder)), calls_of(Path(folder))[0].training_seconds >= 0
+        (['kavc train ti-avc'], True)
     """
 
     def __init__(self, folder: Path, command: str, devices: Sequence[str] = (), *, began: float):
@@ -92,6 +100,10 @@ def calls_of(folder: Path) -> list[Call]:
 
     Raises:
         DataError: the file is damaged.
+
+    Example:
+        >>> calls_of(Path("no such run"))
+        []
     """
     path = folder / CALLS
     if not path.is_file():
@@ -151,6 +163,11 @@ def of_data(facts: Mapping[str, Any]) -> dict[str, Any]:
 
     Args:
         facts: as `kavc.training.data_facts.facts_of` gives them.
+
+    Example:
+        >>> facts = {"source": "kwai:corpus", "splits": None, "fingerprint": "ab", "counts": {}}
+        >>> sorted(of_data({**facts, "notes": [], "classes": ["dog"]}))
+        ['counts', 'fingerprint', 'notes', 'source', 'splits']
     """
     return {name: facts[name] for name in ("source", "splits", "fingerprint", "counts", "notes")}
 

@@ -21,6 +21,10 @@ def freed(model: keras.Model) -> Iterator[None]:
 
     Args:
         model: traces its functions anew if it is used again.
+
+    Example:
+        with freed(model):
+            model.fit(data, epochs=50)
     """
     before = {id(graph) for graph in _branches()}
     try:

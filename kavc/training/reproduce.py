@@ -62,6 +62,10 @@ def reproduce(
 
     Raises:
         ConfigError, DataError: as `train`; or `only` names no row.
+
+    Example:
+        report = reproduce("ti-avc", "synthetic:corpus", "reproduction", seeds=3)
+        print(report.to_markdown())
     """
     overrides = dict(overrides or {})
     system, source, base = resolve(system, data, splits=splits, preset=preset, overrides=overrides)
@@ -137,5 +141,10 @@ def _chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:
 
 
 def folder_name(label: str) -> str:
-    """Returns the folder of a row: "Joint Ti-AVC" lies in "joint-ti-avc"."""
+    """Returns the folder of a row: "Joint Ti-AVC" lies in "joint-ti-avc".
+
+    Example:
+        >>> folder_name("Joint Ti-AVC"), folder_name("MS-VAE (no labels)")
+        ('joint-ti-avc', 'ms-vae--no-labels')
+    """
     return "".join(c if c.isalnum() else "-" for c in label.lower()).strip("-")

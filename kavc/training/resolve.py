@@ -47,6 +47,12 @@ def resolve(
     Raises:
         ConfigError: there is no such system, preset or option, or a value doesn't fit.
         DataError: there are no such data or splits, or they are not what they are called.
+
+    Example:
+        >>> resolve("ti-avk", "synthetic:corpus")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: unknown system 'ti-avk'; did you mean 'ti-avc'? Known: ...
     """
     keras_settings.check()
     system = get(system) if isinstance(system, str) else system

@@ -207,7 +207,11 @@ class Run:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, or themes, that answers are over, by index."""
+        """Names of the classes, or themes, that answers are over, by index.
+
+        >>> len(Run("preset:cross-modal-embedding/youtube8m").classes)
+        3862
+        """
         return tuple(self.data["classes"])
 
     @property
@@ -285,6 +289,12 @@ class Run:
 
         Raises:
             ConfigError: it does not.
+
+        Example:
+            >>> Run("preset:cross-modal-embedding/youtube8m").check_embeds("text")
+            Traceback (most recent call last):
+                ...
+            kavc.errors.ConfigError: ...: unknown modality 'text'...
         """
         system = self.system
         if not system.modalities:
@@ -372,6 +382,10 @@ class Run:
 
         Raises:
             ConfigError: the run is no preset.
+
+        Example:
+            >>> Run("preset:cross-modal-embedding/youtube8m").model_card.splitlines()[0]
+            '# cross-modal-embedding/youtube8m, version 1'
         """
         if not (self.path / CARD).is_file():
             raise ConfigError(f"{self.path}: no preset (it holds no {CARD}); export the run")
@@ -379,7 +393,12 @@ class Run:
 
     @property
     def report(self) -> Report:
-        """The report that training wrote."""
+        """The report that training wrote.
+
+        Example:
+            print(run.report.headline)
+            run.report.table("recall").to_frame()
+        """
         from kavc.evaluation.report import Report
 
         return Report.load(self.path)
@@ -427,6 +446,14 @@ def lock(folder: Path) -> Iterator[None]:
 
     Raises:
         ConfigError: another process holds it.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, lock(Path(folder)), lock(Path(folder)):
+        ...     pass
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: ...: another process is writing to this folder; wait...
     """
     folder.mkdir(parents=True, exist_ok=True)
     with open(folder / ".lock", "a") as stream:
@@ -473,12 +500,26 @@ def check_resumable(folder: Path, settings: RunConfig, source: Source, info: Sou
 
 
 def checkpoints_of(folder: Path, stage: Stage) -> Path:
-    """Returns the folder of a stage's checkpoints in a run folder."""
+    """Returns the folder of a stage's checkpoints in a run folder.
+
+    >>> from types import SimpleNamespace
+    >>> checkpoints_of(Path("runs/ti-avc"), SimpleNamespace(name="theme")).as_posix()
+    'runs/ti-avc/checkpoints/theme'
+    """
     return folder / "checkpoints" / stage.name
 
 
 def write_history(folder: Path, histories: Mapping[str, Sequence[Mapping[str, float]]]) -> None:
-    """Writes `history.csv`: one row an epoch, with every value that any stage logs."""
+    """Writes `history.csv`: one row an epoch, with every value that any stage logs.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_history(Path(folder), {"theme": [{"loss": 0.5}, {"loss": 0.4, "val_loss": 0.6}]})
+    ...     print(Path(folder, "history.csv").read_text())
+    stage,epoch,loss,val_loss
+    theme,1,0.5,
+    theme,2,0.4,0.6
+    """
     names = list(dict.fromkeys(n for epochs in histories.values() for e in epochs for n in e))
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -490,7 +531,11 @@ def write_history(folder: Path, histories: Mapping[str, Sequence[Mapping[str, fl
 
 
 def versions() -> dict[str, str]:
-    """Returns the versions of Python and of the packages that decide a run's numbers."""
+    """Returns the versions of Python and of the packages that decide a run's numbers.
+
+    >>> sorted(versions())
+    ['kavc', 'keras', 'numpy', 'python', 'tensorflow']
+    """
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):

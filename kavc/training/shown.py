@@ -20,7 +20,11 @@ MAX_BYTES = 2**21  # of a file that is read for this
 
 
 def json_object(path: Path) -> Mapping[str, Any]:
-    """Returns what a JSON file holds, an empty mapping where it can't be read or is no object."""
+    """Returns what a JSON file holds, an empty mapping where it can't be read or is no object.
+
+    >>> json_object(Path("no such file.json"))
+    {}
+    """
     try:
         found = read_json(path, most=MAX_BYTES)
     except (KavcError, OSError, ValueError):
@@ -33,6 +37,11 @@ def headline(report: Mapping[str, Any]) -> str:
 
     Args:
         report: the content of report.json.
+
+    Example:
+        >>> report = {"headline": Headline("match AUC", 92.8, "max", unit="%").to_json()}
+        >>> headline(report), headline({})
+        ('match AUC 92.8 %', '')
     """
     try:
         found = Headline.from_json(report["headline"])
@@ -46,6 +55,10 @@ def figures(report: Mapping[str, Any]) -> list[str]:
 
     Args:
         report: the content of report.json.
+
+    Example:
+        >>> figures({"figures": [{"name": "roc"}, {}]}), figures({"figures": None})
+        (['roc'], [])
     """
     found = report.get("figures")
     if not isinstance(found, list):
@@ -55,7 +68,12 @@ def figures(report: Mapping[str, Any]) -> list[str]:
 
 
 def options(overrides: Mapping[str, Any]) -> str:
-    """Returns options as they are typed: "units=8, epochs=1"; empty where there are none."""
+    """Returns options as they are typed: "units=8, epochs=1"; empty where there are none.
+
+    Example:
+        >>> options({"units": 8, "epochs": 1})
+        'units=8, epochs=1'
+    """
     return ", ".join(f"{name}={value}" for name, value in overrides.items())
 
 

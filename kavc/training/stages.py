@@ -273,6 +273,17 @@ def epochs_of(stage: Stage, examples: Any, counter: tf.Variable, seed: int) -> t
         examples: what the stage's `prepare` returned.
         counter: int64 variable, the epoch from 0.
         seed: the run's seed.
+
+    Example:
+        >>> from types import SimpleNamespace
+        >>> numbers = lambda first, epoch, seed: tf.data.Dataset.from_tensors(first + epoch)
+        >>> counter = tf.Variable(0, dtype=tf.int64)
+        >>> data = epochs_of(SimpleNamespace(dataset=numbers), 10, counter, seed=0)
+        >>> for _ in range(2):
+        ...     [int(number) for number in data]
+        ...     _ = counter.assign_add(1)
+        [10]
+        [11]
     """
     count = stage.dataset(examples, 0, seed).cardinality()
     epoch = tf.data.Dataset.from_tensors(0).flat_map(

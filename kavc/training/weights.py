@@ -43,6 +43,18 @@ def save_weights(model: keras.Model, path: str | os.PathLike) -> None:
 
     Raises:
         OSError: the file can't be written; nothing is left of it.
+
+    Example:
+        >>> import tempfile
+        >>> network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_weights(network, f"{folder}/model.weights.h5")
+        ...     load_weights(network, f"{folder}/model.weights.h5")
+        ...     sorted(os.listdir(folder))
+        ['model.weights.h5', 'model.weights.h5.sha256']
+
+    Reference:
+        Keras' format `.weights.h5`; the digest is SHA-256, FIPS 180-4.
     """
     _save(model.save_weights, Path(path))
 
@@ -52,6 +64,9 @@ def save_network(network: keras.Model, path: str | os.PathLike) -> None:
 
     Raises:
         OSError: the file can't be written; nothing is left of it.
+
+    Reference:
+        Keras' format `.keras`; the digest is SHA-256, FIPS 180-4.
     """
     _save(network.save, Path(path))
 
@@ -88,6 +103,14 @@ def load_network(path: str | os.PathLike) -> keras.Model:
 
     Raises:
         DataError: the file is missing or damaged.
+
+    Example:
+        >>> import tempfile
+        >>> network = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     save_network(network, f"{folder}/model.keras")
+        ...     load_network(f"{folder}/model.keras").count_params()
+        3
     """
     path = Path(path)
     _check_archive(path)

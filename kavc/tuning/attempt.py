@@ -59,6 +59,9 @@ class Limits:
         trial_minutes: of a trial, which has failed after the first epoch that ends later.
         began: since when `minutes` are counted, by `time.monotonic`, as a command counts what it
             imports and reads, too; None for the beginning of `run_sweep`.
+
+    Example:
+        run_sweep(settings, "sweeps/ti-avc", limits=Limits(minutes=120, trial_minutes=10))
     """
 
     minutes: float = math.inf
@@ -67,7 +70,15 @@ class Limits:
 
 
 class Listener:
-    """Is told how a sweep goes. Does nothing: override what is of interest."""
+    """Is told how a sweep goes. Does nothing: override what is of interest.
+
+    Example:
+        class Counted(Listener):
+            def on_trial_end(self, trial):
+                print(trial.number, trial.score)
+
+        run_sweep(settings, "sweeps/ti-avc", listener=Counted())
+    """
 
     def on_sweep_begin(self, sweep: Sweep) -> None:
         """The folder is there, with the trials of an earlier process if it goes on."""
@@ -185,7 +196,13 @@ def minutes_since(began: float) -> float:
 
 
 def reason_of(error: Exception) -> str:
-    """Returns why a trial failed, in one line."""
+    """Returns why a trial failed, in one line.
+
+    >>> reason_of(ValueError("no  such axis")), reason_of(MemoryError("8 GiB"))
+    ('ValueError: no such axis', 'out of memory: 8 GiB')
+    >>> reason_of(ConfigError("kernel_size is larger than frames"))
+    'kernel_size is larger than frames'
+    """
     text = " ".join(COLOURS.sub("", str(error)).split())
     text = "".join(each if each.isprintable() else "?" for each in text)
     if isinstance(error, MemoryError | tf.errors.ResourceExhaustedError):

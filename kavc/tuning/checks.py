@@ -27,6 +27,10 @@ def check_sweep(
     Raises:
         ConfigError: a name or a value doesn't fit, or `out` is in use or holds another sweep.
         DataError: there are no such data or splits.
+
+    Example:
+        settings = SweepSettings("ti-avc", "synthetic:corpus", tuner="random")
+        check_sweep(settings, Path("sweeps/ti-avc"), resume=False)
     """
     _refuse_keras_tuners_chief()
     resolved = resolve(

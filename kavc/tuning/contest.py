@@ -30,6 +30,9 @@ def report_of_runs(sweep: Sweep, best: Trial, runs: Mapping[str, Sequence[Run]])
         best: its best trial.
         runs: "winner" and "start" to their runs, on the same seeds; "start" is missing where the
             winner is the first trial.
+
+    Reference:
+        Student, 1908 (the interval of the gain).
     """
     share = bool(logged_unit(sweep.objective))
     factor = 100 if share else 1
@@ -71,6 +74,16 @@ def verdict(objective: str, gain: Spread) -> str:
         objective: what was measured.
         gain: of the winner over the start, seed by seed; above 0 where the winner is better. In
             percentage points where the objective is a share, else in its own unit.
+
+    Example:
+        >>> print(verdict("val_auc", spread([1.0, 1.2, 0.9])))
+        Larger than the spread over seeds: the winner's gain in validation val_auc, 1.03 percentage
+        points on average, has the 95 % interval 0.65 to 1.41 (Student's t, two-sided, 3 seeds, ...
+        >>> verdict("val_auc", spread([1.0]))
+        'One seed does not tell a gain of 1.00 percentage points in val_auc from luck.'
+
+    Reference:
+        Student, 1908.
     """
     places, unit = (2, " percentage points") if logged_unit(objective) else (4, "")
     mean, low, high = (f"{one:.{places}f}" for one in (gain.mean, gain.low, gain.high))

@@ -33,7 +33,11 @@ MAGNITUDES = 20.0  # the largest over the smallest score from which on an axis i
 
 
 def importance_bars(sweep: Sweep, importance: Importance) -> Figure:
-    """A bar a parameter, with the spread over cross-validations."""
+    """A bar a parameter, with the spread over cross-validations.
+
+    Reference:
+        Breiman, 2001.
+    """
     at = np.arange(len(importance.names))
 
     def draw(canvas: FigureBase) -> None:
@@ -56,7 +60,11 @@ def importance_bars(sweep: Sweep, importance: Importance) -> Figure:
 
 
 def learning_curves(sweep: Sweep) -> Figure:
-    """The objective over the epochs of the last stage, a line a trial."""
+    """The objective over the epochs of the last stage, a line a trial.
+
+    Example:
+        learning_curves(Sweep("sweeps/ti-avc")).save("figures")
+    """
     best = sweep.best
     curves = [(trial, _curve(sweep, trial)) for trial in sweep.trials]
     curves = [(trial, curve) for trial, curve in curves if curve]
@@ -117,7 +125,11 @@ def source_of(sweep: Sweep) -> str:
 
 
 def spans_magnitudes(values: Sequence[float], direction: str) -> bool:
-    """Whether scores are losses so far apart that a logarithmic axis shows the good ones better."""
+    """Whether scores are losses so far apart that a logarithmic axis shows the good ones better.
+
+    >>> spans_magnitudes([0.1, 0.2, 9.0], "min"), spans_magnitudes([0.1, 0.9], "max")
+    (True, False)
+    """
     return direction == "min" and min(values) > 0 and max(values) > MAGNITUDES * min(values)
 
 

@@ -26,6 +26,12 @@ def write_hparams(sweep: Sweep, folder: Path) -> None:
     Args:
         sweep: whose trials.
         folder: for `tensorboard --logdir`; the runs in it are called after the trials.
+
+    Reference:
+        TensorBoard, `plugins/hparams/api.proto`.
+
+    Example:
+        write_hparams(Sweep("sweeps/ti-avc"), Path("sweeps/ti-avc/tensorboard"))
     """
     shutil.rmtree(folder, ignore_errors=True)
     with whole_folder(folder) as temporary:

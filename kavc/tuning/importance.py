@@ -32,6 +32,15 @@ class Importance:
         names: the parameters, the most important first; "budget" among them where it varies.
         mean: `(names,) float64`, by how much `r2` drops when a parameter's values are shuffled.
         std: `(names,) float64`, standard deviation of `mean` over cross-validations.
+
+    Reference:
+        Breiman, 2001 (random forests, and importance by permutation).
+
+    Example:
+        >>> Importance(3, float("nan")).problem
+        '3 completed trials are too few; 10 are the least'
+        >>> Importance(40, 0.6, ("units",), np.array([0.5]), np.array([0.1])).problem is None
+        True
     """
 
     trials: int
@@ -65,6 +74,9 @@ def importance_of(sweep: Sweep, *, seed: int = 0) -> Importance:
     Args:
         sweep: whose completed trials count.
         seed: of the forests, folds and permutations.
+
+    Reference:
+        Breiman, 2001.
     """
     trials = [trial for trial in sweep.trials if trial.status == COMPLETED]
     ranks = rankdata([trial.score for trial in trials])

@@ -73,7 +73,11 @@ class Resumable(keras_tuner.Oracle):
 
 
 class RandomOracle(Resumable, keras_tuner.oracles.RandomSearchOracle):
-    """Random search."""
+    """Random search.
+
+    Reference:
+        Bergstra and Bengio, 2012.
+    """
 
 
 class GridOracle(Resumable, keras_tuner.oracles.GridSearchOracle):
@@ -117,7 +121,12 @@ class GridOracle(Resumable, keras_tuner.oracles.GridSearchOracle):
 
 
 class BayesianOracle(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
-    """A Gaussian process over the trials so far, after a number of random ones."""
+    """A Gaussian process over the trials so far, after a number of random ones.
+
+    Reference:
+        Snoek et al., 2012 (a Gaussian process over trials); Srinivas et al., 2010 (the upper
+        confidence bound); Ginsbourger et al., 2010 (what trials that still run count as).
+    """
 
     def populate_space(self, trial_id: str) -> dict[str, Any]:
         self._random_state = np.random.RandomState(self._seed_of_proposal())
@@ -143,10 +152,26 @@ class BayesianOracle(Resumable, keras_tuner.oracles.BayesianOptimizationOracle):
 
 
 class HyperbandOracle(Resumable, keras_tuner.oracles.HyperbandOracle):
-    """Many configurations on few epochs, the best of them on more."""
+    """Many configurations on few epochs, the best of them on more.
+
+    Reference:
+        Li et al., 2018.
+    """
 
     def planned(self) -> list[int]:
-        """Returns the budgets of all trials, if none fails."""
+        """Returns the budgets of all trials, if none fails.
+
+        Reference:
+            Li et al., 2018.
+
+        Example:
+            >>> hp = keras_tuner.HyperParameters()
+            >>> _ = hp.Float("dropout", 0.0, 0.5)
+            >>> loss = keras_tuner.Objective("val_loss", "min")
+            >>> oracle = HyperbandOracle(seed=0, objective=loss, hyperparameters=hp, max_epochs=9)
+            >>> oracle.planned(), oracle.first_bracket()
+            ([1, 1, 1, 1, 1, 1, 1, 1, 1, 3, 3, 3, 9, 3, 3, 3, 3, 3, 9, 9, 9, 9, 9], 9)
+        """
         return [
             self._get_epochs(bracket, number)
             for bracket in reversed(range(self._get_num_brackets()))
@@ -155,12 +180,23 @@ class HyperbandOracle(Resumable, keras_tuner.oracles.HyperbandOracle):
         ]
 
     def first_bracket(self) -> int:
-        """Returns with how many configurations it begins."""
+        """Returns with how many configurations it begins.
+
+        Reference:
+            Li et al., 2018.
+        """
         return self._get_size(self._get_num_brackets() - 1, 0)
 
 
 def default_values(hp: keras_tuner.HyperParameters) -> dict[str, Any]:
-    """Returns the default point of a space: active parameters alone."""
+    """Returns the default point of a space: active parameters alone.
+
+    Example:
+        >>> hp = keras_tuner.HyperParameters()
+        >>> _ = hp.Choice("units", [32, 64], default=64)
+        >>> default_values(hp)
+        {'units': 64}
+    """
     fresh = keras_tuner.HyperParameters()
     fresh.merge(hp.space)
     return fresh.values
@@ -187,6 +223,19 @@ def make_oracle(
 
     Raises:
         ConfigError: the space is too small for Hyperband's first bracket.
+
+    Example:
+        >>> hp = keras_tuner.HyperParameters()
+        >>> _ = hp.Choice("units", [32, 64])
+        >>> loss = keras_tuner.Objective("val_loss", "min")
+        >>> planned(make_oracle("grid", loss, hp, trials=None, epochs=10), 10)
+        {'trials': 2, 'epochs': 20}
+        >>> planned(make_oracle("random", loss, hp, trials=1, epochs=10), 10)
+        {'trials': 1, 'epochs': 10}
+
+    Reference:
+        Bergstra and Bengio, 2012 (random); Snoek et al., 2012 (Bayesian); Li et al., 2018
+        (Hyperband).
     """
     common = {
         "objective": objective,

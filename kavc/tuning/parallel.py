@@ -70,6 +70,12 @@ def parallel_coordinates(sweep: Sweep) -> Figure:
 
     Raises:
         DataError: no trial has completed.
+
+    Reference:
+        Inselberg, 1985.
+
+    Example:
+        parallel_coordinates(Sweep("sweeps/ti-avc")).save("figures")
     """
     trials = ranked(sweep)
     compared = [trial for trial in trials if trial.budget == trials[0].budget]
@@ -102,7 +108,12 @@ def _rows(parameters: Sequence[Mapping[str, Any]]) -> list[list[Mapping[str, Any
 
 
 def scale_of(parameter: Mapping[str, Any]) -> Scale:
-    """Returns the axis of a parameter of a space, logarithmic where it is drawn so."""
+    """Returns the axis of a parameter of a space, logarithmic where it is drawn so.
+
+    >>> units = scale_of({"name": "units", "kind": "choice", "values": [32, 64, 128]})
+    >>> units.place(64), units.ticks
+    (0.5, [(0.0, '32'), (0.5, '64'), (1.0, '128')])
+    """
     name = parameter["name"]
     if "values" in parameter:
         values = parameter["values"]

@@ -84,7 +84,13 @@ def _epochs(trials: list[Trial]) -> int:
 
 
 def changes(trial: Trial) -> str:
-    """Returns what a trial changes from the first one, in one line."""
+    """Returns what a trial changes from the first one, in one line.
+
+    >>> facts = {"id": "0", "number": 1, "status": "completed", "seed": 0, "budget": 10}
+    >>> first = Trial(**facts, values={}, options={}, changed={})
+    >>> changes(first), changes(Trial(**facts, values={}, options={}, changed={"units": 64}))
+    ('as the first trial', 'units=64')
+    """
     return listed(trial.changed) or "as the first trial"
 
 

@@ -164,6 +164,15 @@ def parse_objective(text: str | None, default: keras_tuner.Objective) -> keras_t
 
     Raises:
         ConfigError: no direction is given, and it is not known.
+
+    Example:
+        >>> default = keras_tuner.Objective("val_auc", "max")
+        >>> parse_objective("val_loss", default).direction, parse_objective(None, default).name
+        ('min', 'val_auc')
+        >>> parse_objective("val_ndcg", default)
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: objective 'val_ndcg': say which way is better, as ...
     """
     if text is None or text == default.name:
         return default

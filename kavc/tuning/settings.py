@@ -40,6 +40,14 @@ class SweepSettings:
 
     Raises:
         ConfigError: an unknown tuner, or a number out of its range.
+
+    Example:
+        >>> SweepSettings("ti-avc", "synthetic:corpus", tuner="random").trials
+        20
+        >>> SweepSettings("ti-avc", "synthetic:corpus", tuner="radnom")
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: unknown tuner 'radnom'; did you mean 'random'? Known: ...
     """
 
     system: str
@@ -112,6 +120,15 @@ def read_settings(path: str | os.PathLike, **changes: Any) -> SweepSettings:
     Raises:
         DataError: the file is missing, too large or no YAML.
         ConfigError: a key is unknown, or missing, or a value does not fit.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with open(f"{folder}/sweep.yaml", "w") as stream:
+        ...         print("{system: ti-avc, data: 'synthetic:corpus', trials: 5}", file=stream)
+        ...     settings = read_settings(f"{folder}/sweep.yaml", trials=10)
+        >>> settings.system, settings.trials
+        ('ti-avc', 10)
     """
     found = read_yaml(path)
     if not isinstance(found, dict):
@@ -128,7 +145,12 @@ def read_settings(path: str | os.PathLike, **changes: Any) -> SweepSettings:
 
 
 def make_settings(given: Mapping[str, Any], **changes: Any) -> SweepSettings:
-    """Returns settings with some changed, as `read_settings` does with those of a file."""
+    """Returns settings with some changed, as `read_settings` does with those of a file.
+
+    >>> given = {"system": "ti-avc", "data": "synthetic:corpus", "set": {"units": 64}}
+    >>> make_settings(given, set={"dropout": 0.2}).set
+    {'units': 64, 'dropout': 0.2}
+    """
     merged = dict(given)
     for name, value in changes.items():
         both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)

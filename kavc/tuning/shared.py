@@ -68,6 +68,10 @@ def run_shared(
     Raises:
         ConfigError, DataError, KavcError: as `run_sweep` and `kavc.cluster.Slots`; or no process
             can take part.
+
+    Example:
+        settings = SweepSettings("ti-avc", "synthetic:corpus", tuner="bayesian", trials=40)
+        sweep = run_shared(settings, "sweeps/ti-avc", workers=4)
     """
     slots = Slots(workers, address=cluster, gpus=gpus, report=progress.say)
     limits = limits or Limits()
@@ -221,7 +225,12 @@ def _train(runner: TrialRunner, job: Job) -> dict[str, Any]:
 
 
 def packages() -> dict[str, str]:
-    """Returns the versions in which all processes must agree: not Python's own."""
+    """Returns the versions in which all processes must agree: not Python's own.
+
+    Example:
+        >>> sorted(packages())
+        ['kavc', 'keras', 'keras-tuner', 'numpy', 'tensorflow']
+    """
     found = versions() | {"keras-tuner": keras_tuner.__version__}
     del found["python"]
     return found

@@ -22,7 +22,13 @@ SAMPLINGS = ("linear", "log", "reverse_log")
 
 @dataclass(frozen=True)
 class OneOf:
-    """A parameter that takes one of some values."""
+    """A parameter that takes one of some values.
+
+    >>> import keras_tuner
+    >>> hp = keras_tuner.HyperParameters()
+    >>> OneOf((32, 64)).ask(hp, "units", default=64), OneOf((32, 64)).ask(hp, "filters", default=8)
+    (64, 32)
+    """
 
     values: tuple
 
@@ -38,7 +44,13 @@ class OneOf:
 
 @dataclass(frozen=True)
 class Range:
-    """A number from `low` to `high`, both included; whole if they are."""
+    """A number from `low` to `high`, both included; whole if they are.
+
+    >>> import keras_tuner
+    >>> hp = keras_tuner.HyperParameters()
+    >>> Range(0.0, 0.5, step=None, sampling="linear").ask(hp, "dropout", default=0.9)
+    0.0
+    """
 
     low: float
     high: float
@@ -65,6 +77,12 @@ class Narrowed:
     Args:
         hp: what is asked in the end.
         limits: name to what is left of a parameter; what is not named is as the system has it.
+
+    Example:
+        >>> import keras_tuner
+        >>> hp = Narrowed(keras_tuner.HyperParameters(), {"units": OneOf((32,))})
+        >>> hp.Choice("units", [64, 128]), hp.Choice("filters", [64, 128])
+        (32, 64)
     """
 
     def __init__(self, hp: keras_tuner.HyperParameters, limits: Mapping[str, OneOf | Range]):
@@ -91,6 +109,17 @@ def parse_limits(config: Config, space: Mapping[str, Any]) -> dict[str, OneOf | 
 
     Raises:
         ConfigError: no such option, or a value outside its range.
+
+    Example:
+        >>> from kavc.systems.ti_avc.config import TiAVCConfig
+        >>> parse_limits(TiAVCConfig(), {"units": [32, 64]})
+        {'units': OneOf(values=(32, 64))}
+        >>> parse_limits(TiAVCConfig(), {"dropout": {"low": 0.0, "high": 0.5}})["dropout"].sampling
+        'linear'
+        >>> parse_limits(TiAVCConfig(), {"dropout": 2.0})
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: option 'dropout' must be at most 0.9; not 2.0
     """
     return {name: _limit(config, name, given) for name, given in space.items()}
 
@@ -155,6 +184,16 @@ def limits_of(
     Raises:
         ConfigError: `space` names what the system doesn't vary (names the nearest), or gives
             values that do not fit.
+
+    Example:
+        >>> from kavc.systems.registry import get
+        >>> system = get("ti-avc")
+        >>> limits_of(system, system.Config(), {"units": [32, 64]}, fixed=["dropout"])
+        {'dropout': OneOf(values=(0.0,)), 'units': OneOf(values=(32, 64))}
+        >>> limits_of(system, system.Config(), {"seed": [0, 1]})
+        Traceback (most recent call last):
+            ...
+        kavc.errors.ConfigError: unknown parameter 'seed'. Known: alignment_batch_size, ...
     """
     hp = _nothing_asked()
     system.search_space(hp, config)
@@ -209,6 +248,14 @@ def count(hp: keras_tuner.HyperParameters, *, grid: bool = False) -> float:
     Args:
         hp: the space.
         grid: count as a grid does, which takes ten values of a continuous parameter.
+
+    Example:
+        >>> import keras_tuner
+        >>> hp = keras_tuner.HyperParameters()
+        >>> hp.Choice("units", [32, 64]), hp.Float("dropout", 0.0, 0.5)
+        (32, 0.0)
+        >>> count(hp), count(hp, grid=True)
+        (inf, 22)
     """
     parents = {condition.name for entry in hp.space for condition in entry.conditions}
 
@@ -243,6 +290,12 @@ def describe(hp: keras_tuner.HyperParameters) -> list[dict[str, Any]]:
     Each has "name", "kind" ("choice", "int", "float", "boolean" or "fixed"), "default", "when" (a
     list of {"name", "values"}, all of which must hold), and "values" or "low", "high", "step"
     and "sampling".
+
+    >>> import keras_tuner
+    >>> hp = keras_tuner.HyperParameters()
+    >>> _ = hp.Choice("units", [32, 64])
+    >>> describe(hp)
+    [{'name': 'units', 'kind': 'choice', 'default': 32, 'values': [32, 64], 'when': []}]
     """
     return [_described(entry) for entry in hp.space]
 

@@ -140,6 +140,10 @@ class Sweep:
         Its columns are "number", "status", "reason", "score", "budget" (epochs), "seconds" and
         every parameter that the sweep varies, by name: missing in a trial where a parameter makes
         no sense under another choice.
+
+        Example:
+            frame = Sweep("sweeps/ti-avc").frame()
+            frame[frame["status"] == "completed"].sort_values("score").tail(3)
         """
         import pandas as pd
 
@@ -175,6 +179,12 @@ def best_of(trials: list[Trial], direction: str) -> Trial | None:
     """Returns the best of those that completed on the largest budget.
 
     On a smaller one schedules are shorter, so that scores can't be compared.
+
+    >>> facts = {"status": COMPLETED, "seed": 0, "values": {}, "options": {}, "changed": {}}
+    >>> short = Trial("0", 1, budget=3, score=0.9, **facts)
+    >>> trials = [short, *(Trial(str(n), n, budget=9, score=n / 10, **facts) for n in (2, 3))]
+    >>> best_of(trials, "max").number
+    3
     """
     completed = [trial for trial in trials if trial.status == COMPLETED]
     if not completed:

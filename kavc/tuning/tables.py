@@ -45,6 +45,11 @@ def changes_table(first: Mapping[str, Any], changed: Mapping[str, Any], caption:
         first: every option of the configuration that it is compared with.
         changed: the options that differ.
         caption: of the table.
+
+    Example:
+        >>> table = changes_table({"units": 32}, {"units": 64}, "What trial 3 changes")
+        >>> table.to_records()
+        [{'option': 'units', 'first trial': '32', 'best': '64'}]
     """
     rows = [(name, _text(first[name]), _text(value)) for name, value in changed.items()]
     return Table("changes", ["option", "first trial", "best"], rows, caption)
@@ -65,7 +70,11 @@ def failures_table(sweep: Sweep) -> Table:
 
 
 def importance_table(importance: Importance) -> Table:
-    """Returns by how much R² drops without each parameter."""
+    """Returns by how much R² drops without each parameter.
+
+    Reference:
+        Breiman, 2001.
+    """
     rows = zip(importance.names, importance.mean, importance.std, strict=True)
     columns = [Column("parameter"), Column("drop of R²", ".3f"), Column("sd", ".3f")]
     caption = (

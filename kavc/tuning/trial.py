@@ -40,6 +40,14 @@ class Trial:
         curve: stage to one dict of logged values an epoch; of a trial that failed, of the epochs
             before it did.
         where: the process that trained it, if others trained beside it.
+
+    Example:
+        >>> import tempfile
+        >>> trial = Trial("0", 1, RUNNING, {"units": 64}, {"units": 64}, {}, seed=0, budget=10)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     trial.write(Path(folder))
+        ...     Trial.read(Path(folder)) == trial
+        True
     """
 
     id: str

@@ -36,6 +36,11 @@ class TrialFit:
     Attributes:
         states: stage name to where its fit stands, also of a fit that ended in an error.
         seconds: spent in Keras' `fit`.
+
+    Example:
+        fit = TrialFit(examples, config, seed=0, share=0.5)
+        fit.run(system.build(config))
+        print(fit.logs())
     """
 
     def __init__(

@@ -40,6 +40,10 @@ class SweepTuner(keras_tuner.Tuner):
         limits: how long it may take.
         listener: is told how it goes.
         began: when its time began to run, of the monotonic clock; now, if None.
+
+    Example:
+        with open_sweep(settings, "sweeps/ti-avc") as tuner:
+            tuner.search()
     """
 
     def __init__(

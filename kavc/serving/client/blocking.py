@@ -115,7 +115,7 @@ class Client:
             TensorFlow Serving, `apis/predict.proto`.
 
         Example:
-            embedding = client.predict("ti-avc", {"audio": audio}, signature="embed_audio")
+            found = client.predict("ti-avc", {"audio": audio}, signature="embed_audio")["embedding"]
             scores = client.predict("ti-avc", inputs, version=3, outputs=["match_score"])
         """
         from kavc.serving.client.calls import Question
