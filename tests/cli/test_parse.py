@@ -231,7 +231,10 @@ def test_a_run_that_has_not_ended(refused, parser_run, saved, tmp_path):
         (["{run}"], "expected the features of a video, --input FEATURES.npz"),
         (["{run}", "--input", "nope.npz"], "nope.npz: no such file"),
         (["{run}", "--input", "{video}", "--gate", "vidio"], "must be one of video, modality, non"),
-        (["{run}", "--input", "{video}", "--threshold", "1.5"], "'--threshold'"),
+        (
+            ["{run}", "--input", "{video}", "--threshold", "1.5"],
+            "--threshold is 1.5; expected at most 1.0",
+        ),
         (["--server", "localhost", "--input", "{video}"], "'localhost' is not an address"),
         (["--server", "localhost:1", "--input", "{video}", "--gate", "none"], "leave them out"),
         (["--server", "localhost:1", "--input", "{video}", "--threshold", "0"], "leave them out"),

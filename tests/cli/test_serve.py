@@ -81,7 +81,7 @@ def test_check_prints_versions(cli, models_dir):
     for word in ("ti-avc/1", "yes", "embed_audio, embed_visual, serving_default"):
         assert word in result.stdout
     (found,) = json.loads(cli("export", "--check", models_dir, "--json").stdout)
-    assert found["servable"] and found["warmup_records"] == 3 and found["fault"] is None
+    assert found["servable"] and found["warmup_records"] == 4 and found["fault"] is None
 
 
 def test_check_prints_versions_and_refuses(cli, models_dir, tmp_path):
