@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-BLOCK = re.compile(r"```python\n(.*?)```|((?:^    \S.*\n)+)", re.DOTALL | re.MULTILINE)
+BLOCK = re.compile(r"```python\n([\s\S]*?)```|((?:^    \S.*\n)+)", re.MULTILINE)
 SERVES = ("kavc serve", "kavc app")
 LEFT_OUT = ("make test",)
 READY, LONGEST = 60, 1200  # seconds until a server answers, and that a command may take
