@@ -25,6 +25,7 @@ SERVES = ("kavc serve", "kavc app")
 LEFT_OUT = ("make test",)
 READY, LONGEST = 60, 1200  # seconds until a server answers, and that a command may take
 LINES, WIDTH = 14, 150  # of an output that are kept: the first ones, and the last ones
+INSTALLER = "WARNING: "  # of pip about the machine's own index
 NOISE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 
@@ -83,7 +84,7 @@ class Shell:
 
 def shown(lines: list[str]) -> list[str]:
     """Returns an output without its middle."""
-    lines = [line.rstrip() for line in lines if line.strip()]
+    lines = [line.rstrip() for line in lines if line.strip() and not line.startswith(INSTALLER)]
     if len(lines) <= 2 * LINES:
         return lines
     return [*lines[:LINES], f"... {len(lines) - 2 * LINES} more lines ...", *lines[-LINES:]]
