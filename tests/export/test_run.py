@@ -27,7 +27,7 @@ from kavc.training.run import load_run
 
 def test_a_run_is_exported_with_warm_up_and_configs(tiny_run, tmp_path):
     folder = export_run(tiny_run, tmp_path / "models")
-    assert len(read_warmup(folder)) == 3
+    assert len(read_warmup(folder)) == 4
     assert read_batching(tmp_path / "models" / "batching.config").pad_variable_length_inputs
     (entry,) = read_models(tmp_path / "models" / "models.config").model_config_list.config
     assert (entry.name, entry.base_path) == ("ti-avc", "/models/ti-avc")
