@@ -120,9 +120,12 @@ def _address(process: subprocess.Popen) -> str:
     return line
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """A browser without a window; skips where there is none."""
+    """A browser without a window; skips where there is none.
+
+    Of one file alone: while Playwright is there, its event loop is, and other tests want theirs.
+    """
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     if found is None:

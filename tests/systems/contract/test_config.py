@@ -74,18 +74,14 @@ def test_published_numbers_are_numbers(small):
     assert all(math.isfinite(value) for value in values + published if value is not None)
 
 
-def test_the_readme_has_a_row_of_each_system():
-    rows = [
-        line.split("|")[1:-1]
-        for line in (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
-        if line.startswith("| `")
-    ]
-    told = {cells[0].strip(): cells for cells in rows}
+def test_the_readme_and_a_page_tell_of_each_system():
+    readme = (ROOT / "README.md").read_text(encoding="utf-8").splitlines()
     for name in set(NAMES) - set(MADE_UP):
-        system = registry.get(name)
-        assert f"`{name}`" in told
-        assert system.paper.title in told[f"`{name}`"][1]
-        assert system.paper.url in told[f"`{name}`"][1]
+        paper = registry.get(name).paper
+        (row,) = [line for line in readme if line.startswith(f"| [`{name}`]")]
+        assert paper.url in row
+        page = (ROOT / "docs" / "systems" / f"{name}.md").read_text(encoding="utf-8")
+        assert paper.title in page and paper.url in page
 
 
 # === Data ===
