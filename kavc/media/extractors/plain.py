@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from kavc.media.extractors.base import Extractor, Recipe, Weights
 from kavc.media.extractors.images import moments_of, pixels
-from kavc.media.extractors.vggish import RATE, WINDOW
+from kavc.media.extractors.raw import LogMelPatches, log_mel_patches
 from kavc.media.moments import parse_moments
 from kavc.media.sizes import Exactly
-from kavc.media.windows import SHORT, Heard, Seen
+from kavc.media.windows import Seen
 from kavc.options import option
 
 if TYPE_CHECKING:
@@ -27,35 +27,20 @@ CELL = 16  # pixels of a cell's side
 
 
 @dataclass(frozen=True)
-class MelStatistics(Recipe):
+class MelStatistics(LogMelPatches):
     """Mean and standard deviation over time of each of VGGish's 64 log-mel bands.
-
-    Reference:
-        Hershey et al., 2017, of the bands.
 
     Example:
         times, rows = MelStatistics().load({}).extract("clip.mp4")  # (rows, 128)
     """
 
     NAME: ClassVar[str] = "mel-statistics"
-    MODALITY: ClassVar[str] = "audio"
     SUMMARY: ClassVar[str] = "mean and deviation of 64 log-mel bands: 128 for 0.975 s of sound"
     SEEN: ClassVar[str] = SEEN
 
-    hop: float = option(0.96, "seconds from row to row: 0.96 as VGGish", low=0.01, high=60)
-    short: str = option("drop", "what becomes of sound that fills no row", choices=SHORT)
-
-    def needs(self) -> Sequence[Weights]:
-        return ()
-
-    def takes(self) -> Heard:
-        return Heard(RATE, WINDOW, round(self.hop * RATE), short=self.short)
-
     def load(self, files: Mapping[str, Path]) -> Extractor:
-        from kavc.media.front_ends import VGGISH, LogMel
-
-        mel = LogMel(VGGISH)
-        return Extractor(self, lambda values: _statistics(mel(values)[:, 0], [1]), files=files)
+        patches = log_mel_patches()
+        return Extractor(self, lambda values: _statistics(patches(values), [1]), files=files)
 
 
 @dataclass(frozen=True)

@@ -7,10 +7,10 @@ frame                         -> pixels       (side, side, 3), 0 to 255
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from kavc.errors import ConfigError
 from kavc.media.extractors.base import Extractor, Recipe, Weights
@@ -23,6 +23,9 @@ from kavc.media.moments import parse_moments
 from kavc.media.sizes import Crop
 from kavc.media.windows import SHORT, Heard, Seen
 from kavc.options import option
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 SEEN = "keeps what is there; it has no weights"
 LEAST, LARGEST = 16, 512  # pixels of a side
@@ -134,10 +137,15 @@ class LogMelPatches(Recipe):
         return Heard(RATE, WINDOW, round(self.hop * RATE), short=self.short)
 
     def load(self, files: Mapping[str, Path]) -> Extractor:
-        from kavc.media.front_ends import VGGISH, LogMel
+        return Extractor(self, log_mel_patches(), files=files)
 
-        mel = LogMel(VGGISH)
-        return Extractor(self, lambda values: mel(values)[:, 0], files=files)
+
+def log_mel_patches() -> Callable[[tf.Tensor], tf.Tensor]:
+    """Returns a function in graph, from windows of sound to a patch of each, (windows, 96, 64)."""
+    from kavc.media.front_ends import VGGISH, LogMel
+
+    mel = LogMel(VGGISH)
+    return lambda values: mel(values)[:, 0]
 
 
 def scaled(name: str, resize: int | None, side: int) -> int:
