@@ -109,6 +109,7 @@ def test_on_ray(extract, small, clips, whole, recipes, tmp_path, monkeypatch):
     """One process, which dies in its first clip; what follows it does that and the rest."""
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
     monkeypatch.setenv("KAVC_TEST_MARKER", str(tmp_path / "died"))
+    monkeypatch.setattr("kavc.cluster.engines.Cluster", lambda address: None)  # one of our own
     monkeypatch.setattr(slots, "Slots", lambda workers, address, report: Slots(1, report=report))
     told = []
     recipes = {**recipes, "visual": small.DeadlyFrames()}
