@@ -65,7 +65,7 @@ bench: $(STAMP) ## Run the benchmarks that need no data of yours, one after anot
 	done
 
 clean: ## Remove caches and build outputs; environments and runs stay
-	rm -rf build dist site *.egg-info .demo .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
+	rm -rf build dist site .executed *.egg-info .demo .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .hypothesis
 	find kavc tests notebooks benchmarks tuning export \
 	    \( -name __pycache__ -o -name .ipynb_checkpoints \) -prune -exec rm -rf {} +
 

@@ -44,7 +44,7 @@ def _row(param: object) -> str:
     names = [param.name.upper()] if argument else [*param.opts, *param.secondary_opts]
     name = ", ".join(f"`{each}`" for each in names)
     value = param.default
-    shown = value is not None and not callable(value) and value not in (False, (), [], "")
+    shown = value not in (None, (), [], "") and value is not False and not callable(value)  # 0 is
     default = f"`{value}`" if shown else ("required" if param.required else "")
     return f"| {name} | {_plain(param.help)} | {default} |"
 

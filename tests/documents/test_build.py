@@ -49,7 +49,7 @@ def test_no_page_asks_another_machine(site, pattern):
     [
         ("reference/kavc.html", ['id="kavc.train"', "Keras audio-visual correspondence"]),
         ("reference/kavc.metrics.html", ["roc_auc", "fit_threshold"]),
-        ("reference/commands.html", ["kavc train", "kavc tune run", "--resume"]),
+        ("reference/commands.html", ["kavc train", "kavc tune run", "--resume", "<code>0</code>"]),
         ("notebooks/quickstart.html", ["kavc in ten minutes"]),
         ("project/contributing.html", ["Architecture as built"]),
         ("results/serving.html", ["repository/benchmarks/results/serving_swaps.png"]),
