@@ -54,7 +54,8 @@ def lines_of(page: str, header: str, which: int) -> Iterator[tuple[str, list[str
     for line in takewhile(lambda line: line.startswith("|"), lines[start + 2 :]):
         label, *cells = line.strip("|").split("|")
         of_ours = "`improved`" in cells[0]  # the preset in a column of its own
-        yield "" if of_ours else plain(label), [each for cell in cells for each in DECIMAL.findall(cell)]
+        numbers = [each for cell in cells for each in DECIMAL.findall(cell)]
+        yield "" if of_ours else plain(label), numbers
 
 
 def plain(label: str) -> str:
