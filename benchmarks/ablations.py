@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kavc.data.source import Source
-from kavc.evaluation.spread import spread
+from kavc.evaluation.spreads import spread
 from kavc.evaluation.table import Column, Table
 
 

@@ -21,8 +21,8 @@ import numpy as np
 import kavc
 from kavc.data.feature_store import FeatureStore
 from kavc.data.source import Source
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
-from kavc.evaluation.spread import spread
+from kavc.evaluation.mean_intervals import mean_bootstrap
+from kavc.evaluation.spreads import spread
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.metrics.random_galleries import RandomGalleries

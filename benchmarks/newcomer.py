@@ -3,18 +3,22 @@
     git clone REPOSITORY kavc && cd kavc && python3 benchmarks/newcomer.py --out docs/newcomer.md
 
 Everything that the README's first half has is typed in its order, in one shell, in the folder of a
-fresh clone: it needs no package, since the first command installs them. What serves runs in a
-second shell until the end. `make test` takes half an hour and is left out.
+fresh clone: it needs no package, since the first command installs them. What serves runs in the
+background of that shell until the end, where a reader takes a second one. `make test` takes half
+an hour and is left out.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,6 +30,10 @@ LEFT_OUT = ("make test",)
 READY, LONGEST = 60, 1200  # seconds until a server answers, and that a command may take
 LINES, WIDTH = 14, 150  # of an output that are kept: the first ones, and the last ones
 INSTALLER = "WARNING: "  # of pip about the machine's own index
+SYNTHETIC = (
+    "All that is measured in it is of synthetic films and features, one seed each, and says nothing"
+    " of real ones."
+)
 NOISE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\r")
 
 
@@ -57,29 +65,35 @@ class Shell:
         self._bash.stdin.write(f"{command}\necho '{end}' $?\n")
         self._bash.stdin.flush()
         lines: list[str] = []
-        for line in self._bash.stdout:
-            if line.startswith(end):
-                return int(line.split()[-1]), time.monotonic() - start, lines
-            lines.append(NOISE.sub("", line.rstrip("\n"))[:WIDTH])
-            if time.monotonic() - start > LONGEST:
-                break
+        late = threading.Timer(LONGEST, self.close, [signal.SIGKILL])  # also of what says nothing
+        late.start()
+        try:
+            for line in self._bash.stdout:
+                if line.startswith(end):
+                    return int(line.split()[-1]), time.monotonic() - start, lines
+                lines.append(NOISE.sub("", line.rstrip("\n"))[:WIDTH])
+        finally:
+            late.cancel()
         raise SystemExit(f"{command}: no end after {time.monotonic() - start:.0f} s")
 
     def serve(self, command: str) -> tuple[int, float, list[str]]:
-        """Starts what serves in the background; returns once it has said where."""
+        """Starts what serves in the background; returns once it has said where, or an error."""
         log = ROOT / f".newcomer-{command.split()[1]}.log"
         start = time.monotonic()
         self.run(f"{command} > {log.name} 2>&1 &")
         while time.monotonic() - start < READY:
             text = log.read_text(encoding="utf-8") if log.exists() else ""
+            if re.search(r"^error:", text, re.MULTILINE):
+                return 1, time.monotonic() - start, text.splitlines()
             if re.search(r"localhost:|127\.0\.0\.1:|0\.0\.0\.0:", text):
                 return 0, time.monotonic() - start, text.splitlines()
             time.sleep(0.1)
         raise SystemExit(f"{command}: says no address after {READY} s:\n{text}")
 
-    def close(self) -> None:
-        """Ends the shell and what it started."""
-        os.killpg(self._bash.pid, signal.SIGTERM)
+    def close(self, how: int = signal.SIGTERM) -> None:
+        """Ends the shell and what it started, by a signal."""
+        with contextlib.suppress(ProcessLookupError):  # it has ended
+            os.killpg(self._bash.pid, how)
 
 
 def shown(lines: list[str]) -> list[str]:
@@ -100,11 +114,12 @@ def main() -> None:
         ["git", "log", "-1", "--format=%h"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     cores = len(os.sched_getaffinity(0))
+    driver = "with" if shutil.which("nvidia-smi") else "without"
     parts = [
         "# A newcomer's log",
         "Typed by `benchmarks/newcomer.py` from the README alone, in a fresh clone"
-        f" ({head.stdout.strip()}), on {cores} cores without a GPU. Of long outputs the middle is"
-        " left out.",
+        f" ({head.stdout.strip()}), on {cores} cores, {driver} a GPU's driver (nvidia-smi). Of long"
+        f" outputs the middle is left out. {SYNTHETIC}",
     ]
     shell, total = Shell(), 0.0
     try:

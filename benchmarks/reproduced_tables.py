@@ -25,7 +25,7 @@ from kavc.evaluation.report import Report
 from kavc.files import whole_files, write_text
 from kavc.systems import registry
 from kavc.systems.base import System
-from kavc.training.reproduce import folder_name
+from kavc.training.reproduction import folder_name
 from kavc.training.run import Run
 
 RESULTS = Path(__file__).parent / "results"

@@ -16,7 +16,7 @@ import numpy as np
 
 import kavc
 from kavc.data.source import Source
-from kavc.evaluation.spread import spread
+from kavc.evaluation.spreads import spread
 from kavc.evaluation.table import Column, Table
 from kavc.files import write_text
 from kavc.metrics.auc import roc_auc

@@ -21,7 +21,7 @@ from pathlib import Path
 from kavc.evaluation.report import Report
 from kavc.systems.ti_avc.paper import VARIANT_OF_ROW
 from kavc.systems.ti_avc.summary import summarise
-from kavc.training.reproduce import folder_name
+from kavc.training.reproduction import folder_name
 from kavc.training.run import load_run
 
 RESULTS = Path(__file__).parent / "results"

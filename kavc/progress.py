@@ -253,15 +253,20 @@ def track(items: Iterable[T], name: str, *, unit: str, total: int | None = None)
 
 
 def duration(seconds: float) -> str:
-    """Returns a duration in words.
+    """Returns a duration in words, as people see it in progress and in reports.
 
-    >>> duration(4.21), duration(42), duration(130), duration(7300)
-    ('4.2 s', '42 s', '2 min', '2 h 2 min')
+    >>> duration(0.3), duration(59.7), duration(3599), duration(7260)
+    ('0.3 s', '1 min 0 s', '59 min 59 s', '2 h 1 min')
     """
+    if seconds < 9.95:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60} s"
     minutes = round(seconds / 60)
-    if seconds < 90:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 _NOBODY = Listener()

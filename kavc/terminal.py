@@ -233,6 +233,8 @@ def _count(task: Task) -> str:
 def _rate(task: Task) -> str:
     if not (rate := task.rate):
         return ""
+    if rate <= 0.1:
+        return f"{duration(1 / rate)} each"
     if rate < 1:
         return f"{1 / rate:.2g} s each"
     return f"{rate:,.0f}/s" if rate >= 10 else f"{rate:.2g}/s"

@@ -57,7 +57,7 @@ def test_lines_are_seldom_and_have_no_control_characters(lines, clock):
     *some, last = lines()
     assert 5 <= len(some) <= 8
     assert re.fullmatch(r"reading: 55\d of 4,000 videos, 50/s, 1:09 left", some[1])
-    assert last == "reading: 4,000 videos in 80 s"
+    assert last == "reading: 4,000 videos in 1 min 20 s"
     assert all(line.isprintable() for line in lines())
 
 
@@ -92,6 +92,18 @@ def test_a_slow_epoch_is_a_line_with_what_decides_and_what_it_is_a_part_of(lines
     assert found == (
         "run 2 of 6: joint, epoch 1 of 2: 10 of 20 steps, 3 s each, at most 0:30 left, val_loss 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(0.5, "2/s"), (3, "3 s each"), (42, "42 s each"), (130, "2 min 10 s each")],
+)
+def test_a_rate_is_in_words_however_slow_it_is(lines, clock, seconds, words):
+    with progress.task("reading", unit="videos", total=40) as task:
+        for _ in range(20):
+            clock[0] += seconds
+            task.advance()
+    assert any(f" {words}," in line for line in lines())
 
 
 def test_an_error_ends_a_task_without_a_word(lines, clock):

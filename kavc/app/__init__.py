@@ -9,7 +9,7 @@
     listening  YAMNet in a process of its own
     parts      elements that the page is made of
     page       the page
-    start      the server of the page
+    launch     the server of the page
 
 What draws is NiceGUI, which the extra `app` brings. This process has no TensorFlow: models are
 asked over gRPC, files are decoded in processes of their own.
@@ -21,6 +21,6 @@ __getattr__, __dir__, __all__ = attach(
     __name__,
     {
         "AppOptions": ".options",
-        "start": ".start",
+        "start": ".launch",
     },
 )

@@ -78,9 +78,7 @@ class Timeline:
         >>> [(lane.label, lane.stream, lane.is_first) for lane in timeline.lanes()]
         [('cat', 'seen', True), ('dog', 'heard', True), ('dog', 'seen', False)]
         """
-        lasting: dict[str, float] = defaultdict(float)
-        for span in self.spans:
-            lasting[span.label] += span.end - span.start
+        lasting = self._lasting()
         drawn = sorted(lasting, key=lambda label: -lasting[label])[:CLASSES]
         found: list[Lane] = []
         for label in (label for label in lasting if label in drawn):
@@ -91,6 +89,18 @@ class Timeline:
                     is_first = not any(lane.label == label for lane in found)
                     found.append(Lane(label, stream, spans, is_first))
         return found
+
+    @property
+    def not_drawn(self) -> int:
+        """How many classes have no lane."""
+        return max(0, len(self._lasting()) - CLASSES)
+
+    def _lasting(self) -> dict[str, float]:
+        """Returns for how many seconds each class is there, in the order in which they begin."""
+        lasting: dict[str, float] = defaultdict(float)
+        for span in self.spans:
+            lasting[span.label] += span.end - span.start
+        return lasting
 
     def ticks(self) -> list[float]:
         """Returns the seconds that the axis names, 0 the first."""

@@ -2,7 +2,8 @@
 
 A page on this machine is reached by any site that its user has open: by a form or a WebSocket, or
 by a name that resolves to 127.0.0.1. So the host must be one of ours, and whoever says where a
-request comes from must say the same host.
+request comes from must say the same host. Where other machines reach the page, any name
+passes, and the second alone is asked.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ FORM = 2**16  # bytes of a request beside the file in it
 POLICY = (  # what a page may load: nothing from elsewhere
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' "
     "'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; media-src 'self' blob:; "
-    "connect-src 'self' ws: wss:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
     "frame-ancestors 'none'"
 )
 HEADERS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from importlib import resources
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from kavc.app.answers import Answer
     from kavc.app.questions import Questions
     from kavc.app.uploads import Clip, Uploads
+
+log = logging.getLogger(__name__)
 
 LONGEST_ERROR = 300  # bytes that are shown
 COLOURS = {
@@ -109,26 +112,28 @@ class Page:
 
     async def _look(self) -> None:
         """Asks the server what it has, and shows a card for each question."""
-        for card in self._cards:
-            card.stop()
-        self._cards = []
-        self._answers.clear()
+        self._clear()
         with self._answers:
             text("p", "Asking the server what it has …", "quiet")
         try:
             found = await asyncio.to_thread(self._questions.offers)
         except KavcError as error:
-            self._answers.clear()
+            self._clear()
             with self._answers, box(classes="card"):
                 text("p", one_line(str(error), LONGEST_ERROR), "failed", role="alert")
                 self._again("Try again")
             return
-        self._answers.clear()  # who looks twice at once sees one list
+        self._clear()  # who looks twice at once sees one list
         with self._answers:
             self._cards = [_Card(offer, self) for offer in found if not offer.missing]
             if missing := [offer for offer in found if offer.missing]:
                 self._unavailable(missing)
         self._ask_all()
+
+    def _clear(self) -> None:
+        self._stop()
+        self._cards = []
+        self._answers.clear()
 
     def _unavailable(self, missing: list[Offer]) -> None:
         with box("section", "unavailable"):
@@ -177,7 +182,11 @@ class Page:
         if file.size() > self._questions.options.most_bytes:
             raise DataError(f"larger than {self._questions.options.max_upload_mb} MiB; cut it")
         path = self._uploads.new_path()
-        await file.save(path)
+        try:
+            await file.save(path)
+        except BaseException:  # as a full disk; who leaves meanwhile, too
+            path.unlink(missing_ok=True)
+            raise
         return await asyncio.to_thread(self._uploads.opened, path, file.name)
 
     def _show(self, clip: Clip) -> None:
@@ -197,9 +206,12 @@ class Page:
         for card in self._cards:
             card.ask(self._clip)
 
-    def _forget(self) -> None:
+    def _stop(self) -> None:
         for card in self._cards:
             card.stop()
+
+    def _forget(self) -> None:
+        self._stop()
         if self._clip is not None:
             self._uploads.remove(self._clip)
             self._clip = None
@@ -268,10 +280,13 @@ class _Card:
         try:
             found = await self._page.answer(self._offer, clip, theme)
         except Exception as error:
-            line = one_line(named_again(str(error), clip.path, clip.name), LONGEST_ERROR)
+            words = named_again(str(error), clip.path, clip.name)
+            if not isinstance(error, KavcError):
+                log.exception("%s of %s", self._offer.title, self._offer.model)
+                words = f"a fault of the page, whose log says more: {type(error).__name__}: {words}"
             self._state("failed")
             with self._body:
-                text("p", line or type(error).__name__, "failed", role="alert")
+                text("p", one_line(words, LONGEST_ERROR), "failed", role="alert")
             return
         self._state("answered")
         with self._body:

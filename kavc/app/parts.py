@@ -78,6 +78,8 @@ def timeline(answer: Timeline) -> None:
             for tick in answer.ticks():
                 text("span", f"{tick:g}", "tick").style(f"left: {_share(tick, answer.seconds)}")
         text("div", "seconds", "unit", aria_hidden="true")
+    if more := answer.not_drawn:
+        text("p", f"{more} more {'classes are' if more > 1 else 'class is'} in the table.", "quiet")
     rows = [
         (
             f"{each.start:.1f}",
@@ -148,7 +150,8 @@ def verdict(answer: Verdict) -> None:
     """Adds a probability, and what sound and picture convey together."""
     with box(classes="verdict"):
         text("span", f"{100 * answer.probability:.0f} %", "figure")
-        text("span", "probability that sound and picture belong together")
+        said = "" if answer.theme is None else f"; theme of the pictures: {answer.theme}"
+        text("span", f"probability that sound and picture belong together{said}")
         with box(classes="bar", aria_hidden="true"):
             box(classes="fill").style(f"left: 0; width: {answer.probability:.2%}")
     if answer.themes is not None:

@@ -15,7 +15,7 @@ from kavc.app import answers
 from kavc.app.listening import Listening
 from kavc.app.offers import DEFAULT, MATCH, THEMES, Offer, offers
 from kavc.app.options import AppOptions
-from kavc.errors import DataError
+from kavc.errors import ConfigError, DataError
 
 if TYPE_CHECKING:
     from kavc.app.uploads import Clip
@@ -64,7 +64,8 @@ class Questions:
             theme: index of the theme of its pictures, where the question names one.
 
         Raises:
-            ConfigError: the model was exported otherwise than it says.
+            ConfigError: the model was exported otherwise than it says, or no theme is given where
+                the question names one.
             DataError: the clip can't be read, or lacks what the question is about.
             ServingError: no server answers, or it refused.
         """
@@ -119,25 +120,26 @@ class Questions:
         assert self._tracks is not None
         called: dict[str, str] = {}
         video: dict[str, np.ndarray] = {}
-        if asking.seen_by(
-            self._client.signatures(offer.model)
-        ):  # before the tracks, which take longer
+        offered = self._client.signatures(offer.model)
+        if asking.seen_by(offered):  # before the tracks, which take longer
             called[ranking.RANK], video = served_request(
                 self._client, offer.model, ranking.RANK, clip.path
             )
-        names, moments, left_out = self._tracks.embedded(self._client, offer)
+        names, moments, left_out = self._tracks.embedded(self._client, offer.model, offered.version)
         ask = asking.asking(self._client, offer.model, called)
         return answers.ranked(ranking.ranked(ask, video, names, moments), left_out)
 
     def _score(self, offer: Offer, clip: Clip, theme: int | None) -> answers.Verdict:
         from kavc.extraction.served import served_request
 
+        said = theme if offer.themes else None
+        if offer.themes and said is None:
+            raise ConfigError(f"{offer.model}: expected the theme of the pictures")
         signature, values = served_request(self._client, offer.model, DEFAULT, clip.path)
-        if offer.themes:
-            values["theme"] = np.array([theme or 0], np.int32)
+        if said is not None:
+            values["theme"] = np.array([said], np.int32)
         found = self._client.predict(offer.model, values, signature=signature)
         likely = found[THEMES][0].tolist() if THEMES in found else None
-        said = (theme or 0) if offer.themes else None
         return answers.verdict(float(found[MATCH][0]), said, likely, offer.themes)
 
 
@@ -155,19 +157,28 @@ class _Tracks:
         self._lock = threading.Lock()
         self._made: dict[tuple[str, int | None], tuple[list[str], Moments, tuple[str, ...]]] = {}
 
-    def embedded(self, client: Any, offer: Offer) -> tuple[list[str], Moments, Sequence[str]]:
-        """Returns ids and vectors of the tracks, and a line for each that has none."""
+    def embedded(
+        self, client: Any, model: str, version: int | None
+    ) -> tuple[list[str], Moments, Sequence[str]]:
+        """Returns ids and vectors of the tracks, and a line for each that has none.
+
+        Args:
+            client: of the server.
+            model: that makes the vectors.
+            version: of it that the server has now.
+        """
         from kavc.systems.music_match import asking
 
-        key = offer.model, offer.version
+        key = model, version
         with self._lock:  # who asks meanwhile would make the same
             if key not in self._made:
                 told = list(self._bad)
                 more: Any = {"seconds": None, "tell": told.append}
                 if self.clips is None:
-                    found = asking.tracks_of_corpus(client, offer.model, self.folder, **more)
+                    found = asking.tracks_of_corpus(client, model, self.folder, **more)
                 else:
-                    found = asking.tracks_of_media(client, offer.model, self.clips, **more)
+                    found = asking.tracks_of_media(client, model, self.clips, **more)
                 lines = tuple(line.removeprefix("error: ") for line in told)
-                self._made = {key: (*found, lines)}  # of an earlier version none is needed
+                others = {each: made for each, made in self._made.items() if each[0] != model}
+                self._made = others | {key: (*found, lines)}  # no earlier version is needed
             return self._made[key]

@@ -46,8 +46,10 @@ class Answers:
         """
         from kavc.serving.classes import CLASS_NAMES
 
-        named = {CLASS_NAMES: list(self.classes)} if self.over_classes else {}
-        return {name: _plain(name, value) for name, value in self.outputs.items()} | named
+        found = {name: _plain(name, value) for name, value in self.outputs.items()}
+        if self.over_classes:  # an output of that name, as of av-parsing's "parse", stays
+            found.setdefault(CLASS_NAMES, list(self.classes))
+        return found
 
     def table(self, caption: str) -> Table:
         """Returns the answers a row of the batch; an output a row where they have no batch."""

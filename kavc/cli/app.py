@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from kavc.cli.output import progress
+from kavc.terminal import errors, print_line
 
 
 def app(
@@ -43,13 +43,14 @@ def app(
     Serves until it is interrupted. A clip is decoded here, what models take of it is sent to the
     server, and it is deleted afterwards.
     """
+    from kavc.app.launch import start
     from kavc.app.options import AppOptions
-    from kavc.app.start import start
 
     options = AppOptions(
         server, host, port, tuple(models or ()), tracks, weights, max_upload_mb, timeout
     )
-    start(options, tell=progress)
+    # Neither the address nor the warning is progress: `--quiet` leaves both.
+    start(options, tell=lambda line: print_line(errors, line))
 
 
 COMMANDS = (app,)

@@ -1,6 +1,8 @@
 """What a shell offers where a name is to be typed: `kavc --install-completion` has it ask.
 
-Nothing here loads TensorFlow or reads data. Where nothing is offered, the shell offers files.
+Nothing here loads TensorFlow or reads data. Where nothing is offered, the shell offers files. So
+does Bash after a ":" or "=", at which it begins another word: of what is typed after one, only
+other shells, as Zsh and Fish, are told.
 """
 
 from __future__ import annotations
@@ -17,11 +19,13 @@ Offered = Iterable[tuple[str, str]]  # what may be typed, and what it is
 MODALITIES = [("audio", "what is heard"), ("visual", "what is seen")]
 
 
-def attach(params: Iterable[Any]) -> None:
+def attach(command: str | None, params: Iterable[Any]) -> None:
     """Has the parameters of a command that are names be completed."""
     for param in params:
         long = max(param.opts, key=len)
         key = long if param.param_type_name == "option" else param.name
+        if (command, key) in OTHERS:
+            continue
         if completer := COMPLETERS.get(key):
             param.shell_complete = functools.partial(_complete, completer)
 
@@ -126,4 +130,11 @@ COMPLETERS: dict[str, Callable[[Any, str], Offered]] = {
     "--gate": _of([("video", ""), ("modality", ""), ("none", "")]),
     "--tuner": _of([("random", ""), ("grid", ""), ("bayesian", ""), ("hyperband", "")]),
     "--split": _of([("train", ""), ("validation", ""), ("test", "")]),
+}
+# What is called alike, and is something else: by the command.
+OTHERS = {
+    ("ratings", "data"),  # a folder or a file
+    ("convert", "--array"),  # NEW=NAME of arrays that are there
+    ("extract", "--set"),  # options of extractors
+    ("synth", "--set"),  # knobs of a corpus
 }

@@ -65,7 +65,7 @@ class Command(TyperCommand):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _literal(self)
-        completion.attach(self.params)
+        completion.attach(self.name, self.params)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         try:

@@ -90,12 +90,14 @@ def predict(
                 return
             if media is not None:
                 signature, values = served(client, str(model), signature, media, version)
+            shown = as_json or out is None
+            classes = names_at(client, str(model), version) if shown or media is not None else []
+            if media is not None:
                 info = client.signatures(str(model), version)[signature]
-                values |= _theme(theme, info, names_at(client, str(model), version))
+                values |= _theme(theme, info, classes)
             answers = client.predict(
                 str(model), values, signature=signature, version=version, outputs=wanted
             )
-            classes = names_at(client, str(model), version)
     given = Answers(answers, classes)
     plain = given.to_json() if as_json else {}  # refused before anything is written
     if out is not None:
@@ -171,10 +173,12 @@ def _of_run(
 
 def _check_made(run: Run, signature: str, inputs: Collection[str]) -> None:
     """Raises if a signature takes what is not made of a clip, as vectors of tracks."""
+    from kavc.serving.lengths import LENGTH
+
     made = run.data.get("extractors")
     if made is None:
         return
-    arrays = {name.removesuffix("_length") for name in inputs}
+    arrays = {name.removesuffix(LENGTH) for name in inputs}
     if others := sorted(arrays - set(made)):
         raise ConfigError(
             f"signature {signature!r} also takes {', '.join(others)}, which no clip has; give "

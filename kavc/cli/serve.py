@@ -58,6 +58,7 @@ def export(
         raise ConfigError("--allow-op goes with --check; an export never holds other ops")
     if run is None or to is None:
         raise ConfigError("give a run folder and --to MODELS_DIR, or --check FOLDER")
+    from kavc.export.calls import serving
     from kavc.export.run import export_run
     from kavc.training.run import Run
 
@@ -71,19 +72,9 @@ def export(
         extractors = extractors_of_run(opened, WeightFiles.parse(weights or []))
     folder = export_run(opened, to, name=name, version=version, index=index, extractors=extractors)
     results.print(folder, highlight=False, soft_wrap=True)
-    for what, words in _asked(to, folder).items():
-        progress(f"{what}: {shlex.join(words)}")
-
-
-def _asked(models_dir: Path, folder: Path) -> dict[str, list[str]]:
-    """Returns the commands that serve a version, and ask it with the request that it brings."""
-    from kavc.export.example import EXAMPLE
-
-    ask = ["--server", "localhost:8500", "--model", folder.parent.name]
-    return {
-        "to serve it": ["kavc", "serve", str(models_dir)],
-        "to ask it": ["kavc", "predict", *ask, "--input", str(folder / EXAMPLE)],
-    }
+    serve_it, ask_it = serving(to, folder.parent.name, int(folder.name))
+    progress(f"to serve it: {shlex.join(serve_it)}")
+    progress(f"to ask it: {shlex.join(ask_it)}")
 
 
 def serve(

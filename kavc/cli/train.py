@@ -217,7 +217,7 @@ def reproduce(
 ) -> None:
     """Train every row of the paper's table, several seeds each; goes on where it stopped."""
     from kavc.options import parse_overrides
-    from kavc.training.reproduce import reproduce as run_all
+    from kavc.training.reproduction import reproduce as run_all
 
     with resumable("the same command", out):
         report = run_all(

@@ -6,16 +6,18 @@ All that differs between two equal trainings, as the date, stands here and nowhe
 from __future__ import annotations
 
 import contextlib
+import os
 import re
 import shlex
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, field, is_dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from kavc.errors import DataError
 from kavc.inputs.records import record
+from kavc.progress import duration
 
 NAMES = {"tensorflow": "TensorFlow", "keras": "Keras", "numpy": "NumPy", "python": "Python"}
 DAY = len("2026-01-31")
@@ -37,7 +39,7 @@ class Made:
         system, presets, changes, seeds: of the runs that it is of; `changes` are the options that
             differ from the preset, of several runs those that all share.
         runs: their names, where it is of several.
-        versions: package to version, and "python"; several with commas where these changed.
+        versions: package to version, and "python"; "2.17.1 and 2.21.0" where these changed.
         devices: what it was computed on.
         seconds: "training" and "evaluation" to their duration on the clock, summed over runs and
             over what was resumed.
@@ -99,7 +101,7 @@ class Made:
             ("Seed" if len(self.seeds) == 1 else "Seeds", ", ".join(map(str, self.seeds))),
             ("Date", shown_date(self.date)),
             ("Trained", shown_date(self.trained) if another_day else ""),
-            ("Duration", ", ".join(f"{k} {shown_time(v)}" for k, v in self.seconds.items())),
+            ("Duration", ", ".join(f"{k} {duration(v)}" for k, v in self.seconds.items())),
             ("Device" if len(self.devices) == 1 else "Devices", "; ".join(self.devices)),
             ("Versions", ", ".join(f"{NAMES.get(k, k)} {v}" for k, v in self.versions.items())),
             ("Data", self._data()),
@@ -148,23 +150,6 @@ def shown_date(date: str) -> str:
         return ""
     found = datetime.fromisoformat(date)
     return f"{found:%Y-%m-%d}" if len(date) == DAY else f"{found:%Y-%m-%d %H:%M} UTC"
-
-
-def shown_time(seconds: float) -> str:
-    """Returns a duration as a reader sees it.
-
-    >>> shown_time(0.3), shown_time(59.7), shown_time(3599), shown_time(7260)
-    ('0.3 s', '1 min 0 s', '59 min 59 s', '2 h 1 min')
-    """
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60} min"
 
 
 @contextlib.contextmanager
@@ -233,6 +218,4 @@ def _shown(value: Any) -> str:
         return repr(dict(value))
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_shown, value))}]"
-    return repr(
-        value if is_dataclass(value) or isinstance(value, str | int | float) else str(value)
-    )
+    return repr(str(value) if isinstance(value, os.PathLike) else value)

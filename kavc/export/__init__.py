@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "check_version": ".check",
         "export": ".savedmodel",
         "export_run": ".run",
-        "model_card": ".model_card",
+        "model_card": ".card",
         "next_version": ".savedmodel",
         "weights_fingerprint": "..layers.fingerprint",
         "write_preset": ".preset",

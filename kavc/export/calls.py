@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 
@@ -14,6 +15,7 @@ from kavc.training.made import changes
 from kavc.training.run import PRESET, Run
 
 DEFAULT = "serving_default"
+SERVER = "localhost:8500"
 STEPS = 4  # rows of an example where any number will do
 
 
@@ -28,6 +30,19 @@ def training_command(run: Run) -> str:
     return shlex.join([*words, "--out", "RUN"])
 
 
+def serving(models_dir: str | os.PathLike, name: str, version: int) -> tuple[list[str], list[str]]:
+    """Returns the words that serve a folder of models, and that ask one for a try.
+
+    Example:
+        >>> serve, ask = serving("models", "ti-avc", 3)
+        >>> shlex.join(serve), ask[-1]
+        ('kavc serve models', 'models/ti-avc/3/assets.extra/example_request.npz')
+    """
+    request = os.path.join(models_dir, name, str(version), EXAMPLE)
+    ask = ["kavc", "predict", "--server", SERVER, "--model", name, "--input", request]
+    return ["kavc", "serve", os.fspath(models_dir)], ask
+
+
 def of_export(name: str, version: int) -> dict[str, str]:
     """Returns how to ask an export with the request that it brings: by the command, in Python.
 
@@ -35,17 +50,14 @@ def of_export(name: str, version: int) -> dict[str, str]:
         >>> print(of_export("ti-avc", 3)["sh"].splitlines()[1])
         kavc predict --server localhost:8500 --model ti-avc --input MODELS/ti-avc/3/...
     """
-    request = f"MODELS/{name}/{version}/{EXAMPLE}"
+    serve, ask = serving("MODELS", name, version)
     return {
-        "sh": (
-            "kavc serve MODELS  # the folder that this model lies in\n"
-            f"kavc predict --server localhost:8500 --model {name} --input {request}"
-        ),
+        "sh": f"{shlex.join(serve)}  # the folder that this model lies in\n{shlex.join(ask)}",
         "python": (
             "import numpy as np\n"
             "from kavc.serving.client import Client\n\n"
-            f'request = dict(np.load("{request}"))\n'
-            'with Client("localhost:8500") as client:\n'
+            f'request = dict(np.load("{ask[-1]}"))\n'
+            f'with Client("{SERVER}") as client:\n'
             f'    answers = client.predict("{name}", request)'
         ),
     }

@@ -23,7 +23,8 @@ def write_example(
 
     Args:
         version_folder: `MODELS_DIR/NAME/VERSION`, not yet served.
-        example: input name to array of one row, text as bytes.
+        example: input name to array of one row, text and images as bytes. NULs at their ends go,
+            since NumPy pads with them.
 
     Returns:
         What was written.
@@ -43,6 +44,6 @@ def write_example(
 def _two_rows(row: np.ndarray) -> np.ndarray:
     """Returns a row and another: features the other way round, so that answers differ."""
     if row.dtype == object:  # which a file that is safe to read can't hold
-        row = np.array([text.decode() for text in row.ravel().tolist()]).reshape(row.shape)
+        row = row.astype("S")
     features = row.dtype.kind == "f" and row.ndim > 1
     return np.concatenate([row, np.flip(row, axis=-1) if features else row])

@@ -19,15 +19,16 @@ import tensorflow as tf
 
 from kavc.data.schema import Field
 from kavc.errors import ExportError
-from kavc.export.media_input import LENGTH, MediaInput
+from kavc.export.media_input import MediaInput
 from kavc.export.media_inputs import Fields, Frames, Jpegs, Waveform
+from kavc.extraction.served import RECIPE
 from kavc.media.extractors.base import Extractor
 from kavc.media.messages import to_json
 from kavc.media.windows import Seen, Taken
 from kavc.serving.input_checks import check_batch
+from kavc.serving.lengths import LENGTH
 from kavc.systems.base import Signature
 
-RECIPE = "front_end"  # the signature that says what to send
 Tensors = dict[str, tf.Tensor]
 
 

@@ -18,8 +18,8 @@ import tensorflow as tf
 from kavc.data.schema import Field
 from kavc.media.extractors.base import Extractor
 from kavc.serving.input_checks import check_range
+from kavc.serving.lengths import LENGTH
 
-LENGTH = "_length"
 Tensors = Mapping[str, tf.Tensor]
 
 

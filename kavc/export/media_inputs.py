@@ -9,9 +9,10 @@ import tensorflow as tf
 
 from kavc.data.schema import Field
 from kavc.export.jpeg import decoded
-from kavc.export.media_input import LENGTH, MediaInput, Tensors
+from kavc.export.media_input import MediaInput, Tensors
 from kavc.media.windows import Heard, Seen, window_of
 from kavc.serving.input_checks import check_finite
+from kavc.serving.lengths import LENGTH
 
 MAX_SECONDS = 3600  # of a waveform
 MAX_FRAMES = 4096

@@ -10,14 +10,16 @@ from kavc.errors import DataError
 from kavc.evaluation.made import Made
 from kavc.evaluation.report import Report
 from kavc.export import calls
+from kavc.export.card import model_card
 from kavc.export.licences import licences
-from kavc.export.model_card import model_card
 from kavc.export.portable import source_name, without_paths
+from kavc.extraction.served import RECIPE
 from kavc.inputs.opening import read_text
 from kavc.layers.fingerprint import weights_fingerprint
 from kavc.systems.base import Signature, SourceInfo
+from kavc.training import shown
 from kavc.training.made import calls_of
-from kavc.training.run import NO_REPORT, WEIGHTS, Run, versions
+from kavc.training.run import NO_REPORT, VERSIONS, WEIGHTS, Run, versions
 
 MAX_REASON = 2**20
 
@@ -25,12 +27,13 @@ INTENDED_USE = (
     "Scoring features of the kind that it was trained on, in research and in products that watch "
     "its errors on their own data."
 )
-# What is true of all systems.
-LIMITS = (
-    "It takes features alone, made as those of its training were: by the same extractors, at the "
-    "same rate, in the same range. Of others its answers mean nothing.",
+MADE_ALIKE = (
+    "made as those of its training were: by the same extractors, at the same rate, in the same "
+    "range. Of others its answers mean nothing."
+)
+NOT_MEASURED = (
     "How well it does for different groups of people, other languages or other kinds of video was "
-    "not measured.",
+    "not measured."
 )
 SYNTHETIC = "synthetic"
 SHOWN = ("Seed", "Date", "Trained", "Duration", "Device", "Devices")  # of how a report was made
@@ -56,6 +59,8 @@ def run_card(
     """
     data = run.data
     layout = data["source"].partition(":")[0]
+    synthetic = layout == SYNTHETIC or OF_SYNTHETIC in data["notes"]
+    made = (report and report.made) or _by_calls(run)
     return model_card(
         name=name,
         version=version,
@@ -72,17 +77,26 @@ def run_card(
             notes=without_paths(data["notes"], paths_of(run)),
         ),
         intended_use=INTENDED_USE,
-        limits=(*run.system.limits, *LIMITS),
-        synthetic=layout == SYNTHETIC or OF_SYNTHETIC in data["notes"],
+        limits=(*run.system.limits, _features(signatures), NOT_MEASURED),
+        synthetic=synthetic,
         signatures=signatures,
         calls=calls.of_preset(name, signatures) if ships else calls.of_export(name, version),
-        versions=versions(),
+        versions=shown.json_object(run.path / VERSIONS) or made.versions or versions(),
         fingerprint=weights_fingerprint(run.network),
         size=_size(run),
-        made=_made(run, report),
-        licences=licences(layout, data.get("extractors") or {}, ships=ships),
+        made=_made(run, made),
+        licences=licences(
+            SYNTHETIC if synthetic else layout, data.get("extractors") or {}, ships=ships
+        ),
         **_result(run, report),
     )
+
+
+def _features(signatures: Mapping[str, Signature]) -> str:
+    """Returns what features must be, of a network that takes nothing else, or media, too."""
+    if RECIPE in signatures:
+        return f"Where it takes features, have them {MADE_ALIKE}"
+    return f"It takes features alone, {MADE_ALIKE}"
 
 
 def _size(run: Run) -> dict[str, str]:
@@ -98,10 +112,9 @@ def _megabytes(count: int) -> str:
     return f"{count / 1e6:,.1f} MB" if count >= 1e5 else f"{count:,} bytes"
 
 
-def _made(run: Run, report: Report | None) -> Iterator[tuple[str, str]]:
+def _made(run: Run, made: Made) -> Iterator[tuple[str, str]]:
     """Yields the command that trains a run again, and what is known of when it was trained."""
     yield "Command", f"`{calls.training_command(run)}`"
-    made = (report and report.made) or _by_calls(run)
     yield from (line for line in made.lines() if line[0] in SHOWN)
     if not made.date:
         yield "Date", "not recorded by the version of kavc that trained it"

@@ -61,7 +61,7 @@ def export(
         signatures: by name; "serving_default" must be among them.
         target: folder of served models; made if it isn't there.
         name: of the model, its folder's.
-        card: Markdown, as `kavc.export.model_card.model_card` makes it.
+        card: Markdown, as `kavc.export.card.model_card` makes it.
         assets: file name to text, such as "labels.txt" with a name a line.
         version: a number that isn't there yet; by default one more than the highest.
 

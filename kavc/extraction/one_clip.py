@@ -15,10 +15,10 @@ from kavc.extraction.clips import Clip
 from kavc.extraction.weights import WeightFiles
 from kavc.inputs.opening import check_file
 from kavc.media.extractors.base import Extractor
+from kavc.serving.lengths import LENGTH
 from kavc.serving.signature import SignatureInfo
 
 SECONDS = 600.0  # for what comes at once of the file
-LENGTH = "_length"
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,12 @@ from kavc.data.schema import Field
 from kavc.errors import ConfigError, KavcError
 from kavc.extraction.asked import check_arrays
 from kavc.extraction.clips import Clips, are_synthetic
-from kavc.extraction.folder import FAILED, KIND, ExtractionFolder
+from kavc.extraction.folder import CLIPS, FAILED, KIND, ExtractionFolder
 from kavc.extraction.weights import WeightFiles
 from kavc.folders import check_own
+from kavc.inputs.json_files import read_json
 from kavc.inputs.opening import named, sha256
+from kavc.inputs.records import mapping
 from kavc.media.choice import NO_TRACK
 from kavc.media.extractors.base import Extractor, Recipe
 from kavc.terminal import Verbose, showing
@@ -241,7 +243,7 @@ def _run(
             report(progress)
     folder.note_failures(failed)
     made_by = {"made_by": f"kavc {__version__}", "arrays": folder.settings["arrays"]}
-    if set(folder.clips) <= {clip.id for clip in clips.clips} and are_synthetic(clips.clips):
+    if are_synthetic(clips.clips) and _others_are_synthetic(folder, clips):
         made_by |= {header.SYNTHETIC: True}
     if progress.made or not folder.complete:
         count = folder.finish(clips, fields, made_by)
@@ -252,9 +254,24 @@ def _run(
     return Outcome(folder.path, count, progress.made, failed, truncated)
 
 
+def _others_are_synthetic(folder: ExtractionFolder, clips: Clips) -> bool:
+    """Returns whether all that isn't asked for now was in a corpus that says it is synthetic."""
+    others = set(folder.clips) - {clip.id for clip in clips.clips}
+    if not others or not (folder.path / header.NAME).exists():
+        return not others
+    where = folder.path / CLIPS
+    before = mapping(read_json(where), where)  # what a killed run added since is not in it
+    return header.read_header(folder.path).synthetic and all(
+        before.get(id_) == folder.clips[id_] for id_ in others
+    )
+
+
 def _in_words(progress: Progress) -> str:
     """Returns what the counts of an extraction don't say."""
-    times = f"{progress.media / progress.seconds:.3g} x real time" if progress.seconds else ""
+    times = ""
+    if progress.seconds:
+        speed = progress.media / progress.seconds
+        times = f"{speed:,.0f} x real time" if speed >= 100 else f"{speed:.3g} x real time"
     return ", ".join(filter(None, [f"{progress.failed} failed" if progress.failed else "", times]))
 
 

@@ -19,14 +19,14 @@ from kavc.media.flow import check_method
 from kavc.media.moments import Rate
 from kavc.media.sound import read_sound
 from kavc.media.windows import Heard, Seen, Windows, frames_of, windows
+from kavc.serving.lengths import LENGTH
 
 if TYPE_CHECKING:
     from kavc.serving.client.blocking import Client
     from kavc.serving.signature import SignatureInfo
 
-RECIPE = "front_end"
+RECIPE = "front_end"  # the signature that says what to send
 SECONDS = 600.0  # for the clip
-LENGTH = "_length"
 MOST_SAID = 2**20  # bytes of what a server says of its inputs
 
 

@@ -327,7 +327,7 @@ def _square(deviations: np.ndarray, ratings: np.ndarray) -> float:
 def _ratio(above: float, below: float, reason: str, items: int) -> Agreement:
     if not below:
         return Agreement(math.nan, reason, items)
-    return Agreement(above / below, "", items)
+    return Agreement(float(above / below), "", items)
 
 
 def _too_little(counts: np.ndarray) -> str:

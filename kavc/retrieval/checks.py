@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,6 +15,7 @@ ROWS = 8192  # normalised at a time, in float64
 UNIT_TOLERANCE = 1e-4  # float32 rows of 65,536 stay within 1e-5
 MAX_ID_BYTES = 256
 MAX_LABELS = 256  # of an item; the most of a video of YouTube-8M are 31
+SEVERAL = "a list, tuple or array"
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -103,11 +104,12 @@ def check_labels(labels: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
     """Returns the labels of items, each fit for a line of a file.
 
     Args:
-        labels: of each item the names of its labels: at most 256, each as an id must be. An item
-            without any has an empty sequence.
+        labels: of each item the names of its labels, in a list, tuple or array: at most 256, each
+            as an id must be. An item without any has an empty one.
 
     Raises:
-        DataError: an item's labels are one text, too many, or one is unfit; names the first.
+        DataError: an item's labels are one text, a set or no such thing, too many, or one is unfit;
+            names the first.
 
     Example:
         >>> check_labels([["dog", "street"], []])
@@ -117,13 +119,16 @@ def check_labels(labels: Iterable[Sequence[str]]) -> list[tuple[str, ...]]:
             ...
         kavc.errors.DataError: labels of item 0: expected up to 256 texts, got one: 'dog'
     """
+    if isinstance(labels, Set | Mapping) or not isinstance(labels, Iterable):
+        raise DataError(f"labels: expected {SEVERAL} for each item; got {type(labels).__name__}")
     found, known = [], set[str]()
     for row, names in enumerate(labels):
-        if isinstance(names, str | bytes) or len(names) > MAX_LABELS:
-            got = f"{len(names)} of them" if len(names) > MAX_LABELS else f"one: {names!r}"
-            raise DataError(f"labels of item {row}: expected up to {MAX_LABELS} texts, got {got}")
+        if fault := _no_names(names):
+            raise DataError(f"labels of item {row}: expected up to {MAX_LABELS} texts{fault}")
         for each in names:
-            if each not in known and (fault := _fault(each)):
+            if isinstance(each, str) and each in known:
+                continue
+            if fault := _fault(each):
                 raise DataError(f"label {str(each)[:MAX_ID_BYTES]!r} of item {row} {fault}")
             known.add(each)
         found.append(tuple(names))
@@ -147,6 +152,17 @@ def _norms(name: str, rows: np.ndarray, start: int) -> np.ndarray:
         what = "is all zero, without a direction" if norms[bad[0]] == 0 else "is not finite"
         raise DataError(f"{name}: row {start + bad[0]} {what}")
     return norms
+
+
+def _no_names(given: object) -> str:
+    """Returns how a message goes on if this can't be an item's labels, or nothing."""
+    if isinstance(given, str | bytes):
+        return f", got one: {given!r}"
+    if isinstance(given, np.ndarray) and given.ndim == 1:
+        given = given.tolist()
+    if not isinstance(given, Sequence):  # a set has no order to keep
+        return f" in {SEVERAL}, got {type(given).__name__}"
+    return f", got {len(given)} of them" if len(given) > MAX_LABELS else ""
 
 
 def _fault(given: object) -> str:

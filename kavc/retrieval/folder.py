@@ -147,7 +147,7 @@ def read_header(folder: Path) -> Header:
     if not os.path.lexists(path):
         raise DataError(f"{folder}: no index (it holds no {HEADER})")
     found = read_json(path)
-    if not isinstance(found, dict) or found.get("format") not in FILES:
+    if not isinstance(found, dict) or found.get("format") not in tuple(FILES):
         raise DataError(f'{path}: expected an object with "format": 1, 2 or 3')
     header = record(Header, found, path)
     fits = {

@@ -111,7 +111,9 @@ def to_array(proto: Any, name: str, *, side: str = "input") -> np.ndarray:
         raise DataError(f"{where} is empty and claims {shape}; that is too large")
     values = _values(kind, getattr(proto, kind.field))
     if values is None:
-        raise DataError(f"{where} can't be read as {kind.name}: it lists a value that is none")
+        raise DataError(
+            f"{where} can't be read as {kind.name}: it lists a value that {kind.name} can't hold"
+        )
     return values.reshape(shape)
 
 

@@ -11,7 +11,7 @@ __getattr__, __dir__, __all__ = attach(
         "from_preset": ".run",
         "load_run": ".run",
         "remove_from_index": ".index",
-        "reproduce": ".reproduce",
+        "reproduce": ".reproduction",
         "retrieve": ".index",
         "train": ".fit",
     },

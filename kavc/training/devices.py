@@ -73,7 +73,7 @@ def described(strategy: tf.distribute.Strategy | None = None) -> list[str]:
         strategy: as `strategy_for` gives it; None for TensorFlow's default one.
     """
     count = 1 if strategy is None else strategy.num_replicas_in_sync
-    if not (gpus := tf.config.list_physical_devices("GPU")):
+    if not (gpus := tf.config.get_visible_devices("GPU")):
         cores = len(os.sched_getaffinity(0))
         shared = f", as {count} logical devices" if count > 1 else ""
         return [f"CPU, {_processor()}, {cores} core{'s' if cores > 1 else ''}{shared}"]

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from kavc import progress
 from kavc.data.source import Source
@@ -13,8 +14,8 @@ from kavc.errors import ConfigError
 from kavc.evaluation.made import command
 from kavc.evaluation.report import Report
 from kavc.terminal import Verbose, showing
-from kavc.training.data_facts import ASSIGNMENT, check_same, difference
-from kavc.training.made import made_of
+from kavc.training.data_facts import ASSIGNMENT, check_same, difference, facts_of
+from kavc.training.made import check_known, made_of
 from kavc.training.run import Run
 
 OneRun = Run | str | os.PathLike
@@ -42,7 +43,8 @@ def evaluate(
 
     Raises:
         ConfigError: no run, runs of several systems, or data that don't fit a run's network.
-        DataError: no data are named, and those of the first run are not what a run was trained on.
+        DataError: no data are named, and those of the first run are not what a run was trained on;
+            or what a run's folder says of how it was made is damaged.
 
     Example:
         kavc.evaluate("runs/ti-avc").headline
@@ -59,15 +61,16 @@ def evaluate(
     names = sorted({run.settings.system for run in opened})
     if len(names) > 1:
         raise ConfigError(f"the runs are of several systems: {', '.join(names)}; compare one kind")
+    check_known(opened)
     with showing(verbose):
-        source, reports, remarks = _evaluated(opened, data, splits)
+        facts, reports, remarks = _evaluated(opened, data, splits)
     alone = len(reports) == 1
     report = next(iter(reports.values())) if alone else opened[0].system.compare(reports)
     from kavc.training.devices import described  # TensorFlow is loaded by now
 
     made = made_of(
         opened,
-        opened[0].facts_now(source),
+        facts,
         command=command(
             "kavc.evaluate", [str(run.path) for run in opened], data=data, splits=splits
         ),
@@ -79,30 +82,38 @@ def evaluate(
 
 def _evaluated(
     runs: Sequence[Run], data: str | Source | None, splits: str | os.PathLike | None
-) -> tuple[Source, dict[str, Report], dict[str, str | None]]:
-    """Returns the data; and by the label of each run its report and in what its own data differ."""
+) -> tuple[dict[str, Any], dict[str, Report], dict[str, str | None]]:
+    """Evaluates each run.
+
+    Returns:
+        What the data are, as the first run reads them; and by each run's label its report, and in
+        what its own data differ.
+    """
     on = "its own data" if data is None else str(data)
     progress.announce(f"evaluating {', '.join(str(run.path) for run in runs)} on {on}")
     named = data is not None or splits is not None
     # Its own are checked below, run by run.
     source = runs[0].source_for(data, splits) if named else runs[0].source.settled()
+    facts: list[dict[str, Any]] = []
     reports: dict[str, Report] = {}
     remarks: dict[str, str | None] = {}
     for run in progress.track(runs, "evaluating", unit="runs"):
         label = run.path.resolve().name
         label = str(run.path) if label in reports else label
-        remarks[label] = _check(run, source, named=named)
+        now, remarks[label] = _check(run, source, named=named)
+        facts.append(now)
         reports[label] = run.system.evaluate(run.network, source, run.config)
-    return source, reports, remarks
+    return facts[0], reports, remarks
 
 
-def _check(run: Run, source: Source, *, named: bool) -> str | None:
+def _check(run: Run, source: Source, *, named: bool) -> tuple[dict[str, Any], str | None]:
     """Refuses data that don't fit a run, or aren't its own unless the user named them.
 
     Returns:
-        In what the data differ from those that the run was trained on, if they do.
+        What the data are, and in what they differ from those that the run was trained on.
     """
-    facts, now = run.data, run.facts_now(source)
+    info = run.look_through(source)
+    facts, now = run.data, facts_of(source, info)
     if not named:
         check_same(run.path, facts, now, "trained")
     wanted, found = list(facts["classes"]), list(now["classes"])
@@ -112,10 +123,9 @@ def _check(run: Run, source: Source, *, named: bool) -> str | None:
             f"{facts['widths']} and {len(wanted)} classes, the data have {now['widths']} "
             f"and {len(found)}" + ("" if len(wanted) != len(found) else " with other names")
         )
-    info = run.system.describe(source, run.config)
     run.system.check(info, run.config, run.system.evaluated_on)
     unknown = "splits that aren't known" if named and ASSIGNMENT not in facts else None
-    return difference(facts, now) or unknown
+    return now, difference(facts, now) or unknown
 
 
 def _remarked(report: Report, remarks: dict[str, str | None]) -> Report:

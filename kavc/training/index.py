@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from kavc import progress
 from kavc.data.ids import shown
 from kavc.data.pairing import distinct
+from kavc.data.roster import Roster
 from kavc.data.source import Source
 from kavc.errors import DataError
 from kavc.files import sweep_partials
@@ -198,6 +199,7 @@ def _embed_split(
     """Returns ids, embeddings and labels, without duplicates and, among sounds, silent videos."""
     from kavc.data.damage import data_errors
 
+    named = _named(run, source, split)
     ids, vectors, silent = [], [], 0
     own = str(source.absolute()) == run.data["source"]
     told = progress.task(
@@ -220,22 +222,25 @@ def _embed_split(
     twice = len(names) - len(first)
     progress.say(f"{len(first)} embedded; left out {silent} silent, {twice} twice")
     texts = [shown(name) for name in names[first]]
-    return texts, rows[first], _labels_of(run, source, split, texts)
+    labels = None if named is None else _labels_of(texts, *named)
+    return texts, rows[first], labels
 
 
-def _labels_of(
-    run: Run, source: Source, split: str, ids: Sequence[str]
-) -> list[tuple[str, ...]] | None:
-    """Returns the names of each video's labels, as an index holds them; None where none has any."""
+def _named(run: Run, source: Source, split: str) -> tuple[Roster, list[str]] | None:
+    """Returns who has which labels, and their names as an index holds them; None without any."""
     try:
-        info = run.system.describe(source, run.config)
+        info = run.look_through(source)
     except DataError as error:  # what is embedded needs no names, nor other splits
         progress.say(f"labels are left out: {error}")
         return None
     roster = info.rosters.get(split)
     if roster is None or not len(roster.labels):
         return None
-    names = [line_text(name) for name in info.classes]
+    return roster, [line_text(name) for name in info.classes]
+
+
+def _labels_of(ids: Sequence[str], roster: Roster, names: Sequence[str]) -> list[tuple[str, ...]]:
+    """Returns the names of each video's labels."""
     ends = roster.label_splits.tolist()
     row_of = {shown(roster.ids[row]): row for row in reversed(range(len(roster)))}
     found = []

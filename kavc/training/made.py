@@ -158,6 +158,16 @@ def made_of(
     )
 
 
+def check_known(runs: Iterable[Run]) -> None:
+    """Reads all that `made_of` will read of runs, so that long work isn't lost to a damaged file.
+
+    Raises:
+        DataError: a file is damaged.
+    """
+    for run in runs:
+        _trained(run)
+
+
 def of_data(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what `Made` says of data.
 
@@ -194,8 +204,8 @@ def _changes(runs: Sequence[Run]) -> dict[str, Any]:
 
 
 def _trained(run: Run) -> str:
-    """Returns when the last call began that worked on a run; empty where that isn't known."""
-    if calls := calls_of(run.path):
+    """Returns when the last call began that trained a run; empty where that isn't known."""
+    if calls := _trainings(run):
         return calls[-1].date
     made = made_in(run.path)
     return "" if made is None else made.trained or made.date
@@ -203,9 +213,14 @@ def _trained(run: Run) -> str:
 
 def _training_seconds(run: Run) -> float | None:
     """Returns how long a run was trained, over all calls; None where that isn't known."""
-    if calls := calls_of(run.path):
+    if calls := _trainings(run):
         return sum(call.training_seconds for call in calls)
     return _reported(run, "training")
+
+
+def _trainings(run: Run) -> list[Call]:
+    """Returns the calls that trained a run, not those that only reported it."""
+    return [call for call in calls_of(run.path) if call.training_seconds]
 
 
 def _evaluation_seconds(run: Run) -> float | None:
@@ -225,7 +240,7 @@ def made_in(folder: Path) -> Made | None:
     """
     path = folder / REPORT
     said = mapping(read_json(path), path).get("made") if path.is_file() else None
-    return None if said is None else Made.from_json(said)
+    return None if said is None else record(Made, said, f"{path}: made")
 
 
 def _sum(values: Iterable[float | None]) -> float | None:

@@ -193,8 +193,12 @@ class Run:
 
     def facts_now(self, source: Source) -> dict[str, Any]:
         """Returns what would be kept of some data now, as this run reads them."""
+        return facts_of(source, self.look_through(source))
+
+    def look_through(self, source: Source) -> SourceInfo:
+        """Returns what some data fix now, as this run reads them; tells how far it is."""
         with progress.task(f"looking through {source}", unit="videos"):
-            return facts_of(source, self.system.describe(source, self.config))
+            return self.system.describe(source, self.config)
 
     def _own_data(self) -> str:
         text = self.data["source"]
@@ -250,14 +254,21 @@ class Run:
 
         Raises:
             ConfigError: training has not ended, or there is no such signature.
-            DataError: an input is missing, unknown, of another shape or dtype, or not finite.
+            DataError: an input is missing, unknown, given twice, of another shape or dtype, or not
+                finite.
         """
         if not isinstance(inputs, Mapping | None):
             raise DataError(
                 f"got {type(inputs).__name__}; expected arrays by the names of inputs, as keywords "
                 "or in one mapping (`run.signatures` says which)"
             )
-        return self.answers.predict(signature, {**(inputs or {}), **named})
+        given = dict(inputs or {})
+        for name in named:
+            if name in given:
+                raise DataError(
+                    f"{name!r} is given twice, in the mapping and as a keyword; give it once"
+                )
+        return self.answers.predict(signature, given | named)
 
     def embed(self, modality: str, features: ArrayLike) -> np.ndarray:
         """Embeds one modality alone, in the space of all.

@@ -8,7 +8,7 @@ import numpy as np
 
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.report import Report
-from kavc.evaluation.spread import Spread, spread
+from kavc.evaluation.spreads import Spread, spread
 from kavc.evaluation.table import Column, Table, logged_unit
 from kavc.training.checkpoint import Checkpoints
 from kavc.training.run import Run
@@ -19,7 +19,12 @@ from kavc.tuning.trial import RUNNING, Trial
 WINNER, START = "winner", "start"
 
 
-def report_of_runs(sweep: Sweep, best: Trial, runs: Mapping[str, Sequence[Run]]) -> Report:
+def report_of_runs(
+    sweep: Sweep,
+    best: Trial,
+    runs: Mapping[str, Sequence[Run]],
+    reports: Mapping[str, Sequence[Report]],
+) -> Report:
     """Returns both configurations' numbers and whether the gain is told from luck.
 
     An objective that is a share, which Keras logs as a fraction, is in per cent here, as the test's
@@ -30,6 +35,7 @@ def report_of_runs(sweep: Sweep, best: Trial, runs: Mapping[str, Sequence[Run]])
         best: its best trial.
         runs: "winner" and "start" to their runs, on the same seeds; "start" is missing where the
             winner is the first trial.
+        reports: those of the runs, likewise.
 
     Reference:
         Student, 1908 (the interval of the gain).
@@ -37,7 +43,7 @@ def report_of_runs(sweep: Sweep, best: Trial, runs: Mapping[str, Sequence[Run]])
     share = bool(logged_unit(sweep.objective))
     factor = 100 if share else 1
     validation = {row: [factor * validation_score(sweep, run) for run in runs[row]] for row in runs}
-    test = {row: [run.report.headline for run in runs[row]] for row in runs}
+    test = {row: [report.headline for report in reports[row]] for row in runs}
     winner = spread(validation[WINNER], limits=(0, 100) if share else (-np.inf, np.inf))
     tables = [_spread_table(sweep, validation, test), _seed_table(sweep, runs, validation, test)]
     if START in runs:

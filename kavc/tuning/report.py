@@ -78,7 +78,7 @@ def report_of(sweep: Sweep) -> Report:
 def _made(sweep: Sweep) -> Made:
     """Returns how a sweep was made; of one of an earlier version, what reported it."""
     settings = sweep.settings
-    asked = command("kavc.tuning.write_report", str(sweep.path))
+    asked = command("kavc.tuning.write_report", sweep)
     return Made(
         commands=commands_of(sweep.path) or [asked],
         date=now(),

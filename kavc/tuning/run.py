@@ -78,8 +78,9 @@ def run_sweep(
         settings = SweepSettings("ti-avc", "synthetic:corpus", tuner="random", trials=20)
         sweep = run_sweep(settings, "sweeps/ti-avc")
     """
+    called = command("kavc.tuning.run_sweep", settings, str(out), resume=resume, source=source)
     opened = open_sweep(
-        settings, out, resume=resume, source=source, limits=limits, listener=listener
+        settings, out, resume=resume, source=source, limits=limits, listener=listener, called=called
     )
     with showing(verbose), opened as tuner, contextlib.suppress(OutOfTime):
         tuner.search()
@@ -95,10 +96,12 @@ def open_sweep(
     source: Source | None = None,
     limits: Limits | None = None,
     listener: Listener | None = None,
+    called: str = "",
 ) -> Iterator[SweepTuner]:
     """Yields the tuner of a sweep folder that is this process's own until the block ends.
 
-    Args and errors are those of `run_sweep`, but for those of trials. Tells how it goes.
+    Args and errors are those of `run_sweep`, but for those of trials. Tells how it goes. The folder
+    keeps as what worked on it what was `called`, this function by default.
     """
     limits, out = limits or Limits(), Path(out)
     began = time.monotonic() if limits.began is None else limits.began
@@ -115,7 +118,8 @@ def open_sweep(
         else:
             _forget_begun(out)
         _begin(out, settings, hypermodel, oracle)
-        KeptCall(out, command("kavc.tuning.run_sweep", settings, str(out)), began=began)
+        opened = command("kavc.tuning.run.open_sweep", settings, str(out), resume=resume)
+        KeptCall(out, called or opened, began=began)
         sweep = Sweep(out)
         with told(sweep, listener or Listener()) as teller:
             teller.on_sweep_begin(sweep)

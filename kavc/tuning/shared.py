@@ -23,6 +23,7 @@ from kavc import progress
 from kavc.cluster import Died, Ended, Slots
 from kavc.data.source import Source
 from kavc.errors import ConfigError, DataError
+from kavc.evaluation.made import command
 from kavc.terminal import Verbose, showing
 from kavc.training.data_facts import difference, facts_of
 from kavc.training.run import versions
@@ -77,8 +78,12 @@ def run_shared(
     limits = limits or Limits()
     with contextlib.suppress(RuntimeError):  # TensorFlow has begun: then it is as it is
         tf.config.set_visible_devices([], "GPU")  # those are for the workers
+    called = command(
+        "kavc.tuning.shared.run_shared", settings, str(out), workers, cluster=cluster, gpus=gpus,
+        resume=resume, source=source,
+    )  # fmt: skip
     opened = open_sweep(
-        settings, out, resume=resume, source=source, limits=limits, listener=listener
+        settings, out, resume=resume, source=source, limits=limits, listener=listener, called=called
     )
     with showing(verbose), opened as tuner:
         examples = tuner.hypermodel.examples

@@ -83,6 +83,9 @@ class Sweep:
         except (TypeError, ConfigError) as error:
             raise ConfigError(f"{self.path / SWEEP}: not a sweep's settings ({error})") from None
 
+    def __repr__(self) -> str:
+        return f"Sweep({str(self.path)!r})"
+
     @cached_property
     def system(self) -> System:
         """The system that is tuned."""

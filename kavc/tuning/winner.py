@@ -23,7 +23,7 @@ from kavc.terminal import Verbose, showing
 from kavc.training.data_facts import check_alike, check_files, check_same, facts_of
 from kavc.training.fit import train
 from kavc.training.made import made_of
-from kavc.training.reproduce import tracked_runs
+from kavc.training.reproduction import tracked_runs
 from kavc.training.run import Run
 from kavc.tuning.contest import START, WINNER, report_of_runs
 from kavc.tuning.settings import LARGEST_SEED
@@ -83,10 +83,12 @@ def train_winner(
         del rows[START]
     runs: dict[str, list[Run]] = {row: [] for row in rows}
     every: list[Run] = []
+    reports: dict[str, list[Report]] = {row: [] for row in rows}
+    ended: list[Report] = []
     pairs = list(itertools.product(fresh_seeds(sweep.settings.seed, seeds), rows))
     with showing(verbose):
         progress.announce(f"winner of {sweep.path}, {seeds} seeds, on {source}, into {out}")
-        for number in tracked_runs([(row, seed) for seed, row in pairs], every):
+        for number in tracked_runs([(row, seed) for seed, row in pairs], ended):
             seed, row = pairs[number]
             run = train(
                 sweep.settings.system,
@@ -102,12 +104,14 @@ def train_winner(
             claim(out, "winner", (WINNER, START))
             runs[row].append(run)
             every.append(run)
+            ended.append(run.report)
+            reports[row].append(ended[-1])
     check_alike({run.path: run.data for run in every})
     called = command(
-        "kavc.tuning.train_winner", str(sweep.path), str(out), seeds=seeds, data=data,
+        "kavc.tuning.train_winner", sweep, str(out), seeds=seeds, data=data,
         splits=splits, overrides=overrides, devices=devices,
     )  # fmt: skip
-    report = report_of_runs(sweep, best, runs)
+    report = report_of_runs(sweep, best, runs, reports)
     made = made_of(every, every[0].data, command=called)
     report = dataclasses.replace(report, made=made)
     report.write_into(out)

@@ -38,6 +38,8 @@ def test_of_many_classes_those_are_drawn_that_last():
     spans = [Span(number, 2.0 * number + 1, "heard", f"{number}", 0.5) for number in range(20)]
     lanes = answers.listened(spans, 50.0).lanes()
     assert [lane.label for lane in lanes] == [str(number) for number in range(8, 20)]
+    assert answers.listened(spans, 50.0).not_drawn == 8
+    assert answers.listened(spans[:12], 50.0).not_drawn == 0
 
 
 def test_no_event_is_no_lane_and_an_axis_all_the_same():

@@ -66,7 +66,8 @@ def test_what_is_let_in_is_answered_with_headers_that_bind_the_browser():
     start, body = asked([b"1234", b"5678"], most=100)
     assert start["status"] == 200 and body["body"] == b"8"
     names = dict(start["headers"])
-    assert b"default-src 'self'" in names[b"content-security-policy"]
+    policy = names[b"content-security-policy"]
+    assert b"default-src 'self'" in policy and b"connect-src 'self';" in policy
     assert names[b"x-content-type-options"] == b"nosniff"
 
 

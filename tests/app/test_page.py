@@ -157,6 +157,7 @@ def test_a_score_for_the_theme_that_is_chosen(visitor, shown):
                 "--theme", 1, "--timeout", 100, "--json")  # fmt: skip
     card = visitor.card("score")
     assert card.query_selector(".figure").text_content() == f"{100 * found['match_score'][0]:.0f} %"
+    assert f"theme of the pictures: {models.THEMES[1]}" in card.text_content()
     likely = dict(zip(models.THEMES, found["theme_probabilities"][0], strict=True))
     assert {row[1]: row[2] for row in visitor.rows("score")} == {
         name: f"{100 * share:.0f} %" for name, share in likely.items()

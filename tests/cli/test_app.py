@@ -37,25 +37,34 @@ def test_a_server_that_does_not_answer(refused, nobody):
 
 
 def test_a_missing_extra_is_named(refused, monkeypatch):
-    from kavc.app import start
+    from kavc.app import launch
 
-    found = start.find_spec
-    monkeypatch.setattr(start, "find_spec", lambda name: None if name == "nicegui" else found(name))
+    found = launch.find_spec
+    monkeypatch.setattr(
+        launch, "find_spec", lambda name: None if name == "nicegui" else found(name)
+    )
     assert refused("app", "--server", "a:1").endswith("pip install 'kavc[app]'")
 
 
-def test_a_port_that_is_taken(nobody):
+def test_a_port_that_is_taken():
+    from kavc.app.launch import _bound
     from kavc.app.options import AppOptions
-    from kavc.app.start import _bound
     from kavc.errors import ConfigError
 
-    port = int(nobody.rpartition(":")[2])
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
         with pytest.raises(ConfigError, match="give another --port"):
             _bound(AppOptions("a:1", port=port))
+
+
+def test_quiet_hides_neither_the_address_nor_the_warning(cli, monkeypatch):
+    from kavc.app import launch
+
+    monkeypatch.setattr(launch, "start", lambda options, *, tell: tell(f"http://{options.host}:1"))
+    result = cli("--quiet", "app", "--server", "a:1")
+    assert (result.exit_code, result.stderr) == (0, "http://127.0.0.1:1\n")
 
 
 def test_help_waits_for_neither_tensorflow_nor_the_page():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
@@ -11,19 +12,22 @@ import pytest
 from kavc.cli import completion
 from kavc.systems.registry import get, names
 
-# Words to be completed come as arguments; prints a line of JSON each: what is offered, what loaded.
+# Shells and words to be completed come as arguments; prints a line of JSON each: what the shell is
+# told, and what was loaded by then.
 SCRIPT = """
 import contextlib, io, json, os, sys
 from kavc.cli.main import main
-os.environ["_KAVC_COMPLETE"] = "complete_bash"
-for words in json.loads(sys.argv.pop()):
-    os.environ.update(COMP_WORDS=" ".join(["kavc", *words]), COMP_CWORD=str(len(words)))
+for shell, words in json.loads(sys.argv.pop()):
+    line = " ".join(["kavc", *words])
+    os.environ.update(_KAVC_COMPLETE=f"complete_{shell}", _TYPER_COMPLETE_ARGS=line)
+    os.environ.update(COMP_WORDS=line, COMP_CWORD=str(len(words)))
     sys.argv = ["kavc"]
     with contextlib.redirect_stdout(io.StringIO()) as said, contextlib.suppress(SystemExit):
         main()
     loaded = sorted({"tensorflow", "keras", "pandas", "h5py"} & set(sys.modules))
-    print(json.dumps([said.getvalue().split(), loaded]))
+    print(json.dumps([said.getvalue(), loaded]))
 """
+BREAKS = re.compile("([:=])")  # at which Bash begins another word
 ASKED = {
     ("trai",): ["train"],
     ("data", "desc"): ["describe"],
@@ -48,7 +52,12 @@ ASKED = {
     ("predict", ""): [],  # the shell's own: folders
     ("index", "build", "run", "--modality", "a"): ["audio"],
     ("tune", "run", "ti-avc", "--tuner", "b"): ["bayesian"],
+    ("predict", "preset:cro"): ["preset:cross-modal-embedding/youtube8m"],
     ("predict", "--timeout", ""): [],
+    ("data", "ratings", "you"): [],
+    ("data", "convert", "--array", "new=vgg"): [],
+    ("data", "synth", "ti-avc", "--set", "learning"): [],
+    ("extract", "--for", "ti-avc", "--set", "learning"): [],
 }
 
 
@@ -63,17 +72,42 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def offered(folder):
-    """Asks everything in one process; words to what is offered and what was loaded by then."""
-    asked = [[word.format(folder) for word in words] for words in ASKED]
-    command = [sys.executable, "-c", SCRIPT, json.dumps(asked)]
+    """Asks everything in one process; shell and words to what is offered and what was loaded."""
+    asked = [("zsh", words) for words in ASKED] + [("bash", words) for words in ASKED]
+    typed = [(shell, _split(shell, [w.format(folder) for w in words])) for shell, words in asked]
+    command = [sys.executable, "-c", SCRIPT, json.dumps(typed)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
-    return dict(zip(ASKED, map(json.loads, done.stdout.splitlines()), strict=True))
+    lines = map(json.loads, done.stdout.splitlines())
+    told = [
+        (READ[shell](said), loaded) for (shell, _), (said, loaded) in zip(asked, lines, strict=True)
+    ]
+    return dict(zip(asked, told, strict=True))
+
+
+def _split(shell, words):
+    """Returns words as a shell has them."""
+    if shell == "zsh":
+        return words
+    return [part for word in words for part in (list(filter(None, BREAKS.split(word))) or [""])]
+
+
+def _of_zsh(said):
+    """Returns the names of `_arguments '*: :(("NAME":"about"\\n...))'`; of `_files` none."""
+    if said.strip() == "_files":
+        return []
+    lines = said.strip().removeprefix("_arguments '*: :((").removesuffix("))'").splitlines()
+    return [line.split('"')[1].replace(r"\\:", ":") for line in lines]
+
+
+READ = {"zsh": _of_zsh, "bash": str.split}
 
 
 @pytest.mark.parametrize("words", ASKED, ids=" ".join)
-def test_what_is_offered_and_that_nothing_slow_is_loaded(offered, folder, words):
-    assert offered[words] == [[name.format(folder) for name in ASKED[words]], []]
+@pytest.mark.parametrize("shell", READ)
+def test_what_is_offered_and_that_nothing_slow_is_loaded(offered, folder, shell, words):
+    known = [] if shell == "bash" and BREAKS.search("".join(words)) else ASKED[words]
+    assert offered[shell, words] == ([name.format(folder) for name in known], [])
 
 
 def test_a_completer_that_fails_offers_nothing():

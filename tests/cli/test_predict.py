@@ -114,6 +114,32 @@ def test_a_model_that_does_not_name_its_classes(cli, predict, monkeypatch):
     assert set(json.loads(cli(*words, "--json").stdout)) == {"theme_probabilities"}
 
 
+@pytest.mark.parametrize(
+    ("more", "asked"),
+    [
+        (["--json"], ["class_names", "serving_default"]),
+        ([], ["class_names", "serving_default"]),
+        (["--out", "y.npz"], ["serving_default"]),
+    ],
+    ids=str,
+)
+def test_classes_are_asked_for_where_they_are_shown_and_before_what_takes_long(
+    cli, predict, monkeypatch, tmp_path, more, asked
+):
+    from kavc.serving.client.blocking import Client
+
+    monkeypatch.chdir(tmp_path)
+    calls, ask = [], Client.predict
+
+    def spy(client, model, inputs, *, signature, **options):
+        calls.append(signature)
+        return ask(client, model, inputs, signature=signature, **options)
+
+    monkeypatch.setattr(Client, "predict", spy)
+    assert cli(*predict(request(), *more)).exit_code == 0
+    assert calls == asked
+
+
 def test_json_of_text_and_of_what_json_can_not_hold(cli, refused, predict, answered, tmp_path):
     answered(word=np.array([["ü".encode()]], object), flag=np.array([True]))
     assert json.loads(cli(*predict(request(), "--json")).stdout) == {
@@ -246,6 +272,19 @@ def test_without_inputs(refused, server):
     line = refused("predict", "--server", server, "--model", "ti-avc")
     asked = "the inputs of a request, --input FILE, or a clip, --media CLIP"
     assert line == f"expected {asked}; --list says what the model takes"
+
+
+def test_class_names_that_a_model_gives_itself_stay():
+    from kavc.cli.answers import Answers
+
+    outputs = {
+        "video_probability": np.array([[0.25, 0.75]], np.float32),
+        "class_names": np.array([[b"Speech", b"Dog"]], object),
+    }
+    told = Answers(outputs, ["a", "b"]).to_json()
+    assert told["class_names"] == [["Speech", "Dog"]]
+    del outputs["class_names"]
+    assert Answers(outputs, ["a", "b"]).to_json()["class_names"] == ["a", "b"]
 
 
 def test_bytes_that_are_no_text_are_shown_as_escapes():

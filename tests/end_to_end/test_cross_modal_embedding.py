@@ -15,7 +15,7 @@ from kavc.retrieval.index import Index
 from kavc.serving.client.blocking import Client
 from kavc.serving.server.local import LocalServer
 from kavc.systems.registry import get
-from kavc.training.reproduce import reproduce
+from kavc.training.reproduction import reproduce
 from kavc.training.run import load_run
 
 FLOAT32 = 2e-5  # absolute, for cosines: other fusions of ops, other order of sums

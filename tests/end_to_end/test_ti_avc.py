@@ -13,7 +13,7 @@ from kavc.cli.main import app
 from kavc.errors import ConfigError
 from kavc.serving.client.blocking import Client
 from kavc.serving.server.local import LocalServer
-from kavc.training.reproduce import reproduce
+from kavc.training.reproduction import reproduce
 from kavc.training.run import load_run
 
 pytestmark = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -68,6 +69,7 @@ def test_a_command_is_what_was_typed_and_else_the_call():
     assert command("kavc.train", "ti-avc", seed=0, splits=None) == "kavc.train('ti-avc', seed=0)"
     with typed(["train", "--out", "my runs/a", "--password", "x"]):
         assert command("kavc.train", "ti-avc") == "kavc train --out 'my runs/a' --password '***'"
+    assert command("f", Path("a"), [Path("b")]) == "f('a', ['b'])"
     assert command("f", ["a"], changes={"b": 1}) == "f(['a'], changes={'b': 1})"
 
 

@@ -8,7 +8,8 @@ import shlex
 import numpy as np
 
 from kavc.data.schema import Field
-from kavc.export.calls import of_export, of_preset, training_command
+from kavc.export.calls import of_export, of_preset, serving, training_command
+from kavc.export.example import EXAMPLE
 from kavc.systems.base import Signature
 from kavc.training.run import load_run
 
@@ -44,3 +45,12 @@ def test_an_export_is_asked_with_the_request_that_it_brings():
     for code in calls.values():
         assert "MODELS/ti-avc/3/assets.extra/example_request.npz" in code
     compile(calls["python"], "card", "exec")
+
+
+def test_what_is_typed_names_the_folder_as_it_was_typed(tmp_path):
+    serve, ask = serving(tmp_path / "my models", "ti-avc", 3)
+    assert serve == ["kavc", "serve", str(tmp_path / "my models")]
+    assert shlex.join(ask).endswith(f" '{tmp_path}/my models/ti-avc/3/{EXAMPLE}'")
+    assert of_export("ti-avc", 3)["sh"].splitlines()[1] == shlex.join(
+        serving("MODELS", "ti-avc", 3)[1]
+    )

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from kavc.data.features.header import OF_SYNTHETIC
 from kavc.errors import ConfigError, ExportError
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.report import Report
@@ -21,6 +22,7 @@ from kavc.export.write_error import WriteError
 from kavc.partials import new_folder
 from kavc.serving.configs import read_batching, read_models
 from kavc.serving.warmup import read_warmup
+from kavc.systems.base import Signature
 from kavc.systems.ti_avc.signatures import signatures
 from kavc.training.run import load_run
 
@@ -85,6 +87,41 @@ def test_a_run_without_a_report_is_exported_and_its_card_says_why(own_run, tmp_p
     assert "No report" not in run_card(
         run, Report("", Headline("match AUC", 0.5, "max")), offered, name="m", version=1
     )
+
+
+def card_with(run: Path, **more: object) -> str:
+    """The card of a run without a report."""
+    opened = load_run(run)
+    offered = opened.system.signatures(opened.network, opened.config) | more
+    return run_card(opened, None, offered, name="m", version=1)
+
+
+def test_a_card_does_not_say_features_alone_of_what_takes_media(tiny_run):
+    assert "It takes features alone, made as" in card_with(tiny_run)
+    media = card_with(tiny_run, front_end=Signature(dict, {}, {}, "What to send."))
+    assert "alone" not in media and "Where it takes features, have them made as those" in media
+
+
+def test_a_card_has_the_versions_of_the_training(own_run):
+    versions = own_run / "versions.json"
+    versions.write_text(json.dumps({"python": "3.11.0", "keras": "3.12.9"}))
+    assert "| package | version |\n| --- | --- |\n| python | 3.11.0 |\n| keras | 3.12.9 |\n" in (
+        card_with(own_run)
+    )
+    versions.unlink()
+    assert "| keras | 3.12.9 |" not in (card := card_with(own_run)) and "| keras | 3." in card
+
+
+def test_features_of_synthetic_films_are_synthetic_wherever_the_card_says_it(own_run):
+    data = json.loads((own_run / "data.json").read_text())
+    data |= {"source": "features:mine", "notes": [OF_SYNTHETIC]}
+    (own_run / "data.json").write_text(json.dumps(data))
+    card = card_with(own_run)
+    assert "SYNTHETIC" in card.splitlines()[0]
+    assert "- Data: synthetic, made by kavc.\n" in card and "not known here" not in card
+    (own_run / "data.json").write_text(json.dumps(data | {"notes": []}))
+    card = card_with(own_run)
+    assert "SYNTHETIC" not in card and "- Data: not known here" in card
 
 
 def test_a_run_that_is_not_finished(own_run, tmp_path):

@@ -23,7 +23,9 @@ from kavc.export.example import EXAMPLE, write_example
 from kavc.export.savedmodel import VARYING, export, next_version
 from kavc.serving import wire
 from kavc.serving.arrays import load_inputs
+from kavc.serving.client.cast import cast
 from kavc.serving.server.graph import ServedGraph
+from kavc.serving.signature import TensorInfo
 from kavc.serving.warmup import read_warmup
 from kavc.systems.base import Signature
 
@@ -381,4 +383,11 @@ def test_the_example_request_is_the_same_each_time(tmp_path):
     found = load_inputs(tmp_path / "a" / EXAMPLE)
     assert found["audio"].tolist() == [[[0, 1, 2], [3, 4, 5]], [[2, 1, 0], [5, 4, 3]]]
     assert found["length"].tolist() == [2, 2]
-    assert found["word"].tolist() == [["größe"], ["größe"]]
+    assert found["word"].tolist() == [["größe".encode()]] * 2
+
+
+def test_an_example_request_of_bytes_that_are_no_text(tmp_path):
+    jpeg = b"\xff\xd8\xff\x00\xe0\xff\xd9"
+    write_example(tmp_path, {"jpeg": np.array([[jpeg, b""]], object)})
+    found = load_inputs(tmp_path / EXAMPLE)["jpeg"]
+    assert cast(found, TensorInfo("string", (None, None)), "jpeg").tolist() == [[jpeg, b""]] * 2

@@ -126,6 +126,37 @@ def test_a_finished_corpus_takes_more(extract, clips, tmp_path):
     assert records(other) == records(anew)
 
 
+def test_films_that_join_later_are_as_synthetic_as_those_before(
+    extract, clips, tmp_path, monkeypatch
+):
+    from kavc.data.features.header import read_header
+
+    out, later = tmp_path / "out", tmp_path / "later" / "clips"
+    later.mkdir(parents=True)
+    (clips / "c.mkv").rename(later / "c.mkv")
+    for folder_ in (tmp_path, later.parent):
+        (folder_ / "corpus.json").write_text('{"synthetic": true}')
+    extract(clips, out)
+    assert read_header(out).synthetic
+    assert extract(later, out).clips == 3 and read_header(out).synthetic
+
+    real = tmp_path / "real" / "clips" / "d.mkv"
+    real.parent.mkdir(parents=True)
+    shutil.copy(clips / "a.mkv", real)
+    (later / "c.mkv").touch()
+    interrupted(extract, real, out, monkeypatch, "whole_files", 0)
+    assert extract(later, out).clips == 4 and not read_header(out).synthetic
+    (clips / "a.mkv").touch()
+    assert extract(clips, out).made == 1 and not read_header(out).synthetic
+
+
+@pytest.mark.parametrize(
+    ("media", "words"), [(5.0, "0.5 x real time"), (12345.0, "1,234 x real time")]
+)
+def test_how_fast_it_is_in_words(media, words):
+    assert run._in_words(run.Progress(1, 0, seconds=10.0, media=media)) == words
+
+
 def test_a_kill_while_a_corpus_is_taken_apart(extract, clips, whole, tmp_path, monkeypatch):
     out = tmp_path / "out"
     (clips / "c.mkv").rename(tmp_path / "c.mkv")

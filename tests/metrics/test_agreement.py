@@ -50,6 +50,11 @@ def test_icc_of_shrout_and_fleiss():
     assert found.average.value == pytest.approx((11.24 - 6.26) / 11.24, abs=1e-3)
 
 
+def test_values_are_plain_numbers():
+    for found in (icc(TARGETS).single, icc(TARGETS).average, krippendorff_alpha(TARGETS)):
+        assert type(found.value) is float
+
+
 def test_columns_may_be_raters_or_just_places():
     random = np.random.default_rng(0)
     shuffled = random.permuted(np.array(TARGETS, float), axis=1)

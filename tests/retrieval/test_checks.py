@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kavc.errors import DataError
-from kavc.retrieval.checks import ROWS, are_units, check_ids, unit_rows
+from kavc.retrieval.checks import ROWS, are_units, check_ids, check_labels, unit_rows
 
 
 @pytest.mark.parametrize("scale", [1e-40, 1e-20, 1.0, 1e30])
@@ -85,3 +85,25 @@ def test_unfit_ids(ids, message):
     with pytest.raises(DataError) as error:
         check_ids(ids)
     assert message in str(error.value) and "\n" not in str(error.value)
+
+
+def test_labels_come_in_lists_tuples_and_arrays():
+    for names in (["dog", "dog"], ("dog", "dog"), np.array(["dog", "dog"])):
+        assert check_labels(iter([names, []])) == [("dog", "dog"), ()]
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (5, "labels: expected a list, tuple or array for each item; got int"),
+        ({("dog",)}, "for each item; got set"),
+        ([None], "labels of item 0: expected up to 256 texts in a list, tuple or array, got NoneT"),
+        ([[], {"dog", "street"}], "labels of item 1: expected .*, got set"),
+        ([iter("dog")], "got str_.*iterator"),
+        ([[["dog"]]], r"label \"\['dog'\]\" of item 0 is list; expected text"),
+        ([["dog", 1]], "label '1' of item 0 is int; expected text"),
+    ],
+)
+def test_unfit_labels(labels, message):
+    with pytest.raises(DataError, match=message):
+        check_labels(labels)

@@ -250,6 +250,7 @@ def test_damaged_data_are_named_in_one_line(folder, name, damage, message):
     [
         ({"format": 4}, 'expected an object with "format": 1, 2 or 3'),
         ({"format": 3}, "'sizes' can't be"),
+        ({"format": [1]}, 'expected an object with "format": 1, 2 or 3'),
         ({"format": True}, "'format' is True; expected a whole number"),
         ({"more": 1}, "'more' is none of its entries, which are format, dim"),
         ({"dim": 0}, "'dim' can't be 0"),

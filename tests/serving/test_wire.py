@@ -99,7 +99,9 @@ FLOAT = 1
 @pytest.mark.parametrize("kind", [protos, messages])
 def test_a_listed_value_that_its_dtype_has_not(kind, dtype, fields):
     proto = kind.TensorProto(dtype=dtype, tensor_shape={"dim": [{"size": 1}]}, **fields)
-    with pytest.raises(DataError, match=r"'x' can't be read as .*lists a value that is none"):
+    with pytest.raises(
+        DataError, match=r"'x' can't be read as (\w+): it lists a value that \1 can't"
+    ):
         to_array(proto, "x")
 
 

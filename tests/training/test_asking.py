@@ -95,6 +95,11 @@ def test_inputs_by_keyword_and_by_name(run, request_):
     assert only["embedding"].shape == (2, run.config.embedding_dim)
 
 
+def test_an_input_that_is_given_twice(run, request_):
+    with pytest.raises(DataError, match="'theme' is given twice, in the mapping and as a keyword"):
+        run.predict(request_, theme=[0, 1])
+
+
 def test_an_array_without_a_name_is_refused(run):
     with pytest.raises(DataError, match="got ndarray; expected arrays by the names of inputs"):
         run.predict(np.zeros((2, 4, 128), "f4"))

@@ -127,12 +127,17 @@ def test_all_of_an_example_stays_together():
 )
 def test_reports_name_the_devices(devices, expected, monkeypatch):
     names = ["a GPU", "a GPU", "another", "one that is not used"]
-    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: names)
+    monkeypatch.setattr(tf.config, "get_visible_devices", lambda kind: names)
     monkeypatch.setattr(
         tf.config.experimental, "get_device_details", lambda name: {"device_name": name}
     )
     strategy = devices and SimpleNamespace(num_replicas_in_sync=devices)
     assert described(strategy) == expected
+
+
+def test_a_gpu_that_is_left_to_others_is_not_named(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["a GPU"])
+    assert described()[0].startswith("CPU, ")
 
 
 def test_reports_name_the_processor():

@@ -23,11 +23,12 @@ def test_a_run_as_its_folder_as_text_and_opened(tiny_run, report):
     assert report.headline == run.report.headline
 
 
-def test_several_runs_stand_side_by_side(tiny_run, tmp_path):
+def test_several_runs_stand_side_by_side(tiny_run, tmp_path, report):
     shutil.copytree(tiny_run, tmp_path / "other")
     found = kavc.evaluate([kavc.load_run(tiny_run), tmp_path / "other"], verbose=0)
-    text = found.to_markdown()
-    assert tiny_run.name in text and "other" in text
+    rows = found.table("comparison").to_records()
+    assert [row["run"] for row in rows] == [tiny_run.name, "other"]
+    assert [row["AUC"] for row in rows] == pytest.approx([report.headline.value] * 2)
 
 
 @pytest.mark.parametrize(

@@ -143,6 +143,12 @@ def test_an_index_needs_no_labels(run, tmp_path, monkeypatch):
     assert made.labels is None and len(made) == 8
 
 
+def test_labels_are_looked_for_before_the_long_work(run, tmp_path, told):
+    run.system = Labelled()
+    build_index(run, tmp_path / "sounds", modality="audio", data=run.source)
+    assert [task.name.split()[0] for task in told.begun] == ["looking", "embedding"]
+
+
 def test_sounds_without_silence_and_without_duplicates(run, sounds):
     index = Index.load(sounds)
     kept = [0, 1, 3, 4, 5, 6, 7, 8]

@@ -60,6 +60,39 @@ def test_an_evaluation_says_what_it_is_of(trained, system):
     assert made.trained == calls_of(trained.path)[0].date
 
 
+@pytest.mark.parametrize("damaged", ["made.json", "report.json"])
+def test_a_damaged_record_is_told_before_the_work(trained, system, tmp_path, monkeypatch, damaged):
+    folder = Path(shutil.copytree(trained.path, tmp_path / "run"))
+    (folder / "made.json").unlink()
+    (folder / damaged).write_text('{"made": 3}')
+    monkeypatch.setattr(type(system), "evaluate", lambda *_: pytest.fail("evaluated"))
+    with pytest.raises(DataError, match=damaged):
+        evaluate([folder])
+
+
+def test_an_evaluation_looks_through_the_data_once(trained, system, monkeypatch):
+    looked, describe = [], type(system).describe
+
+    def counted(self, source, config=None):
+        looked.append(source)
+        return describe(self, source, config)
+
+    monkeypatch.setattr(type(system), "describe", counted)
+    assert evaluate([trained.path]).made.fingerprint == trained.data["fingerprint"]
+    assert len(looked) == 1
+
+
+def test_a_call_that_only_reports_did_not_train(trained, system, tmp_path, monkeypatch):
+    folder = Path(shutil.copytree(trained.path, tmp_path / "run"))
+    (folder / "report.json").unlink()
+    monkeypatch.setattr("kavc.training.made.now", lambda: "2099-01-31T12:00:00Z")
+    options = {"overrides": {"epochs": "1", "batch_size": "7"}, "seed": 5, "resume": True}
+    run = train(system, Source("synthetic", trained.path.parent), folder, **options)
+    training, reporting = calls_of(folder)
+    assert training.training_seconds > 0 == reporting.training_seconds
+    assert run.report.made.trained == training.date < run.report.made.date == reporting.date
+
+
 def test_a_run_of_an_earlier_version_says_what_is_known(trained, system, tmp_path):
     folder = Path(shutil.copytree(trained.path, tmp_path / "run"))
     (folder / "made.json").unlink()

@@ -125,6 +125,12 @@ def test_an_empty_sweep_has_the_same_columns(sweep, full):
     assert list(Sweep(sweep.path).frame().columns) == list(full.frame().columns)
 
 
+def test_the_report_of_an_earlier_version_says_how_to_make_it(full):
+    (full.path / "made.json").unlink()
+    call = f"kavc.tuning.write_report(Sweep('{full.path}'))"
+    assert report_of(full).made.commands == (call,)
+
+
 def test_the_report_lies_in_the_folder(full):
     report = write_report(full)
     assert Report.load(full.path).to_json() == report.to_json()

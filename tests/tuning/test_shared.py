@@ -12,6 +12,7 @@ import pytest
 
 from kavc.cluster import Died, Ended
 from kavc.errors import ConfigError, DataError
+from kavc.training.made import commands_of
 from kavc.tuning import shared
 from kavc.tuning.attempt import Limits, SweepError
 from kavc.tuning.run import open_sweep, run_sweep
@@ -107,6 +108,12 @@ def test_the_trials_are_those_of_one_process(run, settings, tmp_path):
     assert {trial.where for trial in beside.trials} == {"w2 on there"}
     assert {trial.where for trial in alone.trials} == {None}
     assert not list(tmp_path.rglob(".partial*"))
+    called = {sweep.path.name: commands_of(sweep.path) for sweep in (alone, beside)}
+    given = {name: f"({settings()!r}, '{tmp_path / name}'" for name in called}
+    assert called == {
+        "alone": [f"kavc.tuning.run_sweep{given['alone']})"],
+        "sweep": [f"kavc.tuning.shared.run_shared{given['sweep']}, 2)"],
+    }
 
 
 def test_a_trial_whose_process_died_is_begun_once_more(run, settings):

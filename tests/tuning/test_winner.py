@@ -11,7 +11,7 @@ import pytest
 from kavc.errors import ConfigError, DataError
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.report import Report
-from kavc.evaluation.spread import spread
+from kavc.evaluation.spreads import spread
 from kavc.training.fit import train
 from kavc.training.run import Run
 from kavc.tuning.contest import validation_score, verdict
@@ -158,6 +158,9 @@ def test_a_winner_that_is_the_first_trial_has_nothing_to_beat(make_sweep, tmp_pa
     report = train_winner(sweep, tmp_path / "out", seeds=1)
     assert [path.name for path in (tmp_path / "out").glob("*/seed-*")] == ["seed-1"]
     assert not (tmp_path / "out" / "start").exists()
+    assert report.made.commands == (
+        f"kavc.tuning.train_winner(Sweep('{sweep.path}'), '{tmp_path / 'out'}', seeds=1)",
+    )
     assert "its first one: there is no gain" in report.notes[0]
 
 

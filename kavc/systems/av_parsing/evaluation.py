@@ -9,7 +9,7 @@ from kavc.evaluation import parsing_charts
 from kavc.evaluation.estimate import FEWEST
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.headline import Headline
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 from kavc.evaluation.report import Report
 from kavc.metrics.parsing import class_counts, class_scores
 from kavc.metrics.parsing_events import event_numbers

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kavc.evaluation.report import Report
-from kavc.evaluation.spread import Spread, spread
+from kavc.evaluation.spreads import Spread, spread
 from kavc.evaluation.table import Column, Table
 from kavc.systems.av_parsing import paper
 from kavc.systems.av_parsing.evaluation import OTHER_CORPUS

@@ -10,10 +10,10 @@ from kavc.errors import ConfigError
 from kavc.evaluation import parsing_charts
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.headline import Headline
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 from kavc.evaluation.parsing_charts import Seeds
 from kavc.evaluation.report import Report
-from kavc.evaluation.spread import spread
+from kavc.evaluation.spreads import spread
 from kavc.evaluation.table import Column, Table
 from kavc.metrics.parsing import class_counts, class_scores
 from kavc.systems.av_parsing import paper

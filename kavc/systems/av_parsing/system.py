@@ -55,7 +55,6 @@ class AVParsingSystem(System):
         "event begins and ends is an estimate, to the second.",
         "It knows the classes of its labels alone; all else is missed, or taken for one of them.",
         "It is no alarm to rely on: how much it misses and invents, the report says.",
-        "It was never trained on the features of LLP, which were not at hand.",
     )
     paper = PAPER
     Config = AVParsingConfig

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 from kavc.evaluation.table import Column, Table
 from kavc.metrics.parsing import THRESHOLD, class_counts, class_scores, exclusive
 from kavc.systems.av_parsing import paper

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from kavc.errors import ConfigError
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 from kavc.evaluation.report import Report
-from kavc.evaluation.spread import Spread, spread
+from kavc.evaluation.spreads import Spread, spread
 from kavc.evaluation.table import Column, Table
 from kavc.metrics.retrieval import MatchRanks
 from kavc.systems.cross_modal_embedding import galleries

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from kavc.evaluation.headline import Headline
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 from kavc.evaluation.table import Column, Table
 from kavc.metrics.hubness import Hubness
 from kavc.metrics.random_galleries import RandomGalleries

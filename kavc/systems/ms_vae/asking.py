@@ -10,6 +10,7 @@ import numpy as np
 
 from kavc.errors import ConfigError, DataError
 from kavc.serving.arrays import feature_rows
+from kavc.serving.lengths import LENGTH
 
 if TYPE_CHECKING:
     from kavc.systems.ms_vae.config import MSVAEConfig
@@ -88,7 +89,7 @@ def localize(
             "query has at least one, and no more than what it is looked for in"
         )
     inputs: dict[str, np.ndarray] = {kind: x[None] for kind, x in rows.items()}
-    inputs |= {f"{kind}_length": np.array([n], np.int32) for kind, n in lengths.items()}
+    inputs |= {f"{kind}{LENGTH}": np.array([n], np.int32) for kind, n in lengths.items()}
     answers = ask("localize", inputs)
     start, windows = int(answers["start"][0]), int(answers["windows"][0])
     return Found(query, start, start + lengths[query], np.asarray(answers["costs"][0])[:windows])

@@ -11,7 +11,7 @@ from kavc.evaluation.estimate import FEWEST
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.localization_charts import Search, searches, two_clouds
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 from kavc.evaluation.report import Report
 from kavc.metrics.localization import window_costs
 from kavc.systems.ms_vae import paper

@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from sklearn.neighbors import NearestNeighbors
 
-from kavc.layers.peak_norm import peak_norm
+from kavc.layers.peaks import peak_norm
 from kavc.systems.ms_vae.config import MSVAEConfig
 from kavc.systems.ms_vae.scoring import Ask
 from kavc.systems.ms_vae.videos import MODALITIES, Videos

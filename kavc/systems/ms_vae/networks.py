@@ -30,7 +30,7 @@ from kavc.data.canonical import canonical_correlation
 from kavc.layers.canonical_coordinates import CanonicalCoordinates
 from kavc.layers.linear import Linear
 from kavc.layers.network import Network
-from kavc.layers.peak_norm import PeakNorm
+from kavc.layers.peaks import PeakNorm
 from kavc.layers.sampling import GaussianSampling
 from kavc.layers.standardization import Standardization
 

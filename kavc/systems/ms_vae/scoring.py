@@ -16,7 +16,7 @@ import tensorflow as tf
 from scipy.spatial.distance import cdist
 
 from kavc import progress
-from kavc.layers.peak_norm import peak_norm
+from kavc.layers.peaks import peak_norm
 from kavc.metrics.localization import localize
 from kavc.systems.ms_vae.config import GENERATING, LOCALIZING, MSVAEConfig
 from kavc.systems.ms_vae.videos import MODALITIES, Videos

@@ -10,7 +10,7 @@ import tensorflow as tf
 
 from kavc.data.schema import Field
 from kavc.errors import ExportError
-from kavc.layers.peak_norm import peak_norm
+from kavc.layers.peaks import peak_norm
 from kavc.serving.input_checks import check_batch, check_finite, check_range
 from kavc.systems.base import Signature
 from kavc.systems.ms_vae.config import GENERATING, ON_MAPS, MSVAEConfig

@@ -12,7 +12,7 @@ from kavc.evaluation.headline import Headline
 from kavc.evaluation.localization_charts import two_clouds
 from kavc.evaluation.parsing_charts import Seeds, systems_over_seeds
 from kavc.evaluation.report import Report
-from kavc.evaluation.spread import Spread, spread
+from kavc.evaluation.spreads import Spread, spread
 from kavc.evaluation.table import Column, Table
 from kavc.systems.ms_vae import paper
 from kavc.systems.ms_vae.controls import LINEAR

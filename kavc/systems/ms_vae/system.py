@@ -45,7 +45,6 @@ class MSVAESystem(System):
         "it says which place is best, not whether one is good.",
         "It was made for videos of ten seconds with one event each, in steps of a second.",
         "What it generates are features of the other modality, no sound and no pictures.",
-        "It was never trained on the features of AVE, which were not at hand.",
     )
     paper = PAPER
     Config = MSVAEConfig

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 from kavc.evaluation.table import Column, Table
 from kavc.systems.ms_vae import paper
 from kavc.systems.ms_vae.controls import two_errors

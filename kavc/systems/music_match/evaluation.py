@@ -15,7 +15,7 @@ from kavc.evaluation.charts import reliability
 from kavc.evaluation.dot_charts import dots
 from kavc.evaluation.estimate import Estimate
 from kavc.evaluation.figure import Figure
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 from kavc.evaluation.proportions import (
     binomial_test,
     normal_interval,

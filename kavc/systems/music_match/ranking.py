@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kavc.errors import DataError
+from kavc.serving.lengths import LENGTH
 
-LENGTH = "_length"
 TRACK = "audio"
 SCORE, EMBED, RANK = "score", "embed_track", "rank"
 Arrays = Mapping[str, np.ndarray]

@@ -11,7 +11,7 @@ from kavc.evaluation.dot_charts import dots
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.proportions import mcnemar, wilson_interval
 from kavc.evaluation.report import Headline, Report
-from kavc.evaluation.spread import spread
+from kavc.evaluation.spreads import spread
 from kavc.evaluation.table import Column, Table
 from kavc.systems.music_match import paper
 from kavc.systems.music_match.evaluation import ELSEWHERE, INTERVALS, expected, hits

@@ -40,7 +40,6 @@ class MusicMatchSystem(System):
         "whether beats meet cuts it can't know.",
         "With the paper's head the answer depends on which track comes first; to rank, take a "
         "symmetric one.",
-        "It was never trained on the report's own judgements, which were not at hand.",
     )
     paper = PAPER
     Config = MusicMatchConfig

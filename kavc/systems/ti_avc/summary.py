@@ -13,7 +13,7 @@ from kavc.evaluation.delong import PairedTest, auc_interval, paired_test
 from kavc.evaluation.estimate import FEWEST
 from kavc.evaluation.figure import Figure
 from kavc.evaluation.report import Headline, Report
-from kavc.evaluation.spread import spread
+from kavc.evaluation.spreads import spread
 from kavc.evaluation.table import Column, Table
 from kavc.metrics.auc import roc_auc, roc_auc_per_group
 from kavc.systems.ti_avc import paper

@@ -38,7 +38,6 @@ class TiAVCSystem(System):
         "What didn't match was of another video, never of the same one shifted in time: it doesn't "
         "tell whether sound and picture are in step, and it is no detector of forgeries.",
         "A theme that is given wrongly, or is none of those of training, spoils the score.",
-        "It was never trained on the paper's corpus, KWAI-AD-AudVis, which was not at hand.",
     )
     paper = PAPER
     Config = TiAVCConfig

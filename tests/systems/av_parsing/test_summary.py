@@ -6,7 +6,7 @@ import pytest
 from kavc.errors import ConfigError
 from kavc.evaluation.headline import Headline
 from kavc.evaluation.report import Report
-from kavc.evaluation.spread import spread
+from kavc.evaluation.spreads import spread
 from kavc.evaluation.table import Column, Table
 from kavc.metrics.parsing import class_scores, parsing_metrics
 from kavc.systems.av_parsing import paper

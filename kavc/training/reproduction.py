@@ -88,8 +88,9 @@ def reproduce(
             system.check(info, system.adapt(config, info))
         reports: dict[str, list[Report]] = {}
         runs: list[Run] = []
+        ended: list[Report] = []
         pairs = list(itertools.product(rows, range(seeds)))
-        for number in tracked_runs([(row.label, seed) for row, seed in pairs], runs):
+        for number in tracked_runs([(row.label, seed) for row, seed in pairs], ended):
             row, seed = pairs[number]
             run = train(
                 system,
@@ -104,7 +105,8 @@ def reproduce(
             )
             claim(out, "reproduction", folders)
             runs.append(run)
-            reports.setdefault(row.label, []).append(run.report)
+            ended.append(run.report)
+            reports.setdefault(row.label, []).append(ended[-1])
     check_alike({run.path: run.data for run in runs})
     called = command(
         "kavc.training.reproduce", system.name, str(data), str(out), seeds=seeds, preset=preset,
@@ -116,12 +118,12 @@ def reproduce(
     return report
 
 
-def tracked_runs(asked: Sequence[tuple[str, int]], runs: Sequence[Run]) -> Iterator[int]:
+def tracked_runs(asked: Sequence[tuple[str, int]], ended: Sequence[Report]) -> Iterator[int]:
     """Yields numbers from 0, and tells how far many runs are.
 
     Args:
         asked: label and seed of each.
-        runs: those that have ended, of which each is the last one once the next is asked for.
+        ended: reports of those that have ended: each is the last one once the next is asked for.
     """
     with progress.task("training", unit="runs", total=len(asked)) as told:
         for number, (label, seed) in enumerate(asked):
@@ -129,7 +131,7 @@ def tracked_runs(asked: Sequence[tuple[str, int]], runs: Sequence[Run]) -> Itera
             yield number
             told.advance()
             which = f"[{number + 1}/{len(asked)}] {label}, seed {seed}"
-            progress.say(f"{which}: {runs[-1].report.headline}")
+            progress.say(f"{which}: {ended[-1].headline}")
 
 
 def _chosen(rows: Sequence[Row], only: Sequence[str]) -> list[Row]:

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from kavc.layers.peak_norm import PeakNorm
+from kavc.layers.peaks import PeakNorm
 
 
 def test_rows_peak_at_one_and_zeros_stay():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kavc.export.model_card import model_card
+from kavc.export.card import model_card
 from kavc.layers.fingerprint import weights_fingerprint
 from kavc.systems.base import Paper, SourceInfo
 

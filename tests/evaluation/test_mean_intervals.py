@@ -5,7 +5,7 @@ import pytest
 
 from kavc.errors import DataError
 from kavc.evaluation.estimate import normal_quantile
-from kavc.evaluation.mean_bootstrap import mean_bootstrap
+from kavc.evaluation.mean_intervals import mean_bootstrap
 
 
 def test_a_draw_is_the_mean_of_the_repeated_examples():

@@ -35,8 +35,9 @@ def start(options: AppOptions, *, tell: Callable[[str], None]) -> None:
         tell: is called with the address of the page once it is served, and with warnings.
 
     Raises:
-        ConfigError: the extra `app` is not installed, the address can't be used, or a folder or
-            file in the options is none.
+        ConfigError: the extra `app` is not installed, the address can't be used, or the folder of
+            weights has none.
+        DataError: the folder of tracks is none, or has none.
         ServingError: no server answers.
 
     Example:

@@ -5,7 +5,7 @@ import pytest
 from scipy import stats
 
 from kavc.errors import DataError
-from kavc.evaluation.spread import spread
+from kavc.evaluation.spreads import spread
 
 
 @pytest.mark.parametrize("level", [0.8, 0.95])
