@@ -7,16 +7,15 @@ server that finds it damaged, or whose graph refuses a request in it, refuses th
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from kavc.errors import DataError, ServingError
-from kavc.inputs.crc32c import masked_crc32c
 from kavc.inputs.opening import read_bytes
-from kavc.inputs.tfrecords import AROUND, HEAD, begins_record
+from kavc.inputs.tfrecords import records_of
 
 if TYPE_CHECKING:
     from kavc.serving.protos import PredictRequest
@@ -90,36 +89,13 @@ def read_warmup(version_folder: str | os.PathLike) -> list[PredictRequest]:
     content = read_bytes(path, most=MAX_BYTES, error=ServingError)
     requests: list[PredictRequest] = []
     try:
-        for record in _records(content):
+        for record in records_of(content):
             if len(requests) == MAX_RECORDS:
                 raise ServingError(f"{path}: more than {MAX_RECORDS} warm-up records")
             requests.append(_request(record, path, len(requests) + 1))
     except ValueError as damage:
         raise ServingError(f"{path}: damaged after record {len(requests)} ({damage})") from None
     return requests
-
-
-def _records(content: bytes) -> Iterator[bytes]:
-    """Yields the records; TensorFlow's own reader ends the process where a length is vast.
-
-    Raises:
-        ValueError: the next one is damaged; it says how.
-    """
-    at = 0
-    while at < len(content):
-        head = content[at : at + HEAD]
-        if len(head) < HEAD:
-            raise ValueError("truncated record")
-        if not begins_record(head):
-            raise ValueError("a length does not fit its checksum")
-        end = at + AROUND + int.from_bytes(head[:8], "little")
-        if end > len(content):
-            raise ValueError("truncated record")
-        record = content[at + HEAD : end - 4]
-        if masked_crc32c(record) != int.from_bytes(content[end - 4 : end], "little"):
-            raise ValueError("a record does not fit its checksum")
-        yield record
-        at = end
 
 
 def _request(record: bytes, path: Path, number: int) -> PredictRequest:

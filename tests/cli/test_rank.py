@@ -118,6 +118,11 @@ def test_a_server_ranks_as_the_run_does(cli, about, server):
             assert one["start"] == other["start"]
 
 
+def test_a_server_is_asked_about_a_corpus_without_tensorflow(alone, cli, about, server):
+    words = "rank", "--server", server, *about[2:], "--json"
+    assert json.loads(alone(*words)) == found(cli(*words))
+
+
 def test_so_many_of_them(cli, about):
     assert [len(found(cli(*about, "--top", n, "--json"))) for n in (2, 99)] == [2, SONGS]
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 from kavc.errors import DataError
 from kavc.inputs import tfrecords
 from kavc.inputs.crc32c import masked_crc32c
-from kavc.inputs.tfrecords import first_record, open_records, what_else
+from kavc.inputs.tfrecords import first_record, open_records, records_of, what_else
 
 
 @pytest.fixture
@@ -23,6 +23,34 @@ def test_the_first_record(file):
     assert first_record(file) == b"first"
     with open_records(file) as stream:
         assert stream.tell() == 0
+
+
+def test_all_records(file):
+    content = file.read_bytes()
+    assert list(records_of(content)) == [b"first", b"second, longer"]
+    assert list(records_of(b"")) == []
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "before", "words"),
+    [
+        (lambda content: content[:-1], 1, "truncated record"),
+        (lambda content: content + b"\0" * 11, 2, "truncated record"),
+        (lambda content: content + b"\0" * 12, 2, "a length does not fit its checksum"),
+        (lambda content: content[:-5] + b"\0" + content[-4:], 1, "a record does not fit its check"),
+    ],
+)
+def test_records_up_to_what_is_damaged(file, spoilt, before, words):
+    content, came = spoilt(file.read_bytes()), []
+    with pytest.raises(ValueError, match=words):
+        came.extend(records_of(content))
+    assert len(came) == before
+
+
+def test_records_whose_checksums_are_known_to_fit(file):
+    content = file.read_bytes()
+    spoilt = content[:-5] + b"\0" + content[-4:]
+    assert list(records_of(spoilt, summed=True)) == [b"first", b"second, longe\0"]
 
 
 def test_checksums_are_those_of_tensorflow(file):

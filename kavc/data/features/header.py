@@ -79,13 +79,20 @@ class Header:
         return isinstance(provenance, dict) and provenance.get(SYNTHETIC) is True
 
     @property
+    def made_by(self) -> Mapping[str, Mapping[str, Any]]:
+        """Array to what made it of media files, as far as the provenance says."""
+        provenance = self.content.get("provenance")
+        known = provenance.get("arrays") if isinstance(provenance, dict) else None
+        if not isinstance(known, dict):
+            return {}
+        return {n: by for n, by in known.items() if isinstance(by, dict) and "extractor" in by}
+
+    @property
     def extractors(self) -> Mapping[str, str]:
         """Array to what made it, of those of which the provenance says so: one line each."""
-        provenance = self.content.get("provenance")
-        arrays = provenance.get("arrays") if isinstance(provenance, dict) else None
         told = {}
-        for name, about in arrays.items() if isinstance(arrays, dict) else ():
-            made_by = about.get("extractor") if isinstance(about, dict) else None
+        for name, about in self.made_by.items():
+            made_by = about["extractor"]
             if isinstance(made_by, dict):
                 made_by = made_by.get("name")
             if name in self.arrays and isinstance(made_by, str) and made_by.strip():

@@ -50,7 +50,8 @@ class FeaturesReader(Reader):
             rosters, left_out = with_one_label(rosters)
             notes += left_out
         _check_rows(source, corpus, rosters, view)
-        made_by = _extractors(corpus)
+        known = corpus.header.made_by
+        made_by = {name: known[there] for name, there in corpus.names.items() if there in known}
         shapes = {name: field.shape[1:] for name, field in corpus.arrays.items()}
         return {
             "counts": {split: len(roster) for split, roster in rosters.items()},
@@ -135,16 +136,6 @@ def _array(source: Source, header: Header, name: str, there: str, view: View) ->
         shape = str(found.shape).replace("None", "any")
         raise DataError(f"{source}: {there} is {shape}; one vector a step of time is expected")
     return found
-
-
-def _extractors(corpus: _Corpus) -> dict[str, Any]:
-    """Returns what made the arrays of media files, as far as the corpus says."""
-    said = corpus.header.content.get("provenance")
-    known = said.get("arrays") if isinstance(said, dict) else None
-    if not isinstance(known, dict):
-        return {}
-    made = {name: known.get(there) for name, there in corpus.names.items()}
-    return {name: by for name, by in made.items() if isinstance(by, dict) and "extractor" in by}
 
 
 def _files_of(source: Source, corpus: _Corpus, split: str) -> list[Path]:

@@ -8,8 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from kavc.data.source import Source
-from kavc.data.splits import Part
 from kavc.errors import DataError, KavcError, ServingError
 from kavc.extraction.clips import Clip, find_clips
 from kavc.inputs.opening import named
@@ -72,47 +70,32 @@ def of_corpus(
     Raises:
         DataError: it is damaged, lacks the array, was made otherwise, or no track has a row.
     """
-    from kavc.data.comparisons import corpora
     from kavc.data.features.header import TIMES, read_header
-    from kavc.data.layouts import View
+    from kavc.data.features.plain_reader import read_arrays
+    from kavc.data.ids import shown
 
     header = read_header(folder)
     if array not in header.arrays:
         known = ", ".join(header.arrays)
         raise DataError(f"{folder}: no array {array!r}, the sound of tracks; it has {known}")
-    source = Source("features", folder, said={corpora.WHOLE: Part(globs=("*.tfrecord",))})
-    arrays = {array: array}
-    if f"{array}{TIMES}" in header.times:
-        arrays[f"{array}{TIMES}"] = f"{array}{TIMES}"
-    view = View(arrays, vectors=False)
-    there = corpora.described(source, {array: array}, view, "audio")
-    own = there.extractors.get(array)
+    own = header.made_by.get(array)
     if own and made_by and any(own.get(key) != made_by.get(key) for key in DECIDES):
         raise DataError(
             f"{folder}: its array {array!r} was made by {_name(own)}, by other options or weights"
             f" than the {_name(made_by)} of the run; extract the tracks as the run's were"
         )
-    rows = corpora.load(source, arrays, view, there.ids.tolist())
-
-    def part(name: str, number: int) -> np.ndarray:
-        start = rows.starts[name][number]
-        return rows.values[name][start : start + rows.lengths[name][number]]
-
-    hop = header.arrays[array].hop
-
-    def times(number: int) -> np.ndarray | None:
-        if len(arrays) > 1:
-            return part(f"{array}{TIMES}", number).reshape(-1)
-        return None if hop is None else hop * np.arange(rows.lengths[array][number])
-
-    found = []
-    for id_, number in rows.place.items():
-        name = id_.decode(errors="backslashreplace")
-        if rows.lengths[array][number]:
-            found.append(Track(name, part(array, number), times(number)))
-        else:
-            tell(f"error: track {name!r}: has no sound")
-    return _some(found)
+    hop, of_rows = header.arrays[array].hop, f"{array}{TIMES}"
+    found: dict[bytes, Track] = {}
+    for id_, arrays in read_arrays(folder, [n for n in (array, of_rows) if n in header.spec]):
+        if id_ in found:  # what comes again is left out
+            continue
+        rows, times = arrays[array], arrays.get(of_rows)
+        if times is None and hop is not None:
+            times = hop * np.arange(len(rows))
+        found[id_] = Track(shown(id_), rows, times)
+        if not len(rows):
+            tell(f"error: track {shown(id_)!r}: has no sound")
+    return _some([track for track in found.values() if len(track.rows)])
 
 
 def _name(made_by: Mapping[str, Any]) -> str:

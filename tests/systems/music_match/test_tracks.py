@@ -16,6 +16,7 @@ from ...media.conftest import Film
 
 RATE, WINDOW, HOP = 4000, 400, 250
 LENGTHS = (1300, 400, 2000, 401)
+SONGS = (("a", 2), ("b", 0), ("c", 1), ("a", 4))  # ids and rows
 
 
 @pytest.fixture(scope="module")
@@ -136,6 +137,16 @@ def test_the_array_of_a_corpus_that_a_server_knows_no_name_of(tmp_path):
     assert tracks.only_array(tmp_path / "two") == "audio"
     with pytest.raises(DataError, match="no array 'audio', the sound of tracks; it has sound, oth"):
         tracks.of_corpus(tmp_path / "two", "audio", tell=print)
+
+
+def test_a_track_that_comes_again_and_one_without_a_row(tmp_path):
+    rng, told = np.random.default_rng(0), []
+    songs = [(name, rng.normal(size=(rows, 3)).astype("f4")) for name, rows in SONGS]
+    write_corpus(tmp_path / "tracks", [{"id": name, "audio": rows} for name, rows in songs])
+    found = tracks.of_corpus(tmp_path / "tracks", "audio", tell=told.append)
+    assert [track.id for track in found] == ["a", "c"] and found[0].times is None
+    np.testing.assert_array_equal(found[0].rows, songs[0][1])
+    assert told == ["error: track 'b': has no sound"]
 
 
 def test_a_folder_of_something_else_is_no_corpus(tmp_path):
