@@ -8,7 +8,7 @@ import importlib
 import json
 import re
 import sys
-from importlib.metadata import packages_distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
@@ -49,6 +49,19 @@ def test_a_lock_holds_exact_versions_alone(lock):
 @pytest.mark.parametrize("requirement", DECLARED, ids=str)
 def test_locked_version_lies_in_the_declared_range(lock, requirement):
     assert requirement.specifier.contains(pins(lock)[canonicalize_name(requirement.name)])
+
+
+@pytest.mark.parametrize("python", ["3.11.0", "3.12.0"])
+def test_locked_packages_take_every_python_that_is_declared(python):
+    """As those of distributions, which stay at an early one: Debian 12 has 3.11.2."""
+    assert python in SpecifierSet(CONFIG["options"]["python_requires"])
+    locked = pins("requirements.lock")
+    refusing = {
+        canonicalize_name(there.metadata["Name"]): asked
+        for there in distributions()
+        if (asked := there.metadata["Requires-Python"]) and python not in SpecifierSet(asked)
+    }
+    assert not {name: asked for name, asked in refusing.items() if name in locked}
 
 
 @pytest.mark.parametrize(("lock", "tensorflow"), LOCKS.items())
