@@ -87,11 +87,14 @@ class Questions:
         return await asyncio.wrap_future(self._threads.submit(work, *arguments))
 
     def close(self) -> None:
-        """Closes the connection, and ends what listens."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        """Closes the connection, and ends what listens and what reads clips."""
+        from kavc.media.child import nothing_read
+
         self._client.close()
         if self._listening is not None:
             self._listening.close()
+        with nothing_read():  # so that nobody waits for a clip to be read
+            self._threads.shutdown(cancel_futures=True)
 
     def __enter__(self) -> Questions:
         return self

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pathlib
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Generator
+import threading
+import weakref
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from kavc.errors import DataError, KavcError
@@ -21,6 +24,28 @@ COMMAND = (sys.executable, "-P", "-c", "from kavc.media.worker import main; main
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 FIRST = ("begun", "failed")
 NEXT = ("item", "done", "failed")
+
+_all: weakref.WeakSet[Child] = weakref.WeakSet()
+_over = threading.Event()
+
+
+@contextlib.contextmanager
+def nothing_read() -> Iterator[None]:
+    """Ends every process, and has none be started in a block: for who waits for threads that read.
+
+    Whoever waits for a file on another thread gets an error, and so does who asks for one.
+
+    Example:
+        with nothing_read():
+            threads.shutdown()
+    """
+    _over.set()
+    try:
+        for child in list(_all):
+            child.kill()
+        yield
+    finally:
+        _over.clear()
 
 
 class Child:
@@ -38,6 +63,7 @@ class Child:
         self._memory = memory
         self._process: subprocess.Popen | None = None
         self._line: socket.socket | None = None
+        _all.add(self)
 
     def items(
         self, name: str, path: Path, args: tuple, options: dict, *, seconds: float, many: bool
@@ -57,7 +83,7 @@ class Child:
         Raises:
             DataError: it took too long, the process crashed, or it sent what is no message.
             ConfigError: the arguments can't be sent.
-            KavcError: what the function raised.
+            KavcError: what the function raised; or nothing is read any more.
         """
         first = path if isinstance(path, str) else pathlib.Path(os.fsdecode(path))
         message = packed((name, (first, *args), options, seconds, many))
@@ -100,6 +126,8 @@ class Child:
                     start_new_session=True,  # an interrupt is for the caller, who ends it
                 )  # fmt: skip
             self._line = ours
+        if _over.is_set():  # asked last: what is started now may not have been seen
+            raise KavcError("files are no longer read")
         return self._process, self._line
 
     def kill(self) -> None:

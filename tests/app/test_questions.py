@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from kavc.app.offers import Offer
 from kavc.app.options import AppOptions
 from kavc.app.questions import Questions
 from kavc.app.uploads import Clip
-from kavc.errors import ConfigError
+from kavc.errors import ConfigError, KavcError
 from kavc.serving.client.discovery import Signatures
 from kavc.serving.signature import SignatureInfo, TensorInfo
 from kavc.systems.music_match import asking, ranking
@@ -72,3 +73,21 @@ def test_vectors_of_tracks_are_those_of_the_model_that_ranks(server, questions, 
 def test_a_theme_that_is_asked_for_is_none_of_its_own_accord(questions):
     with pytest.raises(ConfigError, match="ti-avc: expected the theme of the pictures"):
         questions.ask(Offer("score", "ti-avc", themes=("dog", "rain")), CLIP)
+
+
+def test_closing_waits_for_no_clip_that_is_read(tmp_path):
+    from kavc.media.decoders import Decoders
+
+    begun = threading.Event()
+
+    def hangs():
+        with Decoders(seconds=90) as decoders:
+            decoders.run(eval, "1")
+            begun.set()
+            return decoders.run(eval, "__import__('time').sleep(100)")
+
+    questions = Questions(AppOptions("a:1"))
+    waiting = questions._threads.submit(hangs)
+    assert begun.wait(60)
+    questions.close()
+    assert isinstance(waiting.exception(0), KavcError)
