@@ -6,6 +6,7 @@ import contextlib
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,7 +14,6 @@ from numpy.typing import ArrayLike
 from kavc import progress
 from kavc.data.ids import shown
 from kavc.data.pairing import distinct
-from kavc.data.roster import Roster
 from kavc.data.source import Source
 from kavc.errors import DataError
 from kavc.files import sweep_partials
@@ -25,6 +25,9 @@ from kavc.retrieval.hits import Hits
 from kavc.retrieval.index import CORRECTED, COSINE, Index
 from kavc.terminal import Verbose, showing
 from kavc.training.run import Run, lock
+
+if TYPE_CHECKING:
+    from kavc.data.roster import Roster
 
 READ_AT_ONCE = 1024  # examples that are embedded at a time
 

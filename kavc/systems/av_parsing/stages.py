@@ -149,8 +149,8 @@ def optimizer(config: AVParsingConfig, steps: int, epochs: int) -> keras.optimiz
 
     Example:
         >>> found = optimizer(AVParsingConfig(optimizer="adamw", clip_norm=1.0), steps=10, epochs=4)
-        >>> found.name, found.global_clipnorm
-        ('adam_w', 1.0)
+        >>> type(found).__name__, found.global_clipnorm
+        ('AdamW', 1.0)
     """
     rate = learning_rate(config, steps, epochs)
     clip = config.clip_norm or None
