@@ -27,7 +27,7 @@ help: ## Show this list
 demo: $(STAMP) ## Train a real system, export it, serve it, ask it, show pictures
 	$(BIN)/kavc demo $(ARGS)
 
-test: $(STAMP) ## Run the tests, doctests and notebooks, but for the slow ones (some 30 minutes)
+test: $(STAMP) ## Run the tests, doctests and notebooks, but for the slow ones (some 36 minutes)
 	$(PYTEST) -m "not slow" --nbmake-timeout 1800 $(ARGS)
 
 test-all: $(STAMP) $(OPENVINO_STAMP) ## Run everything, the slow tests too
