@@ -117,6 +117,21 @@ def read_header(folder: Path) -> Header:
     return Header(spec, classes, _splits(content.get("splits"), path), content)
 
 
+def files_of(folder: Path, header: Header) -> list[Path]:
+    """Returns the files of records of a corpus: those that its splits name, or all that are there.
+
+    Raises:
+        DataError: there is none.
+    """
+    if header.splits is None:
+        found = sorted(f for f in folder.glob("*.tfrecord") if not f.name.startswith("."))
+    else:
+        found = [folder / glob for part in header.splits.values() for glob in part.globs]
+    if not found:
+        raise DataError(f"{folder}: no *.tfrecord files beside {NAME}")
+    return found
+
+
 def field_to_json(field: Field) -> dict[str, Any]:
     """Returns a field as `corpus.json` holds it.
 

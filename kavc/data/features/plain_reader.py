@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kavc.data.features.header import NAME, read_header
+from kavc.data.features.header import files_of, read_header
 from kavc.data.ids import shown
 from kavc.data.manifest import check_records
 from kavc.data.schema import ExampleSpec, Field
@@ -63,9 +63,7 @@ def read_arrays(
     folder = Path(folder)
     header = read_header(folder)
     spec = {name: {**header.arrays, **header.times}[name] for name in names}
-    files = sorted(file for file in folder.glob("*.tfrecord") if not file.name.startswith("."))
-    if not files:
-        raise DataError(f"{folder}: no *.tfrecord files beside {NAME}")
+    files = files_of(folder, header)
     check_records(files, header.spec, deep=True)
     example = Messages(EXAMPLES)["tensorflow.Example"]
     for file in files:

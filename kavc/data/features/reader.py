@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kavc.data import splits as split_files
 from kavc.data.damage import data_errors
-from kavc.data.features.header import NAME, OF_SYNTHETIC, Header, read_header
+from kavc.data.features.header import NAME, OF_SYNTHETIC, Header, files_of, read_header
 from kavc.data.features.members import read_lengths, read_roster
 from kavc.data.layouts import Reader, View
 from kavc.data.manifest import check_records, count_records
@@ -114,12 +114,7 @@ def _open(source: Source, view: View) -> _Corpus:
     if view.theme and not header.classes:
         raise DataError(f"{source}: its videos have no labels, and a theme each is needed; convert"
                         " them with a column theme")  # fmt: skip
-    if header.splits is None:
-        files = sorted(f for f in source.path.glob("*.tfrecord") if not f.name.startswith("."))
-    else:
-        files = [source.path / glob for part in header.splits.values() for glob in part.globs]
-    if not files:
-        raise DataError(f"{source}: no *.tfrecord files beside {NAME}")
+    files = files_of(source.path, header)
     return _Corpus(header, files, source.parts() or header.splits, arrays, dict(view.arrays))
 
 

@@ -95,6 +95,28 @@ def test_a_byte_that_changed(corpus):
         next(read_arrays(corpus, NAMES))
 
 
+def test_a_damaged_file_is_told_where_there_is_no_tensorflow(corpus, alone):
+    [*_, file] = sorted(corpus.glob("*.tfrecord"))
+    content = bytearray(file.read_bytes())
+    content[-5] ^= 1
+    file.write_bytes(content)
+    code = (
+        "import sys; from kavc.data.features.plain_reader import read_arrays\n"
+        "try: next(read_arrays(sys.argv[1], ['audio']))\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    told = alone(corpus, code=code)
+    assert told.startswith(f"DataError {file}: record 0 (counted from 0) is damaged")
+
+
+def test_a_file_that_its_splits_name_and_that_is_gone(videos, tmp_path):
+    splits = {"train": videos[:2], "validation": videos[2:3], "test": videos[3:]}
+    write_corpus(tmp_path / "split", splits, list("abcd"))
+    (tmp_path / "split" / "test-00000.tfrecord").unlink()
+    with pytest.raises(DataError, match=r"test-00000\.tfrecord: no such file"):
+        list(read_arrays(tmp_path / "split", NAMES))
+
+
 def test_what_is_missing(corpus):
     for file in corpus.glob("*.tfrecord"):
         file.unlink()
